@@ -109,14 +109,20 @@ pub const fn length_of(parts: &[&str]) -> usize {
     total
 }
 
-/// Joins string constants at compile time. `N` is [`length_of`] the same parts.
+/// Joins string constants to JSON at compile time. `N` is [`length_of`] the same parts.
+///
+/// A macro cannot leave out the comma after the last element, so a closing bracket overwrites a
+/// comma before it; the bytes that saves become spaces at the end.
 pub const fn concatenate<const N: usize>(parts: &[&str]) -> [u8; N] {
-    let mut out = [0; N];
+    let mut out = [b' '; N];
     let (mut at, mut part) = (0, 0);
     while part < parts.len() {
         let bytes = parts[part].as_bytes();
         let mut byte = 0;
         while byte < bytes.len() {
+            if bytes[byte] == b']' && at > 0 && out[at - 1] == b',' {
+                at -= 1;
+            }
             out[at] = bytes[byte];
             at += 1;
             byte += 1;

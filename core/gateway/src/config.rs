@@ -40,6 +40,7 @@ pub use secrets::SecretSource;
 /// The settings of loader. Every key is optional.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(title = "loader.toml")]
 pub struct Config {
     /// The HTTP edge: where the gateway listens and what it tolerates.
     pub gateway: Gateway,

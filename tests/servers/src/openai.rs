@@ -83,8 +83,9 @@ impl Server {
 }
 
 async fn list_models() -> Json<Value> {
-    let models = Behaviour::ALL
-        .map(|behaviour| json!({ "id": behaviour.model(), "object": "model", "owned_by": "tests" }));
+    let models = Behaviour::ALL.map(
+        |behaviour| json!({ "id": behaviour.model(), "object": "model", "owned_by": "tests" }),
+    );
     Json(json!({ "object": "list", "data": models }))
 }
 

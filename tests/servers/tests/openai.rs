@@ -1,9 +1,14 @@
 //! What the misbehaving OpenAI server sends, asked in place, and what it says about itself when it
 //! runs as a program and its client goes away.
 
-use std::io::{BufRead, BufReader, Lines, Read, Write};
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -82,8 +87,12 @@ async fn models_lists_every_behaviour() {
     let response = quiet_server().oneshot(request).await.unwrap();
     let body: Value =
         serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap();
-    let listed: Vec<&str> =
-        body["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
+    let listed: Vec<&str> = body["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|model| model["id"].as_str().unwrap())
+        .collect();
     assert_eq!(listed, Behaviour::ALL.map(Behaviour::model));
 }
 
@@ -93,7 +102,10 @@ async fn good_repeats_the_user_and_counts_words() {
     let body = taken.json();
     assert_eq!(body["choices"][0]["message"]["content"], "You said: grüße an alle");
     assert_eq!(body["choices"][0]["finish_reason"], "stop");
-    assert_eq!(body["usage"], json!({ "prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8 }));
+    assert_eq!(
+        body["usage"],
+        json!({ "prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8 })
+    );
 }
 
 #[tokio::test]
@@ -101,8 +113,10 @@ async fn good_streams_the_same_text_in_several_deltas() {
     let mut request = chat("good", true);
     request["stream_options"] = json!({ "include_usage": true });
     let events = ask(&quiet_server(), &request).await.events();
-    let deltas: Vec<&str> =
-        events.iter().filter_map(|event| event["choices"][0]["delta"]["content"].as_str()).collect();
+    let deltas: Vec<&str> = events
+        .iter()
+        .filter_map(|event| event["choices"][0]["delta"]["content"].as_str())
+        .collect();
     assert!(deltas.len() >= 5, "{deltas:?}");
     assert_eq!(deltas.concat(), "You said: grüße an alle");
     let [.., finish, usage, done] = events.as_slice() else { panic!("{events:?}") };
@@ -124,7 +138,10 @@ async fn good_calls_the_first_tool_then_quotes_its_result() {
     let body = ask(&server, &request).await.json();
     let call = &body["choices"][0]["message"]["tool_calls"][0];
     assert_eq!(body["choices"][0]["finish_reason"], "tool_calls");
-    assert_eq!(call["function"], json!({ "name": "calculate", "arguments": r#"{"expression":"12*5"}"# }));
+    assert_eq!(
+        call["function"],
+        json!({ "name": "calculate", "arguments": r#"{"expression":"12*5"}"# })
+    );
 
     let messages = request["messages"].as_array_mut().unwrap();
     messages.push(body["choices"][0]["message"].clone());
@@ -202,7 +219,9 @@ async fn dies_midstream_breaks_off_after_some_chunks() {
 #[tokio::test(start_paused = true)]
 async fn silences_outlast_a_minute_and_end_within_two() {
     let server = quiet_server();
-    for (model, stream) in [("silent", true), ("stalls-midstream", true), ("stalls-midstream", false)] {
+    for (model, stream) in
+        [("silent", true), ("stalls-midstream", true), ("stalls-midstream", false)]
+    {
         let start = tokio::time::Instant::now();
         ask(&server, &chat(model, stream)).await;
         let silence = start.elapsed().as_secs();
@@ -238,8 +257,10 @@ async fn huge_is_three_mebibytes_in_both_forms() {
     let text = body["choices"][0]["message"]["content"].as_str().unwrap();
     assert_eq!(text.len() / 1024 / 1024, 3);
     let events = ask(&server, &chat("huge", true)).await.events();
-    let streamed: String =
-        events.iter().filter_map(|event| event["choices"][0]["delta"]["content"].as_str()).collect();
+    let streamed: String = events
+        .iter()
+        .filter_map(|event| event["choices"][0]["delta"]["content"].as_str())
+        .collect();
     assert!(streamed == text, "the two forms differ");
 }
 
@@ -258,8 +279,11 @@ async fn nonsense_is_refused_with_an_openai_error() {
 struct Program {
     process: Child,
     address: String,
-    log: Lines<BufReader<ChildStderr>>,
+    log: mpsc::Receiver<String>,
 }
+
+/// How long an event may take that should come at once.
+const DEADLINE: Duration = Duration::from_secs(10);
 
 impl Program {
     fn start() -> Self {
@@ -274,7 +298,11 @@ impl Program {
         let url = serde_json::from_str::<Value>(&line).unwrap()["url"].clone();
         let address = url.as_str().unwrap().strip_prefix("http://").unwrap();
         let address = address.strip_suffix("/v1").unwrap().to_owned();
-        let log = BufReader::new(process.stderr.take().unwrap()).lines();
+        let stderr = BufReader::new(process.stderr.take().unwrap());
+        let (sender, log) = mpsc::channel();
+        thread::spawn(move || {
+            stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
         Self { process, address, log }
     }
 
@@ -293,11 +321,15 @@ impl Program {
     }
 
     /// Waits for the next event and checks what every event has.
-    fn next_event(&mut self, sequence: u64, event: &str) -> Value {
-        let line = self.log.next().expect("the program still runs").unwrap();
+    fn next_event(&self, sequence: u64, event: &str) -> Value {
+        let line = self.log.recv_timeout(DEADLINE).expect(event);
         assert!(!line.contains("the-key"), "{line}");
         let logged: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!((&logged["sequence"], &logged["event"]), (&json!(sequence), &json!(event)), "{line}");
+        assert_eq!(
+            (&logged["sequence"], &logged["event"]),
+            (&json!(sequence), &json!(event)),
+            "{line}"
+        );
         logged
     }
 }
@@ -321,7 +353,7 @@ fn read_past(connection: &mut TcpStream, text: &str) {
 
 #[test]
 fn program_logs_a_request_and_its_end() {
-    let mut program = Program::start();
+    let program = Program::start();
     let mut connection = program.send(&chat_with_tool(true));
     read_past(&mut connection, "[DONE]");
     let received = program.next_event(1, "received");
@@ -335,8 +367,10 @@ fn program_logs_a_request_and_its_end() {
 
 #[test]
 fn program_logs_a_client_that_leaves_midstream() {
-    let mut program = Program::start();
-    for (number, model, seen) in [(0, "slow-stream", "\"3 \""), (1, "stalls-midstream", "\"answer \"")] {
+    let program = Program::start();
+    for (number, model, seen) in
+        [(0, "slow-stream", "\"3 \""), (1, "stalls-midstream", "\"answer \"")]
+    {
         let mut connection = program.send(&chat(model, true));
         read_past(&mut connection, seen);
         drop(connection);
@@ -348,7 +382,7 @@ fn program_logs_a_client_that_leaves_midstream() {
 
 #[test]
 fn program_logs_a_client_that_leaves_before_the_answer() {
-    let mut program = Program::start();
+    let program = Program::start();
     let connection = program.send(&chat("silent", false));
     program.next_event(1, "received");
     drop(connection);
@@ -358,7 +392,7 @@ fn program_logs_a_client_that_leaves_before_the_answer() {
 
 #[test]
 fn program_cuts_the_connection_without_ending_the_body() {
-    let mut program = Program::start();
+    let program = Program::start();
     let mut received = String::new();
     program.send(&chat("dies-midstream", true)).read_to_string(&mut received).unwrap();
     assert!(!received.ends_with("\r\n0\r\n\r\n"), "{received}");

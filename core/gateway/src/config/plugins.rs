@@ -15,7 +15,10 @@ pub struct Plugins {
     /// Whether any plugin is loaded at all.
     pub enabled: bool,
     /// Folders to look for plugins in, besides the bundled ones.
-    #[schemars(extend("x-loader-trusted" = true), inner(extend("format" = "path")))]
+    #[schemars(extend(
+        "x-loader-trusted" = true,
+        "items" = { "type": "string", "format": "path" }
+    ))]
     pub load_paths: Vec<PathBuf>,
     /// The folder of the bundled plugins. Unset means the one that came with the program.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -173,6 +173,7 @@ fn expression_in(text: &str) -> Option<&str> {
 fn pieces(text: &str, count: usize) -> impl Iterator<Item = String> {
     let characters: Vec<char> = text.chars().collect();
     let length = characters.len().div_ceil(count).max(1);
-    let pieces: Vec<String> = characters.chunks(length).map(|piece| piece.iter().collect()).collect();
+    let pieces: Vec<String> =
+        characters.chunks(length).map(|piece| piece.iter().collect()).collect();
     pieces.into_iter()
 }

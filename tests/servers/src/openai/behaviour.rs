@@ -165,7 +165,8 @@ fn reply_slowly(request: &ChatRequest) -> Reply {
 
 fn reply_garbage(request: &ChatRequest) -> Reply {
     if request.stream {
-        let lines = [&b"data: {\"choices\": [\n\n"[..], b"no event at all\n\n", b"data: \xff\xfe\n\n"];
+        let lines =
+            [&b"data: {\"choices\": [\n\n"[..], b"no event at all\n\n", b"data: \xff\xfe\n\n"];
         Reply::script(EVENT_STREAM, paced(lines.map(Bytes::from_static), PAUSE))
     } else {
         let half = Bytes::from_static(b"{\"id\": \"chatcmpl-1\", \"choices\": [");

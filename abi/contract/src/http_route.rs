@@ -1,0 +1,33 @@
+//! `http-route/1`: a plugin answers HTTP requests below a prefix the host gives it.
+//!
+//! One method, `handle`. It is not JSON: the request's and the response's bodies are the call's raw
+//! bodies (at most 1 MiB each) and everything else is metadata, so that a request costs no encoding.
+//!
+//! | metadata | request | response |
+//! | --- | --- | --- |
+//! | [`METHOD`] | `GET`, `POST`, … | |
+//! | [`PATH`] | the canonical path below the prefix, beginning with `/` | |
+//! | [`QUERY`] | the raw query, absent when there is none | |
+//! | [`STATUS`] | | the status code in decimal; absent means 200 |
+//! | any other key | a header | a header |
+//!
+//! Pseudo headers begin with a colon, as in HTTP/2, so no real header can collide with them. The
+//! host removes credentials meant for itself and hop-by-hop headers before the plugin sees them.
+
+/// The contract's name.
+pub const CONTRACT: &str = "http-route/1";
+
+/// Methods.
+pub mod method {
+    /// Answers one HTTP request.
+    pub const HANDLE: &str = "handle";
+}
+
+/// The request's method.
+pub const METHOD: &str = ":method";
+/// The request's path below the prefix.
+pub const PATH: &str = ":path";
+/// The request's raw query.
+pub const QUERY: &str = ":query";
+/// The response's status code.
+pub const STATUS: &str = ":status";

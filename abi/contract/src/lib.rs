@@ -1,0 +1,39 @@
+//! What plugins and their consumers say to each other: one file per contract.
+//!
+//! A contract is a name with a major version (`text-inference/1`), a set of methods, the JSON types
+//! of their requests and answers, and the error codes they may use. An operation on the wire is
+//! `<contract>/<method>`.
+//!
+//! The rules for every type here:
+//!
+//! * unknown fields are ignored and missing ones take their default, so fields may be added;
+//! * a field is never renamed, retyped or reused within a major version;
+//! * enumerations have an `Unknown` variant where the other side may be newer.
+//!
+//! Capabilities (a plugin serves, a consumer in the gateway calls): [`text_inference`],
+//! [`channel`], [`http_route`], [`health`]. Services (the host serves, plugins call): [`service`].
+//! [`lifecycle`] is the conversation every plugin has with the host.
+
+mod name;
+#[cfg(feature = "schema")]
+pub mod schema;
+
+pub mod channel;
+pub mod health;
+pub mod http_route;
+pub mod lifecycle;
+pub mod service;
+pub mod text_inference;
+
+pub use name::{ContractName, ContractNameError};
+
+/// Marks a type as part of a contract: serde, and a JSON Schema when the feature asks for it.
+macro_rules! contract_types {
+    ($($(#[$attribute:meta])* $visibility:vis $kind:ident $name:ident $body:tt)*) => {$(
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        $(#[$attribute])*
+        $visibility $kind $name $body
+    )*};
+}
+pub(crate) use contract_types;

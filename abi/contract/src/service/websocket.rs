@@ -1,0 +1,54 @@
+//! `websocket/1`: WebSockets that the host owns.
+//!
+//! One method, `connect` (open): request [`Connect`]; head [`Connected`]; then messages both ways:
+//! text as event messages whose body is the raw text, binary as data messages. Pings are answered by
+//! the host. The stream ends when the socket closes.
+
+use crate::contract_types;
+
+/// The service's name.
+pub const SERVICE: &str = "websocket/1";
+
+/// Methods.
+pub mod method {
+    /// Opens a socket.
+    pub const CONNECT: &str = "connect";
+}
+
+/// Error codes of this service.
+pub mod code {
+    /// The address or a header is malformed. Class invalid.
+    pub const INVALID_REQUEST: &str = "LDR-WEBSOCKET-REQUEST";
+    /// No connection. Class unavailable.
+    pub const UNREACHABLE: &str = "LDR-WEBSOCKET-UNREACHABLE";
+    /// The server did not agree to the upgrade. Class unavailable.
+    pub const REFUSED: &str = "LDR-WEBSOCKET-REFUSED";
+    /// The socket broke off. Class unavailable.
+    pub const BROKEN: &str = "LDR-WEBSOCKET-BROKEN";
+}
+
+contract_types! {
+    /// The request of `connect`.
+    #[derive(Default)]
+    pub struct Connect {
+        /// A `ws:` or `wss:` address.
+        pub url: String,
+        /// Further headers of the handshake.
+        #[serde(default)]
+        pub headers: Vec<(String, String)>,
+        /// Subprotocols offered.
+        #[serde(default)]
+        pub protocols: Vec<String>,
+        /// Milliseconds to wait for the handshake; zero means 10,000.
+        #[serde(default)]
+        pub timeout_ms: u64,
+    }
+
+    /// The head of the answer to `connect`.
+    #[derive(Default)]
+    pub struct Connected {
+        /// The subprotocol the server chose; empty when none.
+        #[serde(default)]
+        pub protocol: String,
+    }
+}

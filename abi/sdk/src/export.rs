@@ -1,0 +1,133 @@
+//! `export_plugin!`: the root module, the metadata section, the allocator.
+
+#[doc(hidden)]
+pub use crate::adapter::create;
+#[doc(hidden)]
+pub use loader_abi::{
+    CreateResult, HostBox, PluginRoot, PluginRoot_Ref,
+    abi_stable::{
+        library::{CheckTypeLayout, LibHeader, RootModuleResult, __call_root_module_loader},
+        prefix_type::{PrefixTypeTrait, WithMetadata},
+        std_types::{RResult, RSlice, RStr},
+    },
+    facts::{HEADER_BYTES, concatenate, frame, length_of},
+};
+
+/// The compiler that built the SDK, and so the plugin.
+#[doc(hidden)]
+pub const RUSTC: &str = env!("LOADER_SDK_RUSTC");
+/// The target triple.
+#[doc(hidden)]
+pub const TARGET: &str = env!("LOADER_SDK_TARGET");
+/// The SDK and its version.
+#[doc(hidden)]
+pub const SDK: &str = concat!("loader-sdk ", env!("CARGO_PKG_VERSION"));
+
+/// The answer to a request for a plugin the library does not have.
+#[doc(hidden)]
+pub fn unknown_plugin(id: &str) -> CreateResult {
+    let error = crate::Error::not_found(
+        "LDR-IMAGE-PLUGIN",
+        format!("the library has no plugin `{}`", id.escape_debug()),
+    );
+    RResult::RErr(error.into_abi())
+}
+
+/// Exports one or more plugins from a library. Use it once, in a `cdylib`.
+///
+/// ```ignore
+/// export_plugin! {
+///     plugin: Hello,                 // a type that implements `Plugin`
+///     id: "hello",                   // the id in `plugin.toml`
+///     provides: [                    // one line per capability: its trait's name in snake case
+///         http_route: "hello",       // and the capability's id
+///         health: "hello",
+///     ],
+/// }
+/// ```
+///
+/// Several plugins in one library are separated by semicolons. The types must implement the traits
+/// of what they provide; the manifest's `[provides]` must say the same.
+#[macro_export]
+macro_rules! export_plugin {
+    ($(
+        plugin: $plugin:ty,
+        id: $id:literal,
+        provides: [$($capability:ident : $capability_id:literal),* $(,)?] $(,)?
+    );+ $(;)?) => {
+        const _: () = {
+            use $crate::export as __export;
+
+            const FACTS_PARTS: &[&str] = &[
+                "{\"abi\":\"", $crate::abi::ABI_VERSION_TEXT,
+                "\",\"sdk\":\"", __export::SDK,
+                "\",\"rustc\":\"", __export::RUSTC,
+                "\",\"target\":\"", __export::TARGET,
+                "\",\"panic\":\"", if cfg!(panic = "unwind") { "unwind" } else { "abort" },
+                "\",\"version\":\"", env!("CARGO_PKG_VERSION"),
+                "\",\"plugins\":[",
+                $(
+                    "{\"id\":\"", $id, "\",\"provides\":[",
+                    $(
+                        "{\"contract\":\"", $crate::capability::$capability::CONTRACT,
+                        "\",\"id\":\"", $capability_id, "\"},",
+                    )*
+                    "]},",
+                )+
+                "]}",
+            ];
+            const JSON_BYTES: usize = __export::length_of(FACTS_PARTS);
+            const JSON: [u8; JSON_BYTES] = __export::concatenate(FACTS_PARTS);
+            const SECTION_BYTES: usize = JSON_BYTES + __export::HEADER_BYTES;
+
+            #[used]
+            #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__ldrplug"))]
+            #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".ldrplug"))]
+            static SECTION: [u8; SECTION_BYTES] = __export::frame(&JSON);
+
+            #[global_allocator]
+            static ALLOCATOR: $crate::allocation::Counted = $crate::allocation::Counted;
+
+            extern "C" fn create(
+                id: __export::RStr<'_>,
+                host: __export::HostBox,
+            ) -> __export::CreateResult {
+                match id.as_str() {
+                    $(
+                        $id => __export::create::<$plugin>(
+                            $id,
+                            env!("CARGO_PKG_VERSION"),
+                            $crate::Registration::new()$(.$capability($capability_id))*,
+                            host,
+                        ),
+                    )+
+                    other => __export::unknown_plugin(other),
+                }
+            }
+
+            fn root() -> __export::PluginRoot_Ref {
+                const ROOT: &__export::WithMetadata<__export::PluginRoot> =
+                    &__export::WithMetadata::new(__export::PluginRoot {
+                        facts: __export::RSlice::from_slice(&JSON),
+                        create,
+                    });
+                __export::PluginRoot_Ref(ROOT.static_as_prefix())
+            }
+
+            extern "C" fn start_root() -> __export::RootModuleResult {
+                __export::__call_root_module_loader(root)
+            }
+
+            // The name abi_stable's own attribute would give it; a test holds the two together.
+            #[unsafe(export_name = "_1as_0lib_1header_0root_bmodule_bloader")]
+            #[allow(unsafe_code, reason = "the one symbol a plugin library exports")]
+            // SAFETY: `start_root` returns a `PluginRoot_Ref`, as the type parameter says.
+            pub static HEADER: __export::LibHeader = unsafe {
+                __export::LibHeader::from_constructor::<__export::PluginRoot_Ref>(
+                    start_root,
+                    __export::CheckTypeLayout::Yes,
+                )
+            };
+        };
+    };
+}

@@ -1,0 +1,23 @@
+//! Everything a plugin usually imports.
+
+pub use crate::{
+    Call, Error, Host, NoConfig, Plugin, Result,
+    capability::{
+        channel::Channel,
+        health::Health,
+        http_route::{HttpRequest, HttpResponse, HttpRoute},
+        text_inference::{Events, TextInference},
+    },
+    config,
+    contract::{
+        channel::{
+            AccountState, AccountStatus, Capabilities, InboundMessage, SendText, Sent, StatusList,
+        },
+        health::HealthReport,
+        text_inference::{
+            FinishReason, GenerateRequest, GenerateResponse, Model, ModelList, StreamEvent, Usage,
+        },
+    },
+    export_plugin,
+};
+pub use tracing::{debug, error, info, instrument, trace, warn};

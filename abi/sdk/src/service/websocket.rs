@@ -1,0 +1,72 @@
+//! `websocket/1`: WebSockets that the host owns.
+
+use crate::{Host, Message, Metadata, Result, Stream};
+use loader_abi::message_kind;
+pub use loader_contract::service::websocket::{Connect, Connected};
+use loader_contract::service::websocket::{SERVICE, method};
+
+/// WebSockets that the host owns; from [`Host::websocket`].
+#[derive(Clone)]
+pub struct WebSockets {
+    host: Host,
+}
+
+impl WebSockets {
+    pub(crate) fn new(host: Host) -> Self {
+        Self { host }
+    }
+
+    /// Opens a socket.
+    pub async fn connect(&self, request: &Connect) -> Result<WebSocket> {
+        let operation = format!("{SERVICE}/{}", method::CONNECT);
+        let body = serde_json::to_vec(request)?;
+        let (head, stream) = self.host.open(&operation, Metadata::new(), body).await?;
+        Ok(WebSocket { connected: serde_json::from_slice(&head.body)?, stream })
+    }
+}
+
+/// An open socket; dropping it closes it.
+pub struct WebSocket {
+    /// What the server agreed to.
+    pub connected: Connected,
+    stream: Stream,
+}
+
+/// One message of a socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// Text.
+    Text(String),
+    /// Bytes.
+    Binary(Vec<u8>),
+}
+
+impl WebSocket {
+    /// The next message; `None` when the socket closed.
+    pub async fn next(&self) -> Result<Option<Frame>> {
+        while let Some(message) = self.stream.receiver.next().await? {
+            match message.kind {
+                message_kind::EVENT => {
+                    let text = String::from_utf8(message.body)?;
+                    return Ok(Some(Frame::Text(text)));
+                }
+                message_kind::DATA => return Ok(Some(Frame::Binary(message.body))),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sends one message.
+    pub async fn send(&self, frame: Frame) -> Result<()> {
+        let message = match frame {
+            Frame::Text(text) => Message {
+                kind: message_kind::EVENT,
+                metadata: Metadata::new(),
+                body: text.into_bytes(),
+            },
+            Frame::Binary(bytes) => Message::data(bytes),
+        };
+        self.stream.sender.send(message).await
+    }
+}
