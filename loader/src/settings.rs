@@ -226,9 +226,8 @@ impl Layers<'_> {
 
     fn add_flags(&mut self) {
         for (key, value) in &self.sources.flags {
-            match flags::read(key, value) {
-                Ok(layer) => self.add(layer),
-                Err(problem) => self.problems.push(problem),
+            if let Some(layer) = flags::read(key, value, &mut self.problems) {
+                self.add(layer);
             }
         }
     }

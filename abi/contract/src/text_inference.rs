@@ -43,6 +43,8 @@ pub mod code {
     pub const UPSTREAM_GARBLED: &str = "upstream_garbled";
     /// The vendor's answer broke off. Class unavailable.
     pub const UPSTREAM_CUT_OFF: &str = "upstream_cut_off";
+    /// The vendor did not answer, or did not go on, in time. Class deadline.
+    pub const UPSTREAM_TIMEOUT: &str = "upstream_timeout";
     /// The provider lacks a setting it needs, such as a key. Class unavailable.
     pub const NOT_CONFIGURED: &str = "not_configured";
 }

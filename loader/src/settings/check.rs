@@ -135,7 +135,9 @@ impl Checker<'_> {
         };
         let known: Vec<_> = siblings.fields.keys().map(|name| format!("`{name}`")).collect();
         let known = match unknown.as_slice() {
-            [(only, _)] if only == key => format!(": the keys known there are {}", known.join(", ")),
+            [(only, _)] if only == key => {
+                format!(": the keys known there are {}", known.join(", "))
+            }
             _ => ": `loader config schema` lists the keys there are".to_owned(),
         };
         for (key, node) in unknown {

@@ -68,13 +68,7 @@ impl Effective<'_> {
         })
     }
 
-    fn text(
-        &mut self,
-        raw: &str,
-        shape: &TextShape,
-        origin: &Origin,
-        key: &Key,
-    ) -> Option<String> {
+    fn text(&mut self, raw: &str, shape: &TextShape, origin: &Origin, key: &Key) -> Option<String> {
         let text = self.expand(raw, origin, key)?;
         let fits = match shape.format {
             Some(Format::Path) => return self.path(&text, origin, key),

@@ -43,7 +43,23 @@ fn may_hold_secret(before: &str, line: &str) -> bool {
     let table = if is_header(line) { "" } else { last(&is_header) };
     let is_continued = !line.contains('=') && !is_header(line);
     let start = if is_continued { last(&|line| line.contains('=')) } else { "" };
-    is_inside_long_string(before) || [table, start, line].into_iter().any(mentions_secret)
+    is_inside_long_string(before)
+        || [table, start, unclosed(before), line].into_iter().any(mentions_secret)
+}
+
+/// The end of a text from the line of the first bracket that is still open: where the value began
+/// that the text breaks off in.
+fn unclosed(before: &str) -> &str {
+    let mut open = Vec::new();
+    for (offset, each) in before.char_indices() {
+        match each {
+            '[' | '{' => open.push(offset),
+            ']' | '}' => drop(open.pop()),
+            _ => {}
+        }
+    }
+    let Some(bracket) = open.first() else { return "" };
+    &before[before[..*bracket].rfind('\n').map_or(0, |end| end + 1)..]
 }
 
 /// Whether text ends inside a string of several lines.

@@ -73,11 +73,8 @@ pub(crate) fn read(file: &ConfigFile, problems: &mut Vec<Problem>) -> Option<Str
             let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
             let last = valid.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
             let column = String::from_utf8_lossy(last).chars().count() + 1;
-            let origin = Origin {
-                line: Some(line),
-                column: Some(column),
-                ..Origin::of_file(*layer, path)
-            };
+            let origin =
+                Origin { line: Some(line), column: Some(column), ..Origin::of_file(*layer, path) };
             problems.push(
                 Problem::error(code::FILE, "the configuration is not UTF-8")
                     .at(&origin)

@@ -30,8 +30,11 @@ impl Key {
 
     /// Reads a dotted key; `None` when it is not exactly one.
     pub(crate) fn parse(dotted: &str) -> Option<Self> {
-        // TOML's own reader knows every way to quote a name. Whatever is not a key alone puts the
-        // value somewhere else than at the very end.
+        if dotted.contains(char::is_control) {
+            return None;
+        }
+        // TOML's own reader knows every way to quote a name. On one line, whatever is not a key
+        // alone puts the value somewhere else than at the very end.
         let document = format!("{dotted} = 0");
         let parsed = DeTable::parse(&document).ok()?;
         let mut key = Self::default();

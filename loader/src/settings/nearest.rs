@@ -3,14 +3,19 @@
 use super::key::Key;
 use super::shape::{Shape, TableShape};
 
+/// How far a misspelt name may be from the one that was meant.
+const FARTHEST: usize = 4;
+
 /// The known name that is closest to `written`; `None` when none is close.
 pub(crate) fn nearest<'a>(
     written: &str,
     known: impl IntoIterator<Item = &'a String>,
 ) -> Option<&'a String> {
-    let allowed = written.chars().count().div_ceil(3);
+    let length = written.chars().count();
+    let allowed = length.div_ceil(3).min(FARTHEST);
     known
         .into_iter()
+        .filter(|name| name.chars().count().abs_diff(length) <= allowed)
         .map(|name| (distance(written, name), name))
         .filter(|(distance, _)| *distance <= allowed)
         .min()

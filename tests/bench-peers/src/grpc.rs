@@ -51,10 +51,12 @@ pub(crate) struct Grpc {
 
 impl Grpc {
     pub(crate) fn new() -> Result<Self> {
-        let server = ServerProcess::start()?;
+        let directory = SocketDirectory::create()?;
+        let socket = directory.path.join("echo.sock");
+        let server = ServerProcess::start(&socket)?;
         let runtime = Runtime::new().context("starting the client's runtime")?;
-        let address = format!("unix://{}", server.socket.display());
-        let endpoint = Endpoint::try_from(address).context("the socket's address")?;
+        let endpoint = Endpoint::try_from(format!("unix://{}", socket.display()))
+            .context("the socket's address")?;
         let channel = runtime
             .block_on(async { tokio::time::timeout(PATIENCE, endpoint.connect()).await })
             .context("the server did not accept in time")?
@@ -134,30 +136,46 @@ impl Client {
     }
 }
 
-/// The child process and the private directory of its socket; both end with this value.
+/// A private directory for the socket. It goes as soon as the one connection stands, so that not
+/// even a killed run leaves it behind.
+struct SocketDirectory {
+    path: PathBuf,
+}
+
+impl SocketDirectory {
+    fn create() -> Result<Self> {
+        let path = std::env::temp_dir().join(format!("bench-peers-{}", std::process::id()));
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .with_context(|| format!("creating {}", path.display()))?;
+        Ok(Self { path })
+    }
+}
+
+impl Drop for SocketDirectory {
+    fn drop(&mut self) {
+        // A leftover directory of a few bytes is not worth failing a finished measurement for.
+        let _ = std::fs::remove_dir_all(&self.path);
+    }
+}
+
+/// The child process, which ends with this value.
 struct ServerProcess {
     child: Child,
-    directory: PathBuf,
-    socket: PathBuf,
 }
 
 impl ServerProcess {
     /// Starts the child and returns once it accepts connections.
-    fn start() -> Result<Self> {
-        let directory = std::env::temp_dir().join(format!("bench-peers-{}", std::process::id()));
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&directory)
-            .with_context(|| format!("creating {}", directory.display()))?;
-        let socket = directory.join("echo.sock");
+    fn start(socket: &Path) -> Result<Self> {
         let child = Command::new(std::env::current_exe().context("finding this binary")?)
             .arg("serve")
-            .arg(&socket)
+            .arg(socket)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .context("starting the server")?;
-        let mut server = Self { child, directory, socket };
+        let mut server = Self { child };
         let output = server.child.stdout.take().context("the server has no output")?;
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line).context("waiting for the server")?;
@@ -171,7 +189,6 @@ impl Drop for ServerProcess {
         // The child may have ended by itself; there is nobody left to tell about a failure.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
 

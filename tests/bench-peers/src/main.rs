@@ -128,18 +128,19 @@ fn measure(peers: &mut [&mut dyn Peer]) -> Result<Vec<Report>> {
         }
     }
 
-    let reports = peers.iter().zip(samples).zip(throughput).map(|((peer, samples), (calls, time))| {
-        let rows = SIZES.into_iter().zip(samples);
-        Report {
-            peer: peer.name(),
-            version: peer.version(),
-            calls_per_sample: peer.calls_per_sample(),
-            rows: rows
-                .map(|(bytes, samples)| Row::summarise(bytes, peer.calls_per_sample(), samples))
-                .collect(),
-            calls_per_second_32_callers: (calls as f64 / time.as_secs_f64()).round(),
-        }
-    });
+    let reports =
+        peers.iter().zip(samples).zip(throughput).map(|((peer, samples), (calls, time))| {
+            let rows = SIZES.into_iter().zip(samples);
+            Report {
+                peer: peer.name(),
+                version: peer.version(),
+                calls_per_sample: peer.calls_per_sample(),
+                rows: rows
+                    .map(|(bytes, samples)| Row::summarise(bytes, peer.calls_per_sample(), samples))
+                    .collect(),
+                calls_per_second_32_callers: (calls as f64 / time.as_secs_f64()).round(),
+            }
+        });
     Ok(reports.collect())
 }
 

@@ -15,9 +15,9 @@ trait Echo: Sync {
     fn echo(&self, body: &[u8]) -> Vec<u8>;
 }
 
-struct Copy;
+struct CopyingEcho;
 
-impl Echo for Copy {
+impl Echo for CopyingEcho {
     fn echo(&self, body: &[u8]) -> Vec<u8> {
         body.to_vec()
     }
@@ -30,7 +30,7 @@ pub(crate) struct Plain {
 impl Plain {
     pub(crate) fn new() -> Self {
         // Hidden from the optimiser, which would otherwise call the only implementation directly.
-        Self { echo: black_box(Box::new(Copy)) }
+        Self { echo: black_box(Box::new(CopyingEcho)) }
     }
 
     fn call(&self, body: &[u8]) -> Result<()> {

@@ -70,9 +70,8 @@ pub(crate) fn count(
     call: impl Fn() -> Result<()> + Sync,
 ) -> Result<u64> {
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..callers)
-            .map(|_| scope.spawn(|| sample(bounds, calls_per_sample, &call)))
-            .collect();
+        let threads: Vec<_> =
+            (0..callers).map(|_| scope.spawn(|| sample(bounds, calls_per_sample, &call))).collect();
         threads.into_iter().try_fold(0, |calls, thread| {
             let samples = thread.join().map_err(|_| anyhow!("a caller panicked"))??;
             Ok(calls + samples.len() as u64 * u64::from(calls_per_sample))

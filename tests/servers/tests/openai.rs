@@ -309,6 +309,7 @@ impl Program {
     /// Sends a request, with a key, and leaves the connection open.
     fn send(&self, body: &Value) -> TcpStream {
         let mut connection = TcpStream::connect(&self.address).unwrap();
+        connection.set_read_timeout(Some(DEADLINE)).unwrap();
         let body = body.to_string();
         let request = format!(
             "POST /v1/chat/completions HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer the-key\r\n\

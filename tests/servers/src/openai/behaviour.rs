@@ -147,9 +147,11 @@ fn reply_in_part(request: &ChatRequest, trouble: Vec<Step>) -> Reply {
     } else {
         let whole = answer.completion(request).to_string();
         let half = Bytes::from(whole).slice(..40);
-        ("application/json", vec![Step::Send(half), Step::Wait(PAUSE)])
+        ("application/json", vec![Step::Send(half)])
     };
-    Reply::script(content_type, [beginning, trouble].concat())
+    // Without the pause the trouble could overtake what was sent.
+    let pause = vec![Step::Wait(PAUSE)];
+    Reply::script(content_type, [beginning, pause, trouble].concat())
 }
 
 fn reply_slowly(request: &ChatRequest) -> Reply {
@@ -203,7 +205,8 @@ fn stream(mut events: Vec<Bytes>, pause: Duration) -> Reply {
     Reply::script(EVENT_STREAM, paced(events, pause))
 }
 
-/// Sends each piece, followed by a pause.
+/// Sends the pieces with a pause between one and the next.
 fn paced(pieces: impl IntoIterator<Item = Bytes>, pause: Duration) -> Vec<Step> {
-    pieces.into_iter().flat_map(|piece| [Step::Send(piece), Step::Wait(pause)]).collect()
+    let steps = pieces.into_iter().flat_map(|piece| [Step::Wait(pause), Step::Send(piece)]);
+    steps.skip(1).collect()
 }

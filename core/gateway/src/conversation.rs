@@ -1,0 +1,204 @@
+//! Conversation turns: a person's message, the model's answer, the reply through the same channel.
+//!
+//! Each conversation has one task, so its turns come one after another, in order. A reply carries an
+//! idempotency key made of the turn, so trying to send it again cannot send it twice.
+
+use crate::{config, inference};
+use loader_abi::class;
+use loader_contract::{
+    channel::{CONTRACT, InboundMessage, SendText, method},
+    text_inference::{GenerateRequest, Message, Role},
+};
+use loader_core::{
+    CallOptions, Engine,
+    message::{Failure, Metadata},
+};
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+use tokio::sync::mpsc;
+use tracing::{Instrument as _, info_span, warn};
+
+/// Messages of one conversation that may wait for their turn; then the channel waits.
+const WAITING: usize = 64;
+
+/// How many messages of a conversation a model is shown.
+const HISTORY: usize = 20;
+
+/// How long a conversation's task waits for the next message before it forgets the conversation.
+const IDLE: Duration = Duration::from_secs(30 * 60);
+
+/// How long a reply is tried again while the account is not connected.
+const RESEND_FOR: Duration = Duration::from_secs(120);
+
+/// The waits between the tries to send a reply.
+const RESEND_FIRST: Duration = Duration::from_millis(500);
+const RESEND_MOST: Duration = Duration::from_secs(10);
+
+/// Channel, account, conversation.
+type Key = (String, String, String);
+
+/// The conversations under way.
+#[derive(Clone)]
+pub(crate) struct Conversations(Arc<Shared>);
+
+struct Shared {
+    engine: Engine,
+    default_model: String,
+    models: BTreeMap<(String, String), String>,
+    timeout: Duration,
+    queues: Mutex<HashMap<Key, mpsc::Sender<InboundMessage>>>,
+}
+
+impl Conversations {
+    pub(crate) fn new(engine: Engine, config: &config::Config) -> Self {
+        let mut models = BTreeMap::new();
+        for (channel, settings) in &config.channels {
+            for (name, account) in &settings.accounts {
+                if let Some(model) = &account.model {
+                    models.insert((channel.clone(), name.clone()), model.clone());
+                }
+            }
+        }
+        Self(Arc::new(Shared {
+            engine,
+            default_model: config.models.default.clone(),
+            models,
+            timeout: Duration::from_millis(config.gateway.request_timeout_ms),
+            queues: Mutex::default(),
+        }))
+    }
+
+    /// Takes a message over; waits while its conversation has too many waiting.
+    pub(crate) async fn take(&self, channel: &str, message: InboundMessage) -> Result<(), Failure> {
+        if !message.addressed || message.text.trim().is_empty() {
+            return Ok(());
+        }
+        let key =
+            (channel.to_owned(), message.account.clone(), message.conversation.id.clone());
+        let mut message = message;
+        loop {
+            let queue = self.queue(&key);
+            match queue.send(message).await {
+                Ok(()) => return Ok(()),
+                // The task ended between the look and the send; the next look starts another.
+                Err(mpsc::error::SendError(returned)) => {
+                    message = returned;
+                    let mut queues = self.0.queues();
+                    if queues.get(&key).is_some_and(mpsc::Sender::is_closed) {
+                        queues.remove(&key);
+                    }
+                }
+            }
+        }
+    }
+
+    fn queue(&self, key: &Key) -> mpsc::Sender<InboundMessage> {
+        let mut queues = self.0.queues();
+        if let Some(queue) = queues.get(key) {
+            return queue.clone();
+        }
+        let (sender, receiver) = mpsc::channel(WAITING);
+        queues.insert(key.clone(), sender.clone());
+        let span = info_span!("conversation", channel = key.0, account = key.1);
+        let shared = self.0.clone();
+        tokio::spawn(shared.converse(key.clone(), receiver).instrument(span));
+        sender
+    }
+}
+
+impl Shared {
+    fn queues(&self) -> MutexGuard<'_, HashMap<Key, mpsc::Sender<InboundMessage>>> {
+        self.queues.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// One turn after another, until the conversation has been quiet for long.
+    async fn converse(self: Arc<Self>, key: Key, mut messages: mpsc::Receiver<InboundMessage>) {
+        let mut history: VecDeque<Message> = VecDeque::new();
+        let mut turn = 0_u64;
+        loop {
+            let message = match tokio::time::timeout(IDLE, messages.recv()).await {
+                Ok(Some(message)) => message,
+                Ok(None) => return,
+                Err(_) => {
+                    let mut queues = self.queues();
+                    // A message that was queued meanwhile is answered first.
+                    if messages.is_empty() {
+                        messages.close();
+                        queues.remove(&key);
+                        return;
+                    }
+                    continue;
+                }
+            };
+            turn += 1;
+            let name = message.sender.name.clone();
+            history.push_back(Message { name, ..Message::text(Role::User, &message.text) });
+            let text = match self.answer(&key, &history).await {
+                Ok(text) => {
+                    history.push_back(Message::text(Role::Assistant, &text));
+                    text
+                }
+                Err(failure) => {
+                    warn!(code = failure.code, origin = failure.origin, "no answer: {}", failure.message);
+                    history.pop_back();
+                    format!("Sorry, no answer: {} ({})", failure.message, failure.code)
+                }
+            };
+            while history.len() > HISTORY {
+                history.pop_front();
+            }
+            self.reply(&key, &message, text, turn).await;
+        }
+    }
+
+    async fn answer(&self, key: &Key, history: &VecDeque<Message>) -> Result<String, Failure> {
+        let model = self.models.get(&(key.0.clone(), key.1.clone()));
+        let model = model.unwrap_or(&self.default_model);
+        let request = GenerateRequest {
+            messages: history.iter().cloned().collect(),
+            ..GenerateRequest::default()
+        };
+        let options = CallOptions::by("gateway").within(self.timeout);
+        let response = inference::generate(&self.engine, options, model, request).await?;
+        Ok(response.message.joined_text())
+    }
+
+    /// Sends the reply; while the account is not connected, tries again for a while.
+    async fn reply(&self, key: &Key, message: &InboundMessage, text: String, turn: u64) {
+        if text.trim().is_empty() {
+            return;
+        }
+        let request = SendText {
+            account: key.1.clone(),
+            conversation: key.2.clone(),
+            text,
+            reply_to: message.message_id.clone(),
+        };
+        let Ok(body) = serde_json::to_vec(&request) else { return };
+        let mut options = CallOptions::by("gateway");
+        options.idempotency_key =
+            format!("{}/{}/{}/{}/{turn}", key.0, key.1, key.2, message.timestamp_ms);
+        let give_up = tokio::time::Instant::now() + RESEND_FOR;
+        let mut wait = RESEND_FIRST;
+        loop {
+            let sent = match self.engine.target(CONTRACT, Some(&key.0), method::SEND) {
+                Ok(target) => {
+                    target.call(options.clone(), Metadata::new(), body.clone()).await.map(|_| ())
+                }
+                Err(failure) => Err(failure),
+            };
+            let Err(failure) = sent else { return };
+            // Only what surely was not sent is sent again.
+            let again = failure.class == class::UNAVAILABLE;
+            if !again || tokio::time::Instant::now() + wait > give_up {
+                warn!(code = failure.code, "the reply is lost: {}", failure.message);
+                return;
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(RESEND_MOST);
+        }
+    }
+}

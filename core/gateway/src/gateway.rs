@@ -1,0 +1,237 @@
+//! Puts the gateway together: configuration, engine, services, consumers.
+
+use crate::{
+    AccountView, EventStream, GatewayHealth, ListedModel, Route,
+    channels::{Channels, Inbox},
+    config::{self, Config},
+    conversation::Conversations,
+    health, inference, models,
+    routes::Routes,
+};
+use loader_contract::{channel, health as health_contract, http_route, text_inference};
+use loader_core::{
+    BreakerPolicy, CallOptions, CallPolicy, Enablement, Engine, LogFilter, Options, Placement,
+    PluginOptions, Retirement, Survey,
+    diagnostic::Diagnostic,
+    discovery::Root,
+    message::Failure,
+    service::{Service, Services},
+    services::{EventBus, SecretSource, Standard, StandardServices},
+};
+use loader_contract::text_inference::{GenerateRequest, GenerateResponse};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+/// Everything a gateway is started from.
+#[derive(Clone)]
+pub struct Settings {
+    /// The configuration.
+    pub config: Config,
+    /// Where state is kept: the private copies of libraries, the key-value store.
+    pub state_dir: PathBuf,
+    /// Where plugins are looked for, in order of precedence.
+    pub roots: Vec<Root>,
+    /// Where secrets come from.
+    pub secrets: Arc<dyn SecretSource>,
+    /// The program and its version.
+    pub host: String,
+    /// Says which logs of plugins are wanted.
+    pub log_filter: Option<LogFilter>,
+}
+
+/// A running gateway.
+#[derive(Clone)]
+pub struct Gateway(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    host: String,
+    engine: Engine,
+    events: EventBus,
+    channels: Arc<Channels>,
+    routes: Routes,
+}
+
+/// The names of the services a gateway offers, which is what vetting needs to know of them.
+const SERVICE_NAMES: [&str; 9] = [
+    "clock/1",
+    "config/1",
+    "secrets/1",
+    "kv/1",
+    "events/1",
+    "http-client/1",
+    "net/1",
+    "websocket/1",
+    channel::INBOX,
+];
+
+/// What would be loaded, and why. Blocking; runs no plugin code and opens no store.
+pub fn survey(settings: &Settings) -> Survey {
+    struct Named(&'static str);
+    impl Service for Named {
+        fn name(&self) -> &str {
+            self.0
+        }
+        fn call(&self, request: loader_core::service::ServiceRequest) -> loader_core::service::Answer {
+            loader_core::service::Answer::unimplemented(self.0, &request.method)
+        }
+    }
+    let services = SERVICE_NAMES.map(|name| Arc::new(Named(name)) as Arc<dyn Service>);
+    loader_core::survey(&engine_options(settings, Services::new(services)))
+}
+
+/// The engine's options that follow from the settings.
+fn engine_options(settings: &Settings, services: Services) -> Options {
+    let config = &settings.config;
+    let plugins = &config.plugins;
+    let mut options = Options::new(settings.state_dir.clone(), settings.roots.clone());
+    options.enablement = Enablement {
+        none: !plugins.enabled,
+        allow: plugins.allow.iter().cloned().collect(),
+        deny: plugins.deny.iter().cloned().collect(),
+    };
+    options.plugins =
+        plugins.entries.iter().map(|(id, entry)| (id.clone(), plugin_options(entry))).collect();
+    options.services = services;
+    let contracts =
+        [text_inference::CONTRACT, channel::CONTRACT, http_route::CONTRACT, health_contract::CONTRACT];
+    let named = contracts.into_iter().filter_map(|contract| contract.split_once('/'));
+    let versions = named.filter_map(|(name, major)| {
+        let major = major.parse().ok()?;
+        Some((name.to_owned(), (major, major)))
+    });
+    options.contracts = versions.collect::<BTreeMap<_, _>>();
+    options.host.clone_from(&settings.host);
+    options.log_filter.clone_from(&settings.log_filter);
+    options
+}
+
+fn plugin_options(entry: &config::PluginEntry) -> PluginOptions {
+    let placement = match entry.placement {
+        config::Placement::Thread => Placement::Thread { threads: entry.threads as usize },
+        config::Placement::Inline => Placement::Inline,
+    };
+    PluginOptions {
+        enabled: entry.enabled,
+        placement,
+        calls: CallPolicy {
+            max_concurrent: entry.max_concurrent_calls as usize,
+            timeout: Duration::from_millis(entry.call_timeout_ms),
+            breaker: BreakerPolicy {
+                failures: entry.breaker.failures,
+                cooldown: Duration::from_millis(entry.breaker.cooldown_ms),
+            },
+        },
+        config: serde_json::to_value(&entry.config).unwrap_or_default(),
+    }
+}
+
+impl Gateway {
+    /// Loads every plugin that is switched on and connects the channels' accounts.
+    ///
+    /// A plugin that fails does not stop the gateway: it is among the diagnostics.
+    pub async fn start(settings: Settings) -> Result<(Self, Vec<Diagnostic>), Diagnostic> {
+        let kv_path = settings.state_dir.join("plugins.redb");
+        let standard = Standard {
+            kv_path: kv_path.clone(),
+            secrets: settings.secrets.clone(),
+            user_agent: settings.host.replace(' ', "/"),
+            authorities: None,
+        };
+        let opened = tokio::task::spawn_blocking(move || standard.open()).await;
+        let opened = opened.unwrap_or_else(|_| {
+            Err(Failure::new(loader_abi::class::INTERNAL, "LDR-INTERNAL", "opening the store panicked"))
+        });
+        let StandardServices { services, events, secrets } = opened.map_err(|failure| {
+            Diagnostic::error("LDR-KV-OPEN", failure.message).at(&kv_path).hint(failure.hint)
+        })?;
+        let channels = Arc::new(Channels::new(events.clone()));
+        let inbox: Arc<dyn Service> = Arc::new(Inbox(channels.clone()));
+        let services = services.with([inbox]);
+        let engine = Engine::new(engine_options(&settings, services))?;
+        let diagnostics = engine.load_all().await;
+        let conversations = Conversations::new(engine.clone(), &settings.config);
+        channels.connect(&engine, conversations, &settings.config.channels, &secrets).await;
+        let inner = Inner {
+            config: settings.config,
+            host: settings.host,
+            engine,
+            events,
+            channels,
+            routes: Routes::default(),
+        };
+        Ok((Self(Arc::new(inner)), diagnostics))
+    }
+
+    /// The engine below.
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// The configuration the gateway was started with.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The bus that plugins and the gateway tell each other events on.
+    pub fn events(&self) -> &EventBus {
+        &self.0.events
+    }
+
+    /// Every model of every provider.
+    pub async fn models(&self) -> Vec<ListedModel> {
+        models::list(&self.0.engine).await
+    }
+
+    /// Asks a model, named `<provider>/<model>`, for a whole answer.
+    pub async fn generate(
+        &self,
+        options: CallOptions,
+        model: &str,
+        request: GenerateRequest,
+    ) -> Result<GenerateResponse, Failure> {
+        inference::generate(&self.0.engine, options, self.model_or_default(model), request).await
+    }
+
+    /// Asks a model for an answer piece by piece.
+    pub async fn stream(
+        &self,
+        options: CallOptions,
+        model: &str,
+        request: GenerateRequest,
+    ) -> Result<EventStream, Failure> {
+        let idle = Duration::from_millis(self.0.config.gateway.request_timeout_ms);
+        let model = self.model_or_default(model);
+        inference::stream(&self.0.engine, options, model, request, idle).await
+    }
+
+    fn model_or_default<'a>(&'a self, model: &'a str) -> &'a str {
+        if model.is_empty() { &self.0.config.models.default } else { model }
+    }
+
+    /// The plugin that answers a canonical path.
+    pub fn route(&self, path: &str) -> Option<Route> {
+        self.0.routes.find(&self.0.engine, path)
+    }
+
+    /// How the gateway and its plugins are.
+    pub async fn health(&self) -> GatewayHealth {
+        health::check(&self.0.engine, &self.0.host).await
+    }
+
+    /// How the channels' accounts are.
+    pub fn accounts(&self) -> Vec<AccountView> {
+        self.0.channels.accounts()
+    }
+
+    /// Asks a channel how its accounts are, and takes note.
+    pub async fn refresh_accounts(&self, channel: &str) -> Result<(), Failure> {
+        self.0.channels.refresh(&self.0.engine, channel).await
+    }
+
+    /// Disconnects the accounts and stops every plugin, the last loaded first.
+    pub async fn stop(&self, drain: Duration) -> Vec<(String, Retirement)> {
+        let goodbye = self.0.channels.disconnect(&self.0.engine);
+        let _ = tokio::time::timeout(drain.max(Duration::from_secs(1)), goodbye).await;
+        self.0.engine.stop(drain).await
+    }
+}

@@ -1,0 +1,28 @@
+//! The gateway's own logic: consumers of the contracts, over an engine that knows none of them.
+//!
+//! | module | it consumes | it gives |
+//! | --- | --- | --- |
+//! | `models`, `inference` | `text-inference/1` | models by `<provider>/<model>`, answers whole or streamed |
+//! | `channels`, `conversation` | `channel/1` | accounts kept connected, one turn after another |
+//! | `routes` | `http-route/1` | which plugin answers a path |
+//! | `health` | `health/1` | one verdict over all |
+//! | [`openai`] | | the OpenAI wire format to and from the contract |
+//!
+//! Never prints, never reads the environment, never exits.
+
+mod channels;
+pub mod config;
+mod conversation;
+mod gateway;
+mod health;
+mod inference;
+mod models;
+pub mod openai;
+mod routes;
+
+pub use channels::AccountView;
+pub use gateway::{Gateway, Settings, survey};
+pub use health::GatewayHealth;
+pub use inference::EventStream;
+pub use models::ListedModel;
+pub use routes::Route;

@@ -1,0 +1,130 @@
+//! What the engine has to say about files, plugins and configuration: one shape everywhere.
+
+use serde::Serialize;
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// One finding: a stable code, what and where, and the command or edit that mends it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    /// A stable code such as `LDR-MANIFEST-KEY`. Every code has a page in `docs/errors/`.
+    pub code: &'static str,
+    /// Whether it stops the plugin.
+    pub severity: Severity,
+    /// What was found, and why it matters: one sentence without secrets.
+    pub message: String,
+    /// Where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// The plugin it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<String>,
+    /// The exact command or edit that mends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// How bad a [`Diagnostic`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Worth knowing; nothing is lost.
+    Warning,
+    /// The plugin is not served, or the request is refused.
+    Error,
+}
+
+/// A place in a file; line and column count from one, columns in characters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// The line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// The column.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
+}
+
+impl Diagnostic {
+    /// A finding that stops the plugin.
+    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            message: message.into(),
+            place: None,
+            plugin: None,
+            hint: None,
+        }
+    }
+
+    /// A finding worth knowing.
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, message) }
+    }
+
+    /// Adds the file or folder.
+    #[must_use]
+    pub fn at(mut self, path: &Path) -> Self {
+        self.place = Some(Place { path: path.to_owned(), line: None, column: None });
+        self
+    }
+
+    /// Adds the file, line and column of a byte offset into its text.
+    #[must_use]
+    pub fn at_offset(mut self, path: &Path, text: &str, offset: usize) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        self.place =
+            Some(Place { path: path.to_owned(), line: Some(line), column: Some(column) });
+        self
+    }
+
+    /// Adds the plugin it is about.
+    #[must_use]
+    pub fn about(mut self, plugin: impl Into<String>) -> Self {
+        self.plugin = Some(plugin.into());
+        self
+    }
+
+    /// Adds what mends it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Whether it stops the plugin.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.path.display())?;
+        if let Some(line) = self.line {
+            write!(formatter, ":{line}")?;
+        }
+        if let Some(column) = self.column {
+            write!(formatter, ":{column}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    /// `CODE: message [place]`, without the hint.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.code, self.message)?;
+        match &self.place {
+            Some(place) => write!(formatter, " [{place}]"),
+            None => Ok(()),
+        }
+    }
+}

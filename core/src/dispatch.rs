@@ -1,0 +1,361 @@
+//! Calls on their way to a plugin: deadline, concurrency limit, breaker, metrics, lease.
+
+mod breaker;
+mod limits;
+mod metrics;
+
+pub use breaker::BreakerPolicy;
+pub use metrics::MetricsSnapshot;
+
+use crate::{
+    generation::{Capabilities, CapabilityCall, Generation, Invocation, Lease, call_id},
+    message::{Failure, Message, Metadata, Reply},
+    registry::Registry,
+    stream::StreamEnd,
+};
+use arc_swap::ArcSwapOption;
+use breaker::Breaker;
+use futures_util::future::BoxFuture;
+use limits::{Concurrency, OwnedPlace};
+use loader_abi::{CallContext, MAX_BODY_BYTES, NO_DEADLINE, TraceContext, class, operation};
+use metrics::Metrics;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+static NEXT_CALL: AtomicU64 = AtomicU64::new(1);
+
+/// What a plugin may ask of the host, and how much of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallPolicy {
+    /// The most calls at once.
+    pub max_concurrent: usize,
+    /// The deadline of calls that bring none.
+    pub timeout: Duration,
+    /// When to stop calling.
+    pub breaker: BreakerPolicy,
+}
+
+impl Default for CallPolicy {
+    fn default() -> Self {
+        Self {
+            max_concurrent: 1024,
+            timeout: Duration::from_secs(60),
+            breaker: BreakerPolicy::default(),
+        }
+    }
+}
+
+/// One plugin as its callers know it: stays the same while generations come and go.
+pub(crate) struct Served {
+    id: Arc<str>,
+    slot: ArcSwapOption<Generation>,
+    concurrency: Concurrency,
+    breaker: Breaker,
+    metrics: Metrics,
+    timeout: Duration,
+}
+
+impl AsRef<Concurrency> for Served {
+    fn as_ref(&self) -> &Concurrency {
+        &self.concurrency
+    }
+}
+
+impl Served {
+    pub(crate) fn new(id: Arc<str>, policy: CallPolicy) -> Self {
+        Self {
+            id,
+            slot: ArcSwapOption::empty(),
+            concurrency: Concurrency::new(policy.max_concurrent),
+            breaker: Breaker::new(policy.breaker),
+            metrics: Metrics::default(),
+            timeout: policy.timeout,
+        }
+    }
+
+    /// Sends calls to this generation from now on; returns whether there was another.
+    pub(crate) fn serve(&self, generation: Option<Arc<Generation>>) -> bool {
+        // The old reference is dropped here; the keeper holds the last one.
+        self.slot.swap(generation).is_some()
+    }
+
+    pub(crate) fn metrics(&self) -> MetricsSnapshot {
+        self.metrics.snapshot()
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.concurrency.now()
+    }
+
+    pub(crate) fn breaker_is_open(&self) -> bool {
+        self.breaker.is_open()
+    }
+
+    fn lease(&self) -> Result<Lease, Failure> {
+        // A generation may begin to retire between the look and the lease; its successor is in the
+        // slot by then.
+        for _ in 0..64 {
+            let Some(generation) = self.slot.load_full() else { break };
+            if let Some(lease) = generation.lease() {
+                return Ok(lease);
+            }
+        }
+        Err(Failure::new(
+            class::UNAVAILABLE,
+            "LDR-CALL-NOT-SERVED",
+            format!("the plugin `{}` is not served now", self.id),
+        )
+        .hint(format!("loader plugins inspect {}", self.id)))
+    }
+
+    fn admit(&self) -> Result<(), Failure> {
+        self.breaker.admit().map_err(|wait| {
+            self.metrics.refused();
+            let mut failure = Failure::new(
+                class::UNAVAILABLE,
+                "LDR-CALL-BREAKER",
+                format!("the plugin `{}` failed too often in a row and is not called now", self.id),
+            )
+            .hint(format!("loader plugins inspect {}", self.id));
+            failure.retry_after = Some(wait);
+            failure
+        })
+    }
+
+    fn busy(&self) -> Failure {
+        self.metrics.refused();
+        let most = self.concurrency.most();
+        Failure::new(
+            class::EXHAUSTED,
+            "LDR-CALL-BUSY",
+            format!("the plugin `{}` is serving {most} calls already", self.id),
+        )
+        .hint(format!("raise plugins.entries.{}.max_concurrent_calls", self.id))
+    }
+}
+
+/// Everything about a call besides its body.
+#[derive(Debug, Clone)]
+pub struct CallOptions {
+    /// Who calls: `gateway`, or `plugin:<id>`.
+    pub caller: Arc<str>,
+    /// When the caller stops waiting; none means the plugin's own timeout.
+    pub deadline: Option<Instant>,
+    /// The trace the call belongs to.
+    pub trace: TraceContext,
+    /// Equal keys mean the same intent; empty when there is no such promise.
+    pub idempotency_key: String,
+    /// How many plugin-to-plugin calls led here.
+    pub depth: u32,
+}
+
+impl CallOptions {
+    /// A call by this caller, with the plugin's own timeout.
+    pub fn by(caller: impl Into<Arc<str>>) -> Self {
+        Self {
+            caller: caller.into(),
+            deadline: None,
+            trace: TraceContext::default(),
+            idempotency_key: String::new(),
+            depth: 0,
+        }
+    }
+
+    /// Sets when the caller stops waiting.
+    #[must_use]
+    pub fn within(mut self, time: Duration) -> Self {
+        self.deadline = Instant::now().checked_add(time);
+        self
+    }
+}
+
+/// One method of one capability, found once and called often. Follows the plugin's generations.
+#[derive(Clone)]
+pub struct Target {
+    served: Arc<Served>,
+    operation: Arc<str>,
+    capability: Arc<str>,
+}
+
+/// A stream to a plugin.
+pub struct OpenStream {
+    /// The head of the plugin's answer.
+    pub head: Message,
+    /// The caller's side. Dropping its receiver cancels the plugin's handling.
+    pub end: StreamEnd,
+    _place: OwnedPlace<Served>,
+}
+
+impl Target {
+    /// The plugin that answers.
+    pub fn plugin(&self) -> &str {
+        &self.served.id
+    }
+
+    fn invocation(
+        &self,
+        options: &CallOptions,
+        deadline: Option<Instant>,
+        mut metadata: Metadata,
+        body: Vec<u8>,
+    ) -> Result<Invocation, Failure> {
+        if body.len() > MAX_BODY_BYTES {
+            return Err(Failure::new(
+                class::EXHAUSTED,
+                "LDR-CALL-TOO-LARGE",
+                format!("a call's body may have at most {MAX_BODY_BYTES} bytes"),
+            ));
+        }
+        metadata.push(operation::CAPABILITY_KEY, self.capability.as_bytes());
+        let remaining = deadline.map_or(NO_DEADLINE, |deadline| {
+            let left = deadline.saturating_duration_since(Instant::now()).as_nanos();
+            u64::try_from(left).unwrap_or(NO_DEADLINE - 1)
+        });
+        let context = CallContext {
+            call_id: call_id(NEXT_CALL.fetch_add(1, Ordering::Relaxed), options.depth),
+            remaining_ns: remaining,
+            trace: options.trace,
+            caller: (&*options.caller).into(),
+            depth: options.depth,
+            idempotency_key: options.idempotency_key.as_str().into(),
+        };
+        Ok(Invocation { operation: self.operation.clone(), context, metadata, body })
+    }
+
+    /// Calls the plugin.
+    pub async fn call(
+        &self,
+        options: CallOptions,
+        metadata: Metadata,
+        body: Vec<u8>,
+    ) -> Result<Reply, Failure> {
+        let served = &*self.served;
+        served.admit()?;
+        let _place = served.concurrency.enter().ok_or_else(|| served.busy())?;
+        let began = Instant::now();
+        let deadline = options.deadline.or_else(|| began.checked_add(served.timeout));
+        let lease = served.lease()?;
+        let invocation = self.invocation(&options, deadline, metadata, body)?;
+        let observed = lease.generation().observer().begin_call(invocation.context.call_id);
+        let result = by_deadline(deadline, lease.call(invocation)).await;
+        drop(observed);
+        let failure = result.as_ref().err().map(|failure| failure.class);
+        served.metrics.call_ended(failure, began.elapsed());
+        served.breaker.record(failure);
+        result
+    }
+
+    /// Opens a stream to the plugin. The deadline holds until the head of the answer; then the
+    /// caller watches over the stream itself.
+    pub async fn open(
+        &self,
+        options: CallOptions,
+        metadata: Metadata,
+        body: Vec<u8>,
+    ) -> Result<OpenStream, Failure> {
+        let served = &*self.served;
+        served.admit()?;
+        let place = OwnedPlace::enter(&self.served).ok_or_else(|| served.busy())?;
+        let deadline = options.deadline.or_else(|| Instant::now().checked_add(served.timeout));
+        let lease = served.lease()?;
+        let invocation = self.invocation(&options, deadline, metadata, body)?;
+        let observed = lease.generation().observer().begin_call(invocation.context.call_id);
+        let result = by_deadline(deadline, lease.open(invocation)).await;
+        drop(observed);
+        let failure = result.as_ref().err().map(|failure| failure.class);
+        served.metrics.stream_opened(failure);
+        served.breaker.record(failure);
+        result.map(|(head, end)| OpenStream { head, end, _place: place })
+    }
+}
+
+/// The future's result, unless the deadline passes first. Looks at the future before it sets a
+/// timer, so that an answer that is ready costs none.
+async fn by_deadline<T>(
+    deadline: Option<Instant>,
+    future: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    use std::{future::poll_fn, pin::pin, task::Poll};
+    let Some(deadline) = deadline else { return future.await };
+    let mut future = pin!(future);
+    let first = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
+    if let Poll::Ready(result) = first {
+        return result;
+    }
+    tokio::time::timeout_at(deadline.into(), future)
+        .await
+        .unwrap_or_else(|_| Err(Failure::deadline()))
+}
+
+/// Finds capabilities and calls them, for the gateway and for plugins.
+#[derive(Clone)]
+pub(crate) struct Dispatcher {
+    registry: Arc<Registry>,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(registry: Arc<Registry>) -> Self {
+        Self { registry }
+    }
+
+    /// The target of a contract's method: of this capability, or of the first one.
+    pub(crate) fn target(
+        &self,
+        contract: &str,
+        id: Option<&str>,
+        method: &str,
+    ) -> Result<Target, Failure> {
+        let snapshot = self.registry.snapshot();
+        let capability = match id {
+            Some(id) => snapshot.capability(contract, id),
+            None => snapshot.capabilities(contract).next(),
+        };
+        let capability = capability.ok_or_else(|| {
+            let what = id.map_or_else(|| format!("`{contract}`"), |id| format!("`{contract}` as `{id}`"));
+            Failure::new(
+                class::NOT_FOUND,
+                "LDR-CALL-NO-CAPABILITY",
+                format!("no plugin provides {what}"),
+            )
+            .hint("loader plugins list")
+        })?;
+        Ok(Target {
+            served: capability.served.clone(),
+            operation: format!("{contract}/{method}").into(),
+            capability: capability.id.as_str().into(),
+        })
+    }
+}
+
+impl Capabilities for Dispatcher {
+    fn call(&self, call: CapabilityCall) -> BoxFuture<'static, Result<Reply, Failure>> {
+        let target = self.target(&call.contract, call.capability.as_deref(), &call.method);
+        Box::pin(async move { target?.call(options_of(&call), call.metadata, call.body).await })
+    }
+
+    fn open(
+        &self,
+        call: CapabilityCall,
+    ) -> BoxFuture<'static, Result<(Message, StreamEnd), Failure>> {
+        let target = self.target(&call.contract, call.capability.as_deref(), &call.method);
+        Box::pin(async move {
+            let stream = target?.open(options_of(&call), call.metadata, call.body).await?;
+            Ok((stream.head, stream.end))
+        })
+    }
+}
+
+fn options_of(call: &CapabilityCall) -> CallOptions {
+    CallOptions {
+        caller: call.caller.clone(),
+        deadline: call.deadline,
+        trace: call.trace,
+        idempotency_key: call.idempotency_key.clone(),
+        depth: call.depth,
+    }
+}

@@ -1,0 +1,220 @@
+//! The engine's handle: loads, serves, replaces and stops plugins.
+
+mod configuration;
+mod load;
+mod options;
+mod survey;
+mod watch;
+
+pub use options::{Enablement, Options, PluginOptions};
+pub use survey::{Decision, Survey, Surveyed, survey};
+
+use crate::{
+    diagnostic::Diagnostic,
+    dispatch::{Dispatcher, MetricsSnapshot, Served, Target},
+    generation::{Keeper, Retained, Retirement},
+    message::Failure,
+    platform,
+    registry::{Registry, Snapshot, Status},
+    service::Services,
+    staging::Store,
+};
+use serde::Serialize;
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tracing::{info, warn};
+
+/// A running engine. Dropping it without [`stop`](Engine::stop) leaves its plugins mapped.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    options: Options,
+    store: Store,
+    registry: Arc<Registry>,
+    dispatcher: Dispatcher,
+    /// The owners of what is served, in the order of loading.
+    loaded: Mutex<Vec<Loaded>>,
+    retained: Mutex<Vec<Retained>>,
+    next_generation: AtomicU64,
+}
+
+/// One plugin that is served, and what it takes to end or replace it.
+struct Loaded {
+    id: String,
+    keeper: Keeper,
+    served: Arc<Served>,
+    candidate: crate::discovery::Candidate,
+}
+
+/// How one plugin is doing.
+#[derive(Debug, Clone, Serialize)]
+pub struct PluginStats {
+    /// The plugin's id.
+    pub plugin: String,
+    /// The generation that serves.
+    pub generation: u64,
+    /// Calls under way.
+    pub in_flight: usize,
+    /// Whether calls are refused because the plugin failed too often.
+    pub breaker_open: bool,
+    /// Panics its guards contained.
+    pub panics_contained: u64,
+    /// Answers that came after their caller had gone.
+    pub late_answers: u64,
+    /// Logs, spans and metrics that were dropped.
+    pub emissions_dropped: u64,
+    /// The counters of its calls.
+    #[serde(flatten)]
+    pub metrics: MetricsSnapshot,
+}
+
+impl Engine {
+    /// Prepares an engine; no plugin is loaded yet. Must be called within a tokio runtime.
+    pub fn new(options: Options) -> Result<Self, Diagnostic> {
+        let store = Store::open(&options.state_dir)?;
+        if let Err(reason) = platform::unload_support() {
+            warn!(reason, "images will not be unloaded in this process");
+        }
+        let registry = Arc::new(Registry::default());
+        let dispatcher = Dispatcher::new(registry.clone());
+        let engine = Self(Arc::new(Inner {
+            options,
+            store,
+            registry,
+            dispatcher,
+            loaded: Mutex::default(),
+            retained: Mutex::default(),
+            next_generation: AtomicU64::new(1),
+        }));
+        watch::spawn(&engine);
+        Ok(engine)
+    }
+
+    /// What is served now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.0.registry.snapshot()
+    }
+
+    /// The registry, to be told of changes.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.0.registry
+    }
+
+    /// The services plugins can use.
+    pub fn services(&self) -> &Services {
+        &self.0.options.services
+    }
+
+    /// One method of a capability, to be called as often as wanted.
+    pub fn target(
+        &self,
+        contract: &str,
+        id: Option<&str>,
+        method: &str,
+    ) -> Result<Target, Failure> {
+        self.0.dispatcher.target(contract, id, method)
+    }
+
+    /// Generations that could not leave the process, and why.
+    pub fn retained(&self) -> Vec<Retained> {
+        self.0.retained().clone()
+    }
+
+    /// How every served plugin is doing.
+    pub fn stats(&self) -> Vec<PluginStats> {
+        let loaded = self.0.loaded();
+        let stats = loaded.iter().map(|loaded| {
+            let generation = loaded.keeper.generation();
+            PluginStats {
+                plugin: loaded.id.clone(),
+                generation: generation.number(),
+                in_flight: loaded.served.in_flight(),
+                breaker_open: loaded.served.breaker_is_open(),
+                panics_contained: generation.observer().panics(),
+                late_answers: generation.late(),
+                emissions_dropped: generation.observer().dropped(),
+                metrics: loaded.served.metrics(),
+            }
+        });
+        stats.collect()
+    }
+
+    /// Stops one plugin. Calls under way may finish until `drain` has passed.
+    pub async fn unload(&self, id: &str, drain: Duration) -> Option<Retirement> {
+        let loaded = {
+            let mut all = self.0.loaded();
+            let index = all.iter().position(|loaded| loaded.id == id)?;
+            all.remove(index)
+        };
+        Some(self.0.end(loaded, drain).await)
+    }
+
+    /// Stops every plugin, the last loaded first. All of them together may drain so long.
+    pub async fn stop(&self, drain: Duration) -> Vec<(String, Retirement)> {
+        let deadline = Instant::now() + drain;
+        let mut outcomes = Vec::new();
+        loop {
+            let Some(loaded) = self.0.loaded().pop() else { break };
+            let id = loaded.id.clone();
+            let left = deadline.saturating_duration_since(Instant::now());
+            let outcome = self.0.end(loaded, left).await;
+            outcomes.push((id, outcome));
+        }
+        outcomes
+    }
+}
+
+impl Inner {
+    fn loaded(&self) -> MutexGuard<'_, Vec<Loaded>> {
+        self.loaded.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn retained(&self) -> MutexGuard<'_, Vec<Retained>> {
+        self.retained.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn generation_number(&self) -> u64 {
+        self.next_generation.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Takes a plugin out of the registry and ends its generation.
+    async fn end(&self, loaded: Loaded, drain: Duration) -> Retirement {
+        let Loaded { id, keeper, served, .. } = loaded;
+        self.registry.publish(|snapshot| {
+            snapshot.withdraw(&id);
+            snapshot.update(&id, |record| {
+                record.status = Status::Stopped;
+                record.generation = None;
+                record.served = None;
+            });
+        });
+        served.serve(None);
+        self.retire(&id, keeper, drain).await
+    }
+
+    async fn retire(&self, id: &str, keeper: Keeper, drain: Duration) -> Retirement {
+        let generation = keeper.number();
+        let retirement = keeper.retire(drain).await;
+        match &retirement {
+            Retirement::Unloaded => info!(plugin = id, generation, "retired and unloaded"),
+            Retirement::Pinned(reason) => {
+                warn!(plugin = id, generation, reason, "retired, but its image stays mapped");
+            }
+            Retirement::Wedged(reason) => {
+                warn!(plugin = id, generation, reason, "does not end and is left to itself");
+            }
+        }
+        if retirement != Retirement::Unloaded {
+            let retained =
+                Retained { plugin: id.to_owned(), generation, retirement: retirement.clone() };
+            self.retained().push(retained);
+        }
+        retirement
+    }
+}

@@ -1,0 +1,95 @@
+//! What an embedding program decides.
+
+use crate::{
+    discovery::Root, dispatch::CallPolicy, emission::LogFilter, generation::Placement,
+    service::Services,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
+
+/// What an embedding program decides.
+#[derive(Clone)]
+pub struct Options {
+    /// Where the engine keeps its private copies of libraries.
+    pub state_dir: PathBuf,
+    /// Where plugins are looked for, in order of precedence.
+    pub roots: Vec<Root>,
+    /// Which plugins may be loaded.
+    pub enablement: Enablement,
+    /// Settings of single plugins, by id.
+    pub plugins: BTreeMap<String, PluginOptions>,
+    /// What plugins may ask of the host.
+    pub services: Services,
+    /// The contracts the program consumes: lowest and highest major version.
+    pub contracts: BTreeMap<String, (u32, u32)>,
+    /// The program's name and version, as plugins see them.
+    pub host: String,
+    /// Says which logs of plugins are wanted; by default, those `tracing` wants.
+    pub log_filter: Option<LogFilter>,
+    /// Whether owners and modes of the plugins' files are checked.
+    pub check_permissions: bool,
+    /// How long each step of a plugin's beginning may take.
+    pub start_timeout: Duration,
+    /// How long each step of a plugin's end may take.
+    pub stop_timeout: Duration,
+    /// How long all threads of a plugin may be inside one poll before a fresh generation takes over.
+    pub stuck_timeout: Duration,
+}
+
+impl Options {
+    /// Defaults for everything but the state folder and the roots.
+    pub fn new(state_dir: PathBuf, roots: Vec<Root>) -> Self {
+        Self {
+            state_dir,
+            roots,
+            enablement: Enablement::default(),
+            plugins: BTreeMap::new(),
+            services: Services::default(),
+            contracts: BTreeMap::new(),
+            host: format!("loader-core {}", env!("CARGO_PKG_VERSION")),
+            log_filter: None,
+            check_permissions: true,
+            start_timeout: Duration::from_secs(10),
+            stop_timeout: Duration::from_secs(5),
+            stuck_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Which plugins may be loaded. Deny beats allow, and allow beats the plugin's own `enabled`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Enablement {
+    /// No plugin at all.
+    pub none: bool,
+    /// If not empty, only these.
+    pub allow: BTreeSet<String>,
+    /// Never these.
+    pub deny: BTreeSet<String>,
+}
+
+/// Settings of one plugin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PluginOptions {
+    /// Switches the plugin on or off.
+    pub enabled: Option<bool>,
+    /// Where its code runs.
+    pub placement: Placement,
+    /// How it may be called.
+    pub calls: CallPolicy,
+    /// Its configuration: a JSON object.
+    pub config: serde_json::Value,
+}
+
+impl Default for PluginOptions {
+    fn default() -> Self {
+        Self {
+            enabled: None,
+            placement: Placement::Thread { threads: 1 },
+            calls: CallPolicy::default(),
+            config: serde_json::Value::Object(serde_json::Map::new()),
+        }
+    }
+}

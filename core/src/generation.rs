@@ -1,0 +1,319 @@
+//! One life of a plugin: its threads, its object, the calls it is serving.
+//!
+//! * Everything of the plugin runs on the generation's own threads (or, inline, on the host's).
+//! * A call holds a [`Lease`] until the answer is a value of the host's.
+//! * The plugin's object is dropped by [`retire`] alone, on a thread of the generation. Should a
+//!   bug ever drop a generation otherwise, the object is leaked rather than run on a host thread.
+
+mod ends;
+mod executor;
+mod host;
+mod relay;
+mod retire;
+mod start;
+
+pub use executor::Placement;
+pub use retire::{Retained, Retirement};
+
+pub(crate) use host::{Capabilities, CapabilityCall, call_id};
+pub(crate) use retire::Keeper;
+pub(crate) use start::{Launch, LaunchError, Limits, launch};
+
+use crate::{
+    emission::Observer,
+    message::{Failure, Message, Metadata, Reply},
+    stream::{self, End, Ending, StreamEnd},
+};
+use executor::Workers;
+use futures_util::FutureExt as _;
+use loader_abi::{
+    CallContext, CallError, NO_DEADLINE, PluginBox, TraceContext,
+    abi_stable::std_types::{RBox, RResult, RString},
+    class,
+};
+use relay::Relay;
+use std::{
+    panic::AssertUnwindSafe,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// One life of a plugin, as callers see it. Reached through a [`Lease`] only.
+pub(crate) struct Generation {
+    number: u64,
+    /// `plugin:<id>`.
+    origin: Arc<str>,
+    /// Taken by the reaper alone.
+    plugin: Option<PluginBox>,
+    /// None when the plugin is placed inline.
+    workers: Option<Workers>,
+    relay: Relay,
+    observer: Arc<Observer>,
+    leases: AtomicUsize,
+    retiring: AtomicBool,
+    idle: Notify,
+    /// Ends every call under way.
+    cancelled: CancellationToken,
+    late: AtomicU64,
+}
+
+impl Drop for Generation {
+    fn drop(&mut self) {
+        if let Some(plugin) = self.plugin.take() {
+            std::mem::forget(plugin);
+        }
+    }
+}
+
+/// The right to call a generation; it cannot retire before every lease is gone.
+pub(crate) struct Lease(Arc<Generation>);
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if self.0.leases.fetch_sub(1, Ordering::SeqCst) == 1
+            && self.0.retiring.load(Ordering::SeqCst)
+        {
+            self.0.idle.notify_waiters();
+        }
+    }
+}
+
+/// One operation on its way to a plugin.
+pub(crate) struct Invocation {
+    pub(crate) operation: Arc<str>,
+    pub(crate) context: CallContext,
+    pub(crate) metadata: Metadata,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Invocation {
+    /// An operation of the host's own, such as a step of the lifecycle.
+    pub(crate) fn of_host(operation: &str, id: u64, deadline: Option<Duration>, body: Vec<u8>) -> Self {
+        let remaining = deadline.map(|deadline| u64::try_from(deadline.as_nanos()));
+        Self {
+            operation: operation.into(),
+            context: CallContext {
+                call_id: id,
+                remaining_ns: remaining.map_or(NO_DEADLINE, |left| left.unwrap_or(NO_DEADLINE)),
+                trace: TraceContext::default(),
+                caller: RString::from("host"),
+                depth: 0,
+                idempotency_key: RString::new(),
+            },
+            metadata: Metadata::new(),
+            body,
+        }
+    }
+}
+
+impl Generation {
+    /// The generation's number, unique in the process.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Where the plugin runs.
+    pub(crate) fn is_inline(&self) -> bool {
+        self.workers.is_none()
+    }
+
+    /// Calls under way.
+    pub(crate) fn leases(&self) -> usize {
+        self.leases.load(Ordering::SeqCst)
+    }
+
+    /// Answers that came after their caller had gone.
+    pub(crate) fn late(&self) -> u64 {
+        self.late.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn observer(&self) -> &Arc<Observer> {
+        &self.observer
+    }
+
+    /// The pulses of the generation's threads; empty when it has none.
+    pub(crate) fn pulses(&self) -> Vec<u64> {
+        self.workers.as_ref().map(Workers::pulses).unwrap_or_default()
+    }
+
+    /// Whether every thread has been inside one poll since `earlier`.
+    pub(crate) fn all_stuck(&self, earlier: &[u64]) -> bool {
+        self.workers.as_ref().is_some_and(|workers| workers.all_stuck(earlier))
+    }
+
+    /// Takes a lease, unless the generation is retiring.
+    pub(crate) fn lease(self: &Arc<Self>) -> Option<Lease> {
+        self.leases.fetch_add(1, Ordering::SeqCst);
+        let lease = Lease(self.clone());
+        (!self.retiring.load(Ordering::SeqCst)).then_some(lease)
+    }
+
+    fn plugin(&self) -> &PluginBox {
+        self.plugin.as_ref().expect("the reaper takes the plugin when no lease is left")
+    }
+
+    /// Polls the plugin's answer on the current thread.
+    async fn invoke(&self, invocation: Invocation) -> Result<Reply, Failure> {
+        let Invocation { operation, context, metadata, body } = invocation;
+        let future = self.plugin().call(
+            (&*operation).into(),
+            context,
+            metadata.into_abi(),
+            body.into(),
+        );
+        match AssertUnwindSafe(future).catch_unwind().await {
+            Ok(RResult::ROk(reply)) => Ok(Reply::from_abi(reply)),
+            Ok(RResult::RErr(error)) => Err(self.failure(error)),
+            Err(_) => Err(self.unguarded_panic()),
+        }
+    }
+
+    async fn handle(&self, invocation: Invocation, end: StreamEnd) -> Result<(), Failure> {
+        let Invocation { operation, context, metadata, body } = invocation;
+        let stream = ends::lend(end, &self.relay);
+        let future = self.plugin().open(
+            (&*operation).into(),
+            context,
+            metadata.into_abi(),
+            body.into(),
+            stream,
+        );
+        match AssertUnwindSafe(future).catch_unwind().await {
+            Ok(RResult::ROk(())) => Ok(()),
+            Ok(RResult::RErr(error)) => Err(self.failure(error)),
+            Err(_) => Err(self.unguarded_panic()),
+        }
+    }
+
+    fn failure(&self, error: RBox<CallError>) -> Failure {
+        Failure::from_abi(error, self.origin.to_string())
+    }
+
+    fn unguarded_panic(&self) -> Failure {
+        let mut failure =
+            Failure::new(class::PANIC, "LDR-CALL-PANIC", "the plugin panicked outside its guards");
+        failure.origin = self.origin.to_string();
+        failure
+    }
+
+    fn retired() -> Failure {
+        Failure::new(
+            class::UNAVAILABLE,
+            "LDR-CALL-RETIRED",
+            "the plugin stopped before it answered",
+        )
+    }
+}
+
+impl Lease {
+    pub(crate) fn generation(&self) -> &Generation {
+        &self.0
+    }
+
+    /// Calls the plugin. Dropping the future cancels the call on the plugin's own thread.
+    pub(crate) async fn call(self, invocation: Invocation) -> Result<Reply, Failure> {
+        let cancelled = self.0.cancelled.clone();
+        self.call_until(invocation, cancelled).await
+    }
+
+    /// Calls the plugin; the token ends the call too.
+    async fn call_until(
+        self,
+        invocation: Invocation,
+        cancelled: CancellationToken,
+    ) -> Result<Reply, Failure> {
+        if self.0.is_inline() {
+            let cancelled = cancelled.cancelled();
+            let answer = pin!(self.0.invoke(invocation));
+            return match or_cancelled(answer, cancelled).await {
+                Some(result) => result,
+                None => Err(Generation::retired()),
+            };
+        }
+        let (mut sender, receiver) = oneshot::channel();
+        let generation = self.0.clone();
+        let job = async move {
+            let lease = self;
+            let generation = &lease.0;
+            let result = {
+                let answer = pin!(generation.invoke(invocation));
+                let gone = async {
+                    tokio::select! {
+                        () = sender.closed() => {}
+                        () = cancelled.cancelled() => {}
+                    }
+                };
+                or_cancelled(answer, gone).await.unwrap_or_else(|| Err(Generation::retired()))
+            };
+            if sender.send(result).is_err() {
+                generation.late.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        spawn(&generation, job);
+        drop(generation);
+        receiver.await.unwrap_or_else(|_| Err(Generation::retired()))
+    }
+
+    /// Opens a stream. Dropping the receiving half of the answer cancels the plugin's handling.
+    pub(crate) async fn open(self, invocation: Invocation) -> Result<(Message, StreamEnd), Failure> {
+        let (near, far) = stream::pair();
+        let ending = far.sender.ending();
+        let gone = far.sender.closed();
+        let generation = self.0.clone();
+        let job = async move {
+            let lease = self;
+            let generation = &lease.0;
+            let handled = {
+                let handling = pin!(generation.handle(invocation, far));
+                let gone = async {
+                    tokio::select! {
+                        () = gone => {}
+                        () = generation.cancelled.cancelled() => {}
+                    }
+                };
+                or_cancelled(handling, gone).await
+            };
+            end(ending, handled);
+        };
+        match &generation.workers {
+            Some(_) => spawn(&generation, job),
+            None => drop(tokio::spawn(job)),
+        }
+        drop(generation);
+        host::accept(near).await
+    }
+}
+
+fn end(ending: Ending, handled: Option<Result<(), Failure>>) {
+    ending.end(match handled {
+        Some(Ok(())) => End::Done,
+        Some(Err(failure)) => End::Failed(failure),
+        None => End::Cancelled,
+    });
+}
+
+fn spawn(generation: &Generation, job: impl Future<Output = ()> + Send + 'static) {
+    match &generation.workers {
+        Some(workers) => workers.spawn(job),
+        None => unreachable!("an inline generation has no threads to run a job on"),
+    }
+}
+
+/// The future's output, or nothing when it is to end first. Looks at the future first, so that an
+/// answer that is ready costs no registration.
+async fn or_cancelled<F: Future + Unpin>(
+    future: F,
+    gone: impl Future<Output = ()>,
+) -> Option<F::Output> {
+    use futures_util::future::{Either, select};
+    match select(future, pin!(gone)).await {
+        Either::Left((output, _)) => Some(output),
+        Either::Right(_) => None,
+    }
+}

@@ -1,0 +1,290 @@
+//! The host as one generation sees it: services, other plugins' capabilities, observation.
+
+use super::{ends, relay::Relay};
+use crate::{
+    emission::Observer,
+    message::{Failure, Message, Metadata, Reply},
+    service::{Answer, ServiceCaller, ServiceRequest, Services},
+    stream::{self, End, StreamEnd},
+};
+use futures_util::future::{BoxFuture, Either, select};
+use loader_abi::{
+    CallContext, CallError, CallFuture, Emission, Field, Host, MAX_DEPTH, NO_DEADLINE, OpenFuture,
+    Opened,
+    abi_stable::std_types::{RBox, RResult, RStr, RVec},
+    async_ffi::FutureExt,
+    class, message_kind, operation,
+};
+use std::{
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{runtime::Handle, sync::oneshot, task::AbortHandle};
+
+/// A plugin's call to another plugin, by capability.
+#[derive(Debug)]
+pub(crate) struct CapabilityCall {
+    pub(crate) contract: String,
+    pub(crate) method: String,
+    pub(crate) capability: Option<String>,
+    pub(crate) caller: Arc<str>,
+    pub(crate) depth: u32,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) trace: loader_abi::TraceContext,
+    pub(crate) idempotency_key: String,
+    pub(crate) metadata: Metadata,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Reaches capabilities of other plugins. The registry's dispatcher is the only one.
+pub(crate) trait Capabilities: Send + Sync + 'static {
+    fn call(&self, call: CapabilityCall) -> BoxFuture<'static, Result<Reply, Failure>>;
+    fn open(
+        &self,
+        call: CapabilityCall,
+    ) -> BoxFuture<'static, Result<(Message, StreamEnd), Failure>>;
+}
+
+/// The host object of one generation.
+pub(crate) struct HostLink {
+    pub(crate) caller: ServiceCaller,
+    /// `plugin:<id>`.
+    pub(crate) origin: Arc<str>,
+    pub(crate) services: Services,
+    pub(crate) capabilities: Arc<dyn Capabilities>,
+    pub(crate) observer: Arc<Observer>,
+    pub(crate) relay: Relay,
+    pub(crate) runtime: Handle,
+}
+
+/// A call's depth, kept in the top byte of its id so that a nested call needs no lookup.
+pub(crate) fn depth_of(call_id: u64) -> u32 {
+    (call_id >> 56) as u32
+}
+
+/// A call's id from a counter and its depth.
+pub(crate) fn call_id(counter: u64, depth: u32) -> u64 {
+    u64::from(depth.min(0xff)) << 56 | (counter & ((1 << 56) - 1))
+}
+
+fn deadline_of(context: &CallContext) -> Option<Instant> {
+    (context.remaining_ns != NO_DEADLINE)
+        .then(|| Instant::now().checked_add(Duration::from_nanos(context.remaining_ns)))
+        .flatten()
+}
+
+/// Ends the host's work when the plugin drops its future.
+struct AbortOnDrop(Option<AbortHandle>);
+
+impl AbortOnDrop {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        if let Some(task) = self.0.take() {
+            task.abort();
+        }
+    }
+}
+
+impl HostLink {
+    fn service_request(
+        &self,
+        method: &str,
+        context: &CallContext,
+        metadata: RVec<Field>,
+        body: RVec<u8>,
+    ) -> ServiceRequest {
+        ServiceRequest {
+            method: method.to_owned(),
+            caller: self.caller.clone(),
+            deadline: deadline_of(context),
+            metadata: Metadata::from_abi(metadata),
+            body: body.into_vec(),
+        }
+    }
+
+    fn capability_call(
+        &self,
+        contract: &str,
+        method: &str,
+        context: CallContext,
+        metadata: RVec<Field>,
+        body: RVec<u8>,
+    ) -> Result<CapabilityCall, Failure> {
+        let depth = depth_of(context.call_id) + 1;
+        if depth > MAX_DEPTH {
+            return Err(Failure::new(
+                class::EXHAUSTED,
+                "LDR-CALL-DEPTH",
+                format!("plugins called each other {MAX_DEPTH} times deep"),
+            ));
+        }
+        let metadata = Metadata::from_abi(metadata);
+        Ok(CapabilityCall {
+            contract: contract.to_owned(),
+            method: method.to_owned(),
+            capability: metadata.get_text(operation::CAPABILITY_KEY).map(str::to_owned),
+            caller: self.origin.clone(),
+            depth,
+            deadline: deadline_of(&context),
+            trace: context.trace,
+            idempotency_key: context.idempotency_key.into_string(),
+            metadata,
+            body: body.into_vec(),
+        })
+    }
+
+    /// Runs host work on the host's runtime and lets the plugin wait for it.
+    fn later(&self, work: impl Future<Output = Result<Reply, Failure>> + Send + 'static) -> CallFuture {
+        let (sender, receiver) = oneshot::channel();
+        let task = self.runtime.spawn(async move {
+            let _ = sender.send(work.await);
+        });
+        let abort = AbortOnDrop(Some(task.abort_handle()));
+        let waiting = async move {
+            let _abort = abort;
+            answer(receiver.await.unwrap_or_else(|_| Err(Failure::cancelled())))
+        };
+        self.relay.wrap(waiting).into_ffi()
+    }
+}
+
+fn answer(result: Result<Reply, Failure>) -> RResult<loader_abi::Reply, RBox<CallError>> {
+    match result {
+        Ok(reply) => RResult::ROk(reply.into_abi()),
+        Err(failure) => RResult::RErr(failure.into_abi()),
+    }
+}
+
+fn ready(result: Result<Reply, Failure>) -> CallFuture {
+    let result = answer(result);
+    async move { result }.into_ffi()
+}
+
+fn refused(failure: Failure) -> OpenFuture {
+    let failure = failure.into_abi();
+    async move { RResult::RErr(failure) }.into_ffi()
+}
+
+impl Host for HostLink {
+    fn call(
+        &self,
+        operation: RStr<'_>,
+        context: CallContext,
+        metadata: RVec<Field>,
+        body: RVec<u8>,
+    ) -> CallFuture {
+        let Some((contract, method)) = operation::split(operation.as_str()) else {
+            return ready(Err(Failure::unimplemented(operation.as_str())));
+        };
+        if let Some(service) = self.services.get(contract) {
+            let request = self.service_request(method, &context, metadata, body);
+            return match service.call(request) {
+                Answer::Ready(result) => ready(result),
+                Answer::Later(work) => self.later(work),
+            };
+        }
+        match self.capability_call(contract, method, context, metadata, body) {
+            Ok(call) => self.later(self.capabilities.call(call)),
+            Err(failure) => ready(Err(failure)),
+        }
+    }
+
+    fn open(
+        &self,
+        operation: RStr<'_>,
+        context: CallContext,
+        metadata: RVec<Field>,
+        body: RVec<u8>,
+    ) -> OpenFuture {
+        let Some((contract, method)) = operation::split(operation.as_str()) else {
+            return refused(Failure::unimplemented(operation.as_str()));
+        };
+        let relay = self.relay.clone();
+        if let Some(service) = self.services.get(contract) {
+            let request = self.service_request(method, &context, metadata, body);
+            let (near, far) = stream::pair();
+            let ending = far.sender.ending();
+            let gone = far.sender.closed();
+            let handling = service.open(request, far);
+            let task = self.runtime.spawn(async move {
+                match select(handling, pin!(gone)).await {
+                    Either::Left((Ok(()), _)) => ending.end(End::Done),
+                    Either::Left((Err(failure), _)) => ending.end(End::Failed(failure)),
+                    Either::Right(_) => ending.end(End::Cancelled),
+                }
+            });
+            // Once accepted, the stream itself says when the plugin is gone.
+            let abort = AbortOnDrop(Some(task.abort_handle()));
+            let waiting = async move {
+                let opened = accept(near).await;
+                if opened.is_ok() {
+                    abort.disarm();
+                }
+                opened_answer(opened, &relay)
+            };
+            return self.relay.wrap(waiting).into_ffi();
+        }
+        let call = match self.capability_call(contract, method, context, metadata, body) {
+            Ok(call) => call,
+            Err(failure) => return refused(failure),
+        };
+        let opening = self.capabilities.open(call);
+        let (sender, receiver) = oneshot::channel();
+        let task = self.runtime.spawn(async move {
+            let _ = sender.send(opening.await);
+        });
+        let abort = AbortOnDrop(Some(task.abort_handle()));
+        let waiting = async move {
+            let _abort = abort;
+            let opened = receiver.await.unwrap_or_else(|_| Err(Failure::cancelled()));
+            opened_answer(opened, &relay)
+        };
+        self.relay.wrap(waiting).into_ffi()
+    }
+
+    fn emit(&self, emission: Emission<'_>) {
+        self.observer.emit(&emission);
+    }
+
+    fn enabled(&self, level: u32, target: RStr<'_>) -> bool {
+        self.observer.enabled(level, target.as_str())
+    }
+}
+
+/// Waits for the head of a stream that was just opened.
+pub(crate) async fn accept(end: StreamEnd) -> Result<(Message, StreamEnd), Failure> {
+    match end.receiver.receive().await {
+        Ok(message) if message.kind == message_kind::HEAD => Ok((message, end)),
+        Ok(_) => Err(Failure::new(
+            class::INTERNAL,
+            "LDR-STREAM-HEAD",
+            "the other side sent something before it accepted the stream",
+        )),
+        Err(end) => Err(end.into_failure().unwrap_or_else(|| {
+            Failure::new(
+                class::INTERNAL,
+                "LDR-STREAM-HEAD",
+                "the other side ended the stream without accepting it",
+            )
+        })),
+    }
+}
+
+fn opened_answer(
+    opened: Result<(Message, StreamEnd), Failure>,
+    relay: &Relay,
+) -> RResult<Opened, RBox<CallError>> {
+    match opened {
+        Ok((head, end)) => RResult::ROk(Opened {
+            head: Reply { metadata: head.metadata, body: head.body }.into_abi(),
+            stream: ends::lend(end, relay),
+        }),
+        Err(failure) => RResult::RErr(failure.into_abi()),
+    }
+}

@@ -1,0 +1,179 @@
+//! Opens a staged library: the only place where plugin code enters the process.
+#![expect(unsafe_code, reason = "dlopen, and trust in what vetting and the layout check proved")]
+
+use crate::{diagnostic::Diagnostic, message::Failure, platform, staging::Staged};
+use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use loader_abi::{
+    HostBox, PluginBox, PluginRoot_Ref,
+    abi_stable::std_types::RResult,
+    layout::{self, Incompatible, ROOT_SYMBOL, RootHeader},
+};
+use std::{
+    mem::ManuallyDrop,
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// An opened library. Dropping it leaves the library mapped; [`close`](Image::close) lets it go.
+pub(crate) struct Image {
+    library: ManuallyDrop<Library>,
+    root: PluginRoot_Ref,
+    span: Option<platform::ImageSpan>,
+    staged: Option<Staged>,
+}
+
+impl Image {
+    /// Opens the staged copy and checks its interface in both directions.
+    ///
+    /// Runs the library's constructors, so call it on a thread of the generation.
+    pub(crate) fn open(staged: Staged) -> Result<Self, Diagnostic> {
+        let refuse = |code, message: String| {
+            Diagnostic::error(code, message).at(staged.candidate().manifest_path()).about(staged.spec().id.clone())
+        };
+        // SAFETY: the file is our private copy of bytes that were vetted; running its constructors
+        // is what loading means, and the operator's trust in the plugin covers it.
+        let library = unsafe { Library::open(Some(staged.path()), RTLD_NOW | RTLD_LOCAL) };
+        let library = library.map_err(|error| {
+            refuse("LDR-IMAGE-OPEN", format!("the library cannot be opened: {}", cause(&error)))
+                .hint("loader plugins inspect shows what the library needs; install it or rebuild")
+        })?;
+        let library = ManuallyDrop::new(library);
+        // SAFETY: vetting found the symbol, and every library that exports it under this name
+        // stores an abi_stable header there.
+        let header = unsafe { library.get::<RootHeader>(ROOT_SYMBOL.as_bytes()) };
+        let header = *header.map_err(|error| {
+            refuse("LDR-IMAGE-SYMBOL", format!("the root symbol is missing: {}", cause(&error)))
+        })?;
+        let address = std::ptr::from_ref(&*header).addr();
+        verify_identity(&staged, address).map_err(|message| {
+            refuse("LDR-IMAGE-IDENTITY", message).hint("restart the loader")
+        })?;
+        // SAFETY: the library is held by the image, and an image is closed only after everything
+        // made from its root module is gone.
+        let root = unsafe { layout::accept(header) };
+        let root = root.map_err(|incompatible| {
+            let (code, message, hint) = explain(&incompatible);
+            refuse(code, message).hint(hint)
+        })?;
+        Ok(Self { library, root, span: platform::span_of(address), staged: Some(staged) })
+    }
+
+    /// Makes one plugin of the library.
+    ///
+    /// Runs plugin code, so call it on a thread of the generation.
+    pub(crate) fn create(&self, plugin_id: &str, host: HostBox) -> Result<PluginBox, Failure> {
+        match (self.root.create())(plugin_id.into(), host) {
+            RResult::ROk(plugin) => Ok(plugin),
+            RResult::RErr(error) => Err(Failure::from_abi(error, format!("plugin:{plugin_id}"))),
+        }
+    }
+
+    /// Lets the library go, and proves that it is gone.
+    ///
+    /// Everything made from the library must have been dropped, and the generation's threads joined.
+    /// Returns why it stays when it does.
+    pub(crate) fn close(mut self, patience: Duration) -> Result<(), String> {
+        let stay = |mut image: Self, reason: String| {
+            if let Some(staged) = &mut image.staged {
+                staged.keep();
+            }
+            Err(reason)
+        };
+        if let Err(reason) = platform::unload_support() {
+            return stay(self, reason.to_owned());
+        }
+        let Some(span) = self.span else {
+            return stay(self, "where the image lies in memory is not known".into());
+        };
+        let threads = await_threads(span, patience);
+        if !threads.is_empty() {
+            let ids = threads.iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
+            return stay(self, format!("it left threads running (thread ids {ids})"));
+        }
+        let signals = platform::signal_handlers_in(span);
+        if !signals.is_empty() {
+            let numbers = signals.iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
+            return stay(self, format!("it left handlers for signals {numbers}"));
+        }
+        platform::delete_keys_of(span);
+        let Some(mut staged) = self.staged.take() else { return Ok(()) };
+        // SAFETY: the field is not used again: `self` is forgotten right below.
+        let library = unsafe { ManuallyDrop::take(&mut self.library) };
+        std::mem::forget(self);
+        // The library's destructors run during the close, and what they leave on the thread goes
+        // with the thread.
+        let closed = thread::Builder::new().name("loader-unload".into()).spawn(move || library.close());
+        let closed = closed.map(|handle| handle.join());
+        if !matches!(closed, Ok(Ok(Ok(())))) || platform::is_mapped(staged.path()) {
+            staged.keep();
+            return Err("the dynamic linker keeps it mapped".into());
+        }
+        drop(staged);
+        Ok(())
+    }
+}
+
+/// Checks that the linker mapped the copy and not an older library it takes for the same.
+fn verify_identity(staged: &Staged, address: usize) -> Result<(), String> {
+    if platform::unload_support().is_err() {
+        return Ok(());
+    }
+    let wanted = staged.inode();
+    match platform::inode_at(address, staged.path()) {
+        Some(inode) if inode == wanted && same_file(staged.path(), wanted) => Ok(()),
+        found => Err(format!(
+            "the dynamic linker mapped another file than the copy: inode {found:?} instead of {wanted}"
+        )),
+    }
+}
+
+fn same_file(path: &Path, inode: u64) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.ino() == inode)
+}
+
+fn await_threads(span: platform::ImageSpan, patience: Duration) -> Vec<i32> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let threads = platform::threads_of(span);
+        if threads.is_empty() || Instant::now() >= deadline {
+            return threads;
+        }
+        // The kernel tells nobody but a joiner when a thread is gone.
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn cause(error: &libloading::Error) -> String {
+    let inner = std::error::Error::source(error).map(ToString::to_string);
+    inner.unwrap_or_else(|| error.to_string())
+}
+
+fn explain(incompatible: &Incompatible) -> (&'static str, String, String) {
+    let host = loader_abi::ABI_VERSION_TEXT;
+    let rebuild = "rebuild the plugin: cargo update -p loader-sdk && cargo build --release";
+    match incompatible {
+        Incompatible::Foundation { host, plugin } => (
+            "LDR-IMAGE-ABI",
+            format!("the library stands on {plugin}; this host stands on {host}"),
+            rebuild.into(),
+        ),
+        Incompatible::Major { host, plugin } => (
+            "LDR-IMAGE-ABI",
+            format!("the library has interface {plugin}; this host has {host}"),
+            rebuild.into(),
+        ),
+        Incompatible::Layout(differences) => (
+            "LDR-IMAGE-LAYOUT",
+            format!(
+                "the library's interface differs from this host's {host}:\n  {}",
+                differences.join("\n  ")
+            ),
+            rebuild.into(),
+        ),
+        Incompatible::Root(message) => {
+            ("LDR-IMAGE-ROOT", format!("the root module failed: {message}"), rebuild.into())
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The engine: finds native plugins beside their manifests, proves them fit before one instruction
+//! runs, loads exactly the bytes it proved, serves what they register, and retires them for good.
+//!
+//! # The flow, one way only
+//!
+//! ```text
+//! files ─discover─▶ Candidate ─vet─▶ Vetted ─stage─▶ Staged ─open─▶ Image ─start─▶ Generation
+//!       ─publish─▶ Registry ─dispatch─▶ calls
+//! ```
+//!
+//! Each arrow is one module, each box one type, and a later box can only be made from the one
+//! before it: there is no function from a [`discovery::Candidate`] to an image.
+//!
+//! # Invariants
+//!
+//! * Knows no capability by name: contracts belong to the embedding program.
+//! * Never prints, never reads the environment, never exits the process.
+//! * `unsafe` lives in `image` and `platform` alone.
+//! * Nothing of a plugin is stored by the host, and nothing of it runs on a host thread unless it
+//!   is placed inline.
+
+pub mod diagnostic;
+pub mod digest;
+pub mod discovery;
+mod dispatch;
+mod emission;
+mod engine;
+mod folder;
+mod generation;
+mod image;
+pub mod manifest;
+pub mod message;
+mod platform;
+mod registry;
+pub mod service;
+pub mod services;
+pub mod staging;
+pub mod stream;
+pub mod vetting;
+
+pub use dispatch::{BreakerPolicy, CallOptions, CallPolicy, MetricsSnapshot, OpenStream, Target};
+pub use emission::LogFilter;
+pub use engine::{
+    Decision, Enablement, Engine, Options, PluginOptions, PluginStats, Survey, Surveyed, survey,
+};
+pub use generation::{Placement, Retained, Retirement};
+pub use platform::{pthread_keys_in_use, unload_support};
+pub use registry::{Capability, PluginRecord, Registry, Snapshot, Status};

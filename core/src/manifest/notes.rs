@@ -1,0 +1,67 @@
+//! What is found while a manifest is read, each finding with its line and column.
+
+use crate::diagnostic::Diagnostic;
+use std::{cell::RefCell, path::Path};
+
+/// More findings than this help nobody.
+const MOST_FINDINGS: usize = 20;
+
+/// Collects findings while a manifest is read.
+pub(super) struct Notes<'a> {
+    path: &'a Path,
+    text: &'a str,
+    found: RefCell<Vec<(usize, Diagnostic)>>,
+}
+
+impl<'a> Notes<'a> {
+    pub(super) fn new(path: &'a Path, text: &'a str) -> Self {
+        Self { path, text, found: RefCell::default() }
+    }
+
+    /// Something at this byte offset makes the manifest useless.
+    pub(super) fn error(
+        &self,
+        code: &'static str,
+        at: usize,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.add(at, Diagnostic::error(code, message).hint(hint));
+    }
+
+    /// Something at this byte offset is worth mending.
+    pub(super) fn warning(
+        &self,
+        code: &'static str,
+        at: usize,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.add(at, Diagnostic::warning(code, message).hint(hint));
+    }
+
+    /// Whether the manifest is useless already.
+    pub(super) fn has_errors(&self) -> bool {
+        self.found.borrow().iter().any(|(_, finding)| finding.is_error())
+    }
+
+    /// Everything found, in the order of the text.
+    pub(super) fn finish(self) -> Vec<Diagnostic> {
+        let mut found = self.found.into_inner();
+        found.sort_by_key(|(at, _)| *at);
+        found.into_iter().map(|(_, finding)| finding).collect()
+    }
+
+    fn add(&self, at: usize, finding: Diagnostic) {
+        let mut found = self.found.borrow_mut();
+        if found.len() >= MOST_FINDINGS {
+            // An error takes the place of a warning, since it decides whether there is a manifest.
+            let warning = found.iter().position(|(_, earlier)| !earlier.is_error());
+            match warning.filter(|_| finding.is_error()) {
+                Some(warning) => drop(found.remove(warning)),
+                None => return,
+            }
+        }
+        found.push((at, finding.at_offset(self.path, self.text, at)));
+    }
+}

@@ -1,0 +1,16 @@
+//! What the engine needs of the operating system to load native code and to let it go again.
+//!
+//! Unloading is proven on Linux with glibc. Everywhere else, and in a program where the
+//! interposition is not in effect, images stay: [`unload_support`] says why.
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[path = "platform/linux.rs"]
+mod system;
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+#[path = "platform/other.rs"]
+mod system;
+
+pub(crate) use system::{
+    ImageSpan, delete_keys_of, inode_at, is_mapped, signal_handlers_in, span_of, threads_of,
+};
+pub use system::{pthread_keys_in_use, unload_support};

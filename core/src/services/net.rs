@@ -1,0 +1,303 @@
+//! `net/1`: byte streams that the host owns and lends by name.
+//!
+//! This file keeps the names: who may open, take over or close what. A [`connection`] is a task of
+//! its own that owns the socket, so that it outlives the stream, the call and the generation that
+//! asked for it.
+//!
+//! A name is reserved while it is dialled, and free again once the connection is closed or the other
+//! side hung up: whoever sees the end of a stream can connect by the same name at once.
+
+mod connection;
+
+use crate::{
+    message::{Failure, Message, Metadata, Reply, from_json},
+    service::{Answer, Service, ServiceCaller, ServiceRequest},
+    services::{
+        dial::{self, DialError, Socket},
+        trust::Trust,
+    },
+    stream::StreamEnd,
+};
+use connection::{Claim, Command, Granted, Lease};
+use futures_util::future::BoxFuture;
+use loader_abi::class;
+use loader_contract::service::net::{Close, Connect, Connected, SERVICE, Tls, code, method};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+
+/// How long a connection may take when the request does not say.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Byte streams over TCP and TLS.
+pub struct Net {
+    names: Arc<Names>,
+    trust: Arc<Trust>,
+}
+
+impl Net {
+    pub(crate) fn new(trust: Arc<Trust>) -> Self {
+        Self { names: Arc::default(), trust }
+    }
+
+    fn close(&self, request: &ServiceRequest) -> Result<Reply, Failure> {
+        let name = from_json::<Close>(&request.body)?.name;
+        let key = (request.caller.plugin.clone(), name);
+        let mut table = self.names.table();
+        if let Some(commands) = table.get(&key).and_then(|entry| entry.commands.clone()) {
+            // The name is free at once; the connection still writes what it was given.
+            table.remove(&key);
+            let _ = commands.send(Command::Close);
+        }
+        Ok(Reply::empty())
+    }
+}
+
+impl Service for Net {
+    fn name(&self) -> &str {
+        SERVICE
+    }
+
+    fn call(&self, request: ServiceRequest) -> Answer {
+        match request.method.as_str() {
+            method::CLOSE => self.close(&request).into(),
+            method => Answer::unimplemented(SERVICE, method),
+        }
+    }
+
+    fn open(
+        &self,
+        request: ServiceRequest,
+        stream: StreamEnd,
+    ) -> BoxFuture<'static, Result<(), Failure>> {
+        let (names, trust) = (self.names.clone(), self.trust.clone());
+        Box::pin(async move {
+            if request.method != method::CONNECT {
+                return Err(Failure::unimplemented(&format!("{SERVICE}/{}", request.method)));
+            }
+            let connect = read(&request)?;
+            let limit = limit(&connect, request.deadline);
+            let granted = obtain(names, trust, &request.caller, &connect, limit).await?;
+            let connected = Connected { peer: granted.peer.to_string(), adopted: granted.adopted };
+            let head = serde_json::to_vec(&connected).map_err(|error| {
+                Failure::new(class::INTERNAL, "LDR-CALL-INTERNAL", error.to_string())
+            })?;
+            stream.sender.send(Message::head(Metadata::new(), head)).await?;
+            let (outcome, ended) = oneshot::channel();
+            let lease = Lease {
+                stream,
+                generation: request.caller.generation,
+                keep: Duration::from_millis(connect.keep_ms),
+                outcome,
+            };
+            // When the connection is gone already, the lease and with it `outcome` is dropped.
+            let _ = granted.lease.send(lease);
+            ended.await.unwrap_or_else(|_| Err(broken("the connection was closed")))
+        })
+    }
+
+    fn release(&self, caller: &ServiceCaller) {
+        for ((plugin, _), entry) in self.names.table().iter() {
+            if let Some(commands) = entry.commands.as_ref().filter(|_| *plugin == caller.plugin) {
+                let _ = commands.send(Command::Release { generation: caller.generation });
+            }
+        }
+    }
+}
+
+fn read(request: &ServiceRequest) -> Result<Connect, Failure> {
+    let connect = from_json::<Connect>(&request.body)?;
+    let missing = match &connect {
+        Connect { name, .. } if name.is_empty() => "name",
+        Connect { host, .. } if host.is_empty() => "host",
+        Connect { port: 0, .. } => "port",
+        _ => return Ok(connect),
+    };
+    Err(Failure::new(class::INVALID, "LDR-CALL-REQUEST", format!("the request has no `{missing}`")))
+}
+
+/// How long to wait for the connection, and what to say when that was too long.
+fn limit(connect: &Connect, deadline: Option<Instant>) -> (Duration, Failure) {
+    let own = match connect.timeout_ms {
+        0 => DEFAULT_TIMEOUT,
+        milliseconds => Duration::from_millis(milliseconds),
+    };
+    match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+        Some(rest) if rest < own => (rest, Failure::deadline()),
+        _ => {
+            let place = dial::place(&connect.host, connect.port);
+            let message = format!("no connection to {place} within {} ms", own.as_millis());
+            (own, Failure::new(class::UNAVAILABLE, code::UNREACHABLE, message))
+        }
+    }
+}
+
+/// Takes over the open connection of this name, or opens one.
+async fn obtain(
+    names: Arc<Names>,
+    trust: Arc<Trust>,
+    caller: &ServiceCaller,
+    connect: &Connect,
+    (within, late): (Duration, Failure),
+) -> Result<Granted, Failure> {
+    let key = (caller.plugin.clone(), connect.name.clone());
+    let address = Address::of(connect);
+    let reservation = loop {
+        let commands = match names.reserve(&key, &address)? {
+            Reserved::New(reservation) => break reservation,
+            Reserved::Open(commands) => commands,
+        };
+        let (reply, answer) = oneshot::channel();
+        let _ = commands.send(Command::Claim(Claim { address: address.clone(), reply }));
+        match answer.await {
+            Ok(Some(granted)) => return Ok(granted),
+            Ok(None) => return Err(held(&connect.name)),
+            // It has just closed, and its name is free.
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    let dialling = dial(connect, &trust, within);
+    let (socket, peer) = timeout(within, dialling).await.unwrap_or(Err(late))?;
+    Ok(connection::spawn(socket, peer, address, reservation))
+}
+
+async fn dial(
+    connect: &Connect,
+    trust: &Trust,
+    within: Duration,
+) -> Result<(Box<dyn Socket>, SocketAddr), Failure> {
+    let (stream, peer) = dial::tcp(&connect.host, connect.port, within)
+        .await
+        .map_err(|error| failure(error, trust))?;
+    let Some(tls) = &connect.tls else {
+        return Ok((Box::new(stream), peer));
+    };
+    let name = if tls.server_name.is_empty() { &connect.host } else { &tls.server_name };
+    let own = match tls.ca_file.as_str() {
+        "" => None,
+        file => {
+            let file = file.to_owned();
+            Some(super::blocking(move || Trust::only(Path::new(&file))).await?)
+        }
+    };
+    let trust = own.as_ref().unwrap_or(trust);
+    let stream = dial::tls(stream, name, trust).await.map_err(|error| failure(error, trust))?;
+    Ok((Box::new(stream), peer))
+}
+
+fn failure(error: DialError, trust: &Trust) -> Failure {
+    match error {
+        DialError::Resolve(message) => Failure::new(class::UNAVAILABLE, code::RESOLVE, message),
+        DialError::Unreachable(message) => {
+            Failure::new(class::UNAVAILABLE, code::UNREACHABLE, message)
+        }
+        DialError::Certificate(message) => {
+            Failure::new(class::FORBIDDEN, code::CERTIFICATE, message).hint(trust.hint())
+        }
+    }
+}
+
+fn held(name: &str) -> Failure {
+    let message = format!("another stream holds the connection `{}`", name.escape_debug());
+    let hint = "let go of that stream first, or close the connection with `net/1/close`";
+    Failure::new(class::CONFLICT, code::HELD, message).hint(hint)
+}
+
+fn broken(why: &str) -> Failure {
+    Failure::new(class::UNAVAILABLE, code::BROKEN, why)
+}
+
+/// What must be the same for a connection to be taken over.
+#[derive(Debug, Clone, PartialEq)]
+struct Address {
+    host: String,
+    port: u16,
+    tls: Option<Tls>,
+}
+
+impl Address {
+    fn of(connect: &Connect) -> Self {
+        Self { host: connect.host.clone(), port: connect.port, tls: connect.tls.clone() }
+    }
+}
+
+/// The plugin and the name within it.
+type Key = (Arc<str>, String);
+
+/// Which connections there are.
+#[derive(Default)]
+struct Names {
+    table: Mutex<HashMap<Key, Entry>>,
+    reservations: AtomicU64,
+}
+
+struct Entry {
+    /// Tells this entry from a later one of the same name.
+    reservation: u64,
+    /// The way to the connection; none while it is being dialled.
+    commands: Option<mpsc::UnboundedSender<Command>>,
+}
+
+enum Reserved {
+    New(Reservation),
+    Open(mpsc::UnboundedSender<Command>),
+}
+
+impl Names {
+    fn table(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reserve(self: &Arc<Self>, key: &Key) -> Result<Reserved, Failure> {
+        let mut table = self.table();
+        match table.get(key) {
+            Some(Entry { commands: Some(commands), .. }) if !commands.is_closed() => {
+                return Ok(Reserved::Open(commands.clone()));
+            }
+            Some(Entry { commands: None, .. }) => return Err(held(&key.1)),
+            _ => {}
+        }
+        let number = self.reservations.fetch_add(1, Ordering::Relaxed);
+        table.insert(key.clone(), Entry { reservation: number, commands: None });
+        drop(table);
+        Ok(Reserved::New(Reservation { names: self.clone(), key: key.clone(), number }))
+    }
+}
+
+/// The right to a name. Dropping it frees the name.
+struct Reservation {
+    names: Arc<Names>,
+    key: Key,
+    number: u64,
+}
+
+impl Reservation {
+    /// Says where the connection can be told things. Nothing happens when the name was closed.
+    fn announce(&self, commands: mpsc::UnboundedSender<Command>) {
+        if let Some(entry) = self.names.table().get_mut(&self.key)
+            && entry.reservation == self.number
+        {
+            entry.commands = Some(commands);
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let mut table = self.names.table();
+        if table.get(&self.key).is_some_and(|entry| entry.reservation == self.number) {
+            table.remove(&self.key);
+        }
+    }
+}

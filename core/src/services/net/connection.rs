@@ -1,0 +1,440 @@
+//! One connection: a task that owns the socket and serves whoever holds it, or nobody.
+//!
+//! Everything happens in one loop, one thing at a time, so that a change of holders falls between
+//! two things and never into one: no byte is lost, doubled or reordered. What a holder had not read
+//! when it went is read by the next one; what it had queued is still written.
+
+use super::{Address, Reservation, broken};
+use crate::{
+    message::{Failure, Message},
+    services::dial::Socket,
+    stream::{End, Receiver, Refused, Sender, StreamEnd},
+};
+use futures_util::FutureExt;
+use loader_abi::message_kind;
+use std::{
+    collections::VecDeque,
+    future::pending,
+    io,
+    net::SocketAddr,
+    ops::ControlFlow,
+    pin::Pin,
+    task::Poll,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf},
+    sync::{mpsc, oneshot},
+    time::{Sleep, sleep, timeout},
+};
+
+/// The largest data message.
+const MAX_PIECE: usize = 64 * 1024;
+/// How much is read for a holder that does not take it, and for one that is yet to come.
+const HELD_BYTES: usize = 64 * 1024;
+const ORPHANED_BYTES: usize = 256 * 1024;
+/// How much is read at once.
+const READ_BYTES: usize = 16 * 1024;
+/// How long the last bytes may take to be written.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// What a connection can be told.
+pub(super) enum Command {
+    /// Somebody wants to hold it.
+    Claim(Claim),
+    /// Nobody is to hold it any more.
+    Close,
+    /// A generation is gone.
+    Release { generation: u64 },
+}
+
+/// A wish to hold a connection.
+pub(super) struct Claim {
+    pub(super) address: Address,
+    /// `None`: another holds it. Dropped: the connection is closed.
+    pub(super) reply: oneshot::Sender<Option<Granted>>,
+}
+
+/// The right to hold a connection.
+pub(super) struct Granted {
+    pub(super) peer: SocketAddr,
+    pub(super) adopted: bool,
+    pub(super) lease: oneshot::Sender<Lease>,
+}
+
+/// A holder.
+pub(super) struct Lease {
+    pub(super) stream: StreamEnd,
+    pub(super) generation: u64,
+    /// How long the connection waits for the next holder.
+    pub(super) keep: Duration,
+    /// How it ended for the holder; its receiver is dropped when the holder stops waiting.
+    pub(super) outcome: oneshot::Sender<Result<(), Failure>>,
+}
+
+/// Starts serving a connection; the first holder is expected at once.
+pub(super) fn spawn(
+    socket: Box<dyn Socket>,
+    peer: SocketAddr,
+    address: Address,
+    reservation: Reservation,
+) -> Granted {
+    let (commands, orders) = mpsc::unbounded_channel();
+    reservation.announce(commands);
+    let (lease, coming) = oneshot::channel();
+    let (reader, writer) = tokio::io::split(socket);
+    let connection = Connection {
+        reader,
+        writer,
+        peer,
+        address,
+        reservation: Some(reservation),
+        unread: Vec::new(),
+        hung_up: None,
+        outgoing: Outgoing::default(),
+        holder: None,
+        coming: Some(coming),
+        orphaned: None,
+    };
+    tokio::spawn(connection.serve(orders));
+    Granted { peer, adopted: false, lease }
+}
+
+struct Connection {
+    reader: ReadHalf<Box<dyn Socket>>,
+    writer: WriteHalf<Box<dyn Socket>>,
+    peer: SocketAddr,
+    address: Address,
+    /// The name; none once it is free for another connection.
+    reservation: Option<Reservation>,
+    /// Read from the network and not yet given to a holder.
+    unread: Vec<u8>,
+    /// How the other side stopped sending.
+    hung_up: Option<Result<(), Failure>>,
+    outgoing: Outgoing,
+    holder: Option<Holder>,
+    /// A holder that was granted the connection and is about to come.
+    coming: Option<oneshot::Receiver<Lease>>,
+    /// When the wait for the next holder is over.
+    orphaned: Option<Pin<Box<Sleep>>>,
+}
+
+struct Holder {
+    sender: Sender,
+    /// None once nothing more is to come, or can be written.
+    receiver: Option<Receiver>,
+    generation: u64,
+    keep: Duration,
+    outcome: oneshot::Sender<Result<(), Failure>>,
+}
+
+/// What happened next.
+enum Happening {
+    Read(io::Result<usize>),
+    Written(io::Result<()>),
+    Given(Result<Message, End>),
+    Room,
+    HolderLeft,
+    HolderCame(Option<Lease>),
+    Expired,
+    Ordered(Command),
+}
+
+impl Connection {
+    async fn serve(mut self, mut orders: mpsc::UnboundedReceiver<Command>) {
+        loop {
+            if self.deliver().is_break() {
+                break;
+            }
+            let happening = self.next(&mut orders).await;
+            if self.handle(happening).is_break() {
+                break;
+            }
+        }
+        // The name first: whoever asks for it now gets a connection of its own.
+        drop(self.reservation.take());
+        drop(orders);
+        let _ = timeout(LINGER, self.outgoing.finish(&mut self.writer)).await;
+    }
+
+    async fn next(&mut self, orders: &mut mpsc::UnboundedReceiver<Command>) -> Happening {
+        let limit = if self.holder.is_some() { HELD_BYTES } else { ORPHANED_BYTES };
+        let reads = self.hung_up.is_none() && self.unread.len() < limit;
+        if reads && self.unread.capacity() - self.unread.len() < READ_BYTES {
+            self.unread.reserve(READ_BYTES);
+        }
+        let waits = !self.unread.is_empty();
+        let writes = self.outgoing.is_pending();
+        let (sender, receiver, outcome) = match &mut self.holder {
+            Some(holder) => {
+                (Some(&holder.sender), holder.receiver.as_ref(), Some(&mut holder.outcome))
+            }
+            None => (None, None, None),
+        };
+        tokio::select! {
+            read = self.reader.read_buf(&mut self.unread), if reads => Happening::Read(read),
+            written = self.outgoing.advance(&mut self.writer), if writes => Happening::Written(written),
+            given = or_never(receiver.map(Receiver::receive)), if !writes => Happening::Given(given),
+            () = or_never(sender.map(Sender::writable)), if waits => Happening::Room,
+            () = or_never(sender.map(Sender::closed)) => Happening::HolderLeft,
+            () = or_never(outcome.map(oneshot::Sender::closed)) => Happening::HolderLeft,
+            lease = or_never(self.coming.as_mut()) => Happening::HolderCame(lease.ok()),
+            () = or_never(self.orphaned.as_mut()) => Happening::Expired,
+            Some(order) = orders.recv() => Happening::Ordered(order),
+        }
+    }
+
+    fn handle(&mut self, happening: Happening) -> ControlFlow<()> {
+        match happening {
+            Happening::Read(Ok(0)) => self.hung_up = Some(self.outgoing.lost.take().map_or(Ok(()), Err)),
+            Happening::Read(Ok(_)) | Happening::Room | Happening::Written(Ok(())) => {}
+            Happening::Read(Err(error)) => {
+                let why = format!("the connection to {} broke off: {error}", self.peer);
+                self.hung_up = Some(Err(broken(&why)));
+            }
+            Happening::Written(Err(error)) => {
+                // What the other side said before it went may still be read.
+                let why = format!("the connection to {} broke off: {error}", self.peer);
+                self.outgoing.fail(broken(&why));
+                self.mute();
+            }
+            Happening::Given(Ok(message)) if message.kind == message_kind::DATA => {
+                self.outgoing.push(message.body);
+            }
+            Happening::Given(Ok(_)) => {}
+            Happening::Given(Err(end)) => {
+                self.outgoing.closing |= end == End::Done;
+                self.mute();
+            }
+            Happening::HolderLeft => return self.orphan(End::Cancelled),
+            Happening::HolderCame(Some(lease)) => self.take_on(lease),
+            Happening::HolderCame(None) => {
+                self.coming = None;
+                if self.orphaned.is_none() {
+                    return ControlFlow::Break(());
+                }
+            }
+            Happening::Expired => return ControlFlow::Break(()),
+            Happening::Ordered(Command::Claim(claim)) => return self.consider(claim),
+            Happening::Ordered(Command::Close) => return self.close(),
+            Happening::Ordered(Command::Release { generation }) => {
+                if self.holder.as_ref().is_some_and(|holder| holder.generation == generation) {
+                    return self.orphan(End::Superseded);
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Gives the holder what was read, and, after the last of it, the end.
+    fn deliver(&mut self) -> ControlFlow<()> {
+        let Some(holder) = &self.holder else {
+            return match self.hung_up {
+                Some(_) if self.unread.is_empty() && self.coming.is_none() => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            };
+        };
+        while !self.unread.is_empty() {
+            let rest = self.unread.split_off(self.unread.len().min(MAX_PIECE));
+            match holder.sender.try_send(Message::data(std::mem::replace(&mut self.unread, rest))) {
+                Ok(()) => {}
+                Err(Refused::Full(mut message)) => {
+                    message.body.append(&mut self.unread);
+                    self.unread = message.body;
+                    return ControlFlow::Continue(());
+                }
+                Err(Refused::Ended(mut message) | Refused::TooLarge(mut message)) => {
+                    message.body.append(&mut self.unread);
+                    self.unread = message.body;
+                    return self.orphan(End::Cancelled);
+                }
+            }
+        }
+        match &self.hung_up {
+            None => {}
+            Some(Ok(())) => {
+                // The holder may still write. The name is free before the end is seen.
+                self.reservation = None;
+                holder.sender.end(End::Done);
+                if self.outgoing.closed || (holder.receiver.is_none() && !self.outgoing.is_pending()) {
+                    return self.dismiss(Ok(()));
+                }
+            }
+            Some(Err(failure)) => {
+                let failure = failure.clone();
+                self.reservation = None;
+                return self.dismiss(Err(failure));
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn take_on(&mut self, lease: Lease) {
+        self.coming = None;
+        self.orphaned = None;
+        self.holder = Some(Holder {
+            sender: lease.stream.sender,
+            receiver: Some(lease.stream.receiver),
+            generation: lease.generation,
+            keep: lease.keep,
+            outcome: lease.outcome,
+        });
+    }
+
+    /// Stops taking bytes from the holder.
+    fn mute(&mut self) {
+        if let Some(holder) = &mut self.holder {
+            holder.receiver = None;
+        }
+    }
+
+    /// Decides on a wish to hold the connection.
+    fn consider(&mut self, claim: Claim) -> ControlFlow<()> {
+        // A holder may have left a moment ago.
+        let left = |holder: &Holder| {
+            holder.outcome.is_closed() || holder.sender.closed().now_or_never().is_some()
+        };
+        if self.holder.as_ref().is_some_and(left) {
+            self.orphan(End::Cancelled)?;
+        }
+        if self.holder.is_some() || self.coming.is_some() {
+            let _ = claim.reply.send(None);
+            return ControlFlow::Continue(());
+        }
+        if claim.address != self.address {
+            self.reservation = None;
+            return ControlFlow::Break(());
+        }
+        let (lease, coming) = oneshot::channel();
+        let granted = Granted { peer: self.peer, adopted: true, lease };
+        if claim.reply.send(Some(granted)).is_ok() {
+            self.coming = Some(coming);
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Parts from the holder and waits for the next one, if there is something to wait for.
+    fn orphan(&mut self, end: End) -> ControlFlow<()> {
+        let Some(mut holder) = self.holder.take() else { return ControlFlow::Continue(()) };
+        self.collect(&mut holder);
+        holder.sender.end(end);
+        let mut unread: Vec<u8> =
+            holder.sender.take_back().into_iter().flat_map(|message| message.body).collect();
+        unread.append(&mut self.unread);
+        self.unread = unread;
+        let _ = holder.outcome.send(Ok(()));
+        if holder.keep.is_zero() || self.outgoing.closing || self.reservation.is_none() {
+            return ControlFlow::Break(());
+        }
+        self.orphaned = Some(Box::pin(sleep(holder.keep)));
+        ControlFlow::Continue(())
+    }
+
+    fn close(&mut self) -> ControlFlow<()> {
+        self.dismiss(Ok(()))
+    }
+
+    /// Tells the holder how it ended. Nothing is left but to write what it gave.
+    fn dismiss(&mut self, outcome: Result<(), Failure>) -> ControlFlow<()> {
+        if let Some(mut holder) = self.holder.take() {
+            self.collect(&mut holder);
+            holder.sender.end(match &outcome {
+                Ok(()) => End::Done,
+                Err(failure) => End::Failed(failure.clone()),
+            });
+            let _ = holder.outcome.send(outcome);
+        }
+        ControlFlow::Break(())
+    }
+
+    /// Takes what the holder gave and the loop has not come to yet.
+    fn collect(&mut self, holder: &mut Holder) {
+        let Some(receiver) = holder.receiver.take() else { return };
+        loop {
+            match receiver.try_receive() {
+                Poll::Ready(Ok(message)) if message.kind == message_kind::DATA => {
+                    self.outgoing.push(message.body);
+                }
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(end)) => {
+                    self.outgoing.closing |= end == End::Done;
+                    return;
+                }
+                Poll::Pending => return,
+            }
+        }
+    }
+}
+
+async fn or_never<F: Future>(future: Option<F>) -> F::Output {
+    match future {
+        Some(future) => future.await,
+        None => pending().await,
+    }
+}
+
+/// What is still to be written.
+#[derive(Default)]
+struct Outgoing {
+    queue: VecDeque<Vec<u8>>,
+    /// How much of the first is written.
+    written: usize,
+    unflushed: bool,
+    /// Nothing is to follow what is queued.
+    closing: bool,
+    closed: bool,
+    /// Why nothing can be written any more.
+    lost: Option<Failure>,
+    failed: bool,
+}
+
+impl Outgoing {
+    fn push(&mut self, bytes: Vec<u8>) {
+        if !bytes.is_empty() && !self.closed && !self.failed {
+            self.queue.push_back(bytes);
+        }
+    }
+
+    fn is_pending(&self) -> bool {
+        !self.failed
+            && (!self.queue.is_empty() || self.unflushed || (self.closing && !self.closed))
+    }
+
+    /// Does the next piece of work. Dropping the future loses nothing.
+    async fn advance(&mut self, writer: &mut WriteHalf<Box<dyn Socket>>) -> io::Result<()> {
+        if let Some(first) = self.queue.front() {
+            let count = writer.write(&first[self.written..]).await?;
+            if count == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            self.unflushed = true;
+            self.written += count;
+            if self.written == first.len() {
+                self.queue.pop_front();
+                self.written = 0;
+            }
+        } else if self.unflushed {
+            writer.flush().await?;
+            self.unflushed = false;
+        } else {
+            writer.shutdown().await?;
+            self.closed = true;
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, why: Failure) {
+        self.queue.clear();
+        self.lost = Some(why);
+        self.failed = true;
+    }
+
+    async fn finish(&mut self, writer: &mut WriteHalf<Box<dyn Socket>>) {
+        self.closing = true;
+        while self.is_pending() {
+            if self.advance(writer).await.is_err() {
+                return;
+            }
+        }
+    }
+}

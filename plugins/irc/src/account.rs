@@ -1,0 +1,380 @@
+//! One account: kept connected by one background task, asked from everywhere else.
+//!
+//! The task drives one connection after the other ([`connection`]) and, beside them, tells the
+//! gateway what happened ([`inbox`]). What others may know lies in `state`; what they want sent goes
+//! through the [`outbox`].
+
+mod connection;
+mod inbox;
+mod outbox;
+
+use crate::{
+    backoff::{Backoff, STABLE, mix},
+    command::{self, line},
+    memory::Memory,
+    settings::AccountSettings,
+    signal::Signal,
+    split::{Room, split},
+};
+use inbox::{Inbox, Report};
+use loader_sdk::{
+    class,
+    contract::channel::code,
+    futures::future::{Either, join, select},
+    prelude::*,
+    service::net::Writer,
+};
+use outbox::{Declined, Job, Outbox, Outcome, Ticket};
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// How long a farewell may take to be taken by the network, and then to be answered.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// The longest reason of a farewell, in bytes.
+const REASON_BYTES: usize = 300;
+
+/// What was sent for which idempotency key.
+pub(crate) type SentMemory = Arc<Mutex<Memory<Ticket>>>;
+
+/// How a connection ended.
+#[derive(Debug)]
+enum Ending {
+    /// As we wished.
+    Left,
+    /// Not as we wished; trying again may help.
+    Lost(String),
+    /// Trying again makes no sense until the settings change.
+    Failed(String),
+}
+
+/// What others may know of an account.
+struct State {
+    status: AccountStatus,
+    /// What fits into a line, while messages can be sent.
+    room: Option<Room>,
+    /// The way to the network, while there is one.
+    writer: Option<Arc<Writer>>,
+    /// When the account went online, on the clock that never goes back.
+    online_since_ns: Option<u64>,
+    /// Lines of the server that were too long to be taken.
+    overlong_lines: u64,
+}
+
+/// One account.
+pub(crate) struct Account {
+    host: Host,
+    name: String,
+    settings: AccountSettings,
+    state: Signal<State>,
+    outbox: Outbox,
+    inbox: Inbox,
+    memory: SentMemory,
+    /// Whether the account is to end.
+    leaving: Signal<bool>,
+    /// Whether the task is no more.
+    ended: Signal<bool>,
+}
+
+/// What a health check tells of an account.
+pub(crate) struct Condition {
+    /// How it is.
+    pub(crate) status: AccountStatus,
+    /// Lines of the server that were too long to be taken.
+    pub(crate) overlong_lines: u64,
+    /// Messages and changes of state that the gateway did not take.
+    pub(crate) undelivered: u64,
+}
+
+impl Account {
+    /// An account that does nothing yet.
+    pub(crate) fn new(
+        host: Host,
+        name: &str,
+        settings: AccountSettings,
+        memory: SentMemory,
+    ) -> Arc<Self> {
+        let state = AccountState::Connecting;
+        let status = AccountStatus { account: name.to_owned(), state, ..AccountStatus::default() };
+        Arc::new(Self {
+            host,
+            name: name.to_owned(),
+            settings,
+            state: Signal::new(State {
+                status,
+                room: None,
+                writer: None,
+                online_since_ns: None,
+                overlong_lines: 0,
+            }),
+            outbox: Outbox::new(),
+            inbox: Inbox::new(),
+            memory,
+            leaving: Signal::new(false),
+            ended: Signal::new(false),
+        })
+    }
+
+    /// Starts the task, which first sees `previous` off: two accounts cannot share a connection's
+    /// name.
+    pub(crate) fn start(self: &Arc<Self>, previous: Option<Arc<Self>>) {
+        let account = self.clone();
+        self.host.spawn(async move {
+            let _ended = Ended(&account);
+            if let Some(previous) = previous {
+                previous.leave("new settings").await;
+            }
+            account.report();
+            let connected = async {
+                account.keep_connected().await;
+                account.inbox.close();
+            };
+            join(connected, account.inbox.deliver_all(&account.host)).await;
+        });
+    }
+
+    /// How the account is.
+    pub(crate) fn status(&self) -> AccountStatus {
+        self.state.look(|state| state.status.clone())
+    }
+
+    /// How the account is, and what it suffered.
+    pub(crate) fn condition(&self) -> Condition {
+        Condition {
+            status: self.status(),
+            overlong_lines: self.state.look(|state| state.overlong_lines),
+            undelivered: self.inbox.undelivered(),
+        }
+    }
+
+    /// Whether the account is being kept connected with these settings.
+    pub(crate) fn serves(&self, settings: &AccountSettings) -> bool {
+        let over = self.leaving.look(|leaving| *leaving) || self.ended.look(|ended| *ended);
+        !over && self.settings == *settings
+    }
+
+    /// Sends a text to a channel or a nick.
+    ///
+    /// Done once the connection's writer has accepted every piece. The pieces go out even if the
+    /// caller does not wait for it: half an answer is worse than a late one. A repetition of `key`
+    /// gets the first one's result.
+    ///
+    /// # Errors
+    ///
+    /// Class unavailable, code `not_connected`: nothing was sent, and trying again is safe. Class
+    /// exhausted, code `outbox_full`: the same. Class internal, code `sent_partly`: the connection
+    /// was lost half way; trying again would repeat the first pieces. Class invalid, code
+    /// `unknown_conversation`.
+    pub(crate) async fn send(&self, key: &str, conversation: &str, text: &str) -> Result<Sent> {
+        let ticket = self.enqueue_once(key, conversation, text)?;
+        let outcome = ticket.until(|outcome| *outcome).await;
+        match outcome {
+            Outcome::Sent(pieces) => {
+                let pieces = u32::try_from(pieces).unwrap_or(u32::MAX);
+                Ok(Sent { message_ids: Vec::new(), pieces })
+            }
+            Outcome::Nothing => Err(self.not_connected()),
+            Outcome::Partly(written) => Err(Error::new(
+                class::INTERNAL,
+                "sent_partly",
+                format!(
+                    "the connection of the IRC account `{}` was lost when {written} pieces of the \
+                     text were written, and others were not",
+                    self.name
+                ),
+            )),
+        }
+    }
+
+    /// Enqueues a text, unless that was done before for the same key.
+    fn enqueue_once(&self, key: &str, conversation: &str, text: &str) -> Result<Ticket> {
+        // Held over looking and remembering, so that two calls with one key cannot both send.
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ticket) = memory.recall(key) {
+            // Where nothing was sent the last time, this is the time to send it.
+            if ticket.look(|outcome| *outcome != Some(Outcome::Nothing)) {
+                return Ok(ticket.clone());
+            }
+        }
+        let ticket = Ticket::new(Signal::new(None));
+        let lines = self.lines(conversation, text)?;
+        match self.outbox.push(Job::new(lines, ticket.clone())) {
+            Ok(()) => {}
+            Err(Declined::Closed) => return Err(self.not_connected()),
+            Err(Declined::Full) => {
+                return Err(Error::new(
+                    class::EXHAUSTED,
+                    "outbox_full",
+                    format!("too many messages of the IRC account `{}` wait already", self.name),
+                )
+                .hint("raise the account's `messages_per_second`, if the server allows it")
+                .retry_after(Duration::from_secs(1)));
+            }
+        }
+        memory.remember(key, ticket.clone());
+        Ok(ticket)
+    }
+
+    /// The lines that say a text in a conversation.
+    fn lines(&self, conversation: &str, text: &str) -> Result<Vec<String>> {
+        let Some(room) = self.state.look(|state| state.room) else {
+            return Err(self.not_connected());
+        };
+        let target = Some(conversation);
+        let target = target.filter(|name| command::is_param(name) && !name.contains(','));
+        let Some(limit) = target.and_then(|target| room.text_bytes(target)) else {
+            return Err(Error::invalid(
+                code::UNKNOWN_CONVERSATION,
+                format!("`{}` is neither a channel nor a nick", conversation.escape_debug()),
+            )
+            .hint("name a channel such as `#room`, or a nick"));
+        };
+        let pieces = split(text, limit);
+        Ok(pieces.iter().map(|piece| line("PRIVMSG", &[conversation], Some(piece))).collect())
+    }
+
+    fn not_connected(&self) -> Error {
+        let status = self.status();
+        let again = status.retry_in_ms.map_or(Duration::from_secs(1), Duration::from_millis);
+        Error::unavailable(
+            code::NOT_CONNECTED,
+            format!("the IRC account `{}` is not connected; nothing was sent", self.name),
+        )
+        .retry_after(again)
+    }
+
+    /// Says goodbye and ends the task, and waits for both, but not long. Safe to call twice, and
+    /// after the task was dropped.
+    pub(crate) async fn leave(&self, reason: &str) {
+        self.leaving.change(|leaving| *leaving = true);
+        if let Some(writer) = self.state.change(|state| state.writer.take()) {
+            let reason = split(reason, REASON_BYTES).into_iter().next();
+            let farewell = line("QUIT", &[], Some(reason.as_deref().unwrap_or("goodbye")));
+            let _ = self.host.timeout(FAREWELL, say(&writer, &farewell)).await;
+        }
+        let ended = self.ended.until(|ended| ended.then_some(()));
+        let _ = self.host.timeout(2 * FAREWELL, ended).await;
+        self.close_connection().await;
+        self.state.change(|state| {
+            state.status.state = AccountState::Disconnected;
+            state.status.detail = reason.to_owned();
+            state.status.retry_in_ms = None;
+        });
+    }
+
+    async fn keep_connected(&self) {
+        let mut backoff = Backoff::new();
+        loop {
+            let ending = self.live().await;
+            let lasted = self.end_connection().await;
+            if self.leaving.look(|leaving| *leaving) {
+                return;
+            }
+            match ending {
+                Ending::Left => return,
+                Ending::Failed(detail) => {
+                    error!(account = self.name, "gave up: {detail}");
+                    return self.become_state(AccountState::Failed, &detail, None);
+                }
+                Ending::Lost(detail) => {
+                    if lasted.is_some() {
+                        self.become_state(AccountState::Disconnected, &detail, None);
+                    }
+                    if lasted.is_some_and(|lasted| lasted >= STABLE) {
+                        backoff.reset();
+                    }
+                    let wait = backoff.next(self.random().await);
+                    warn!(account = self.name, retry_in = ?wait, "not connected: {detail}");
+                    self.become_state(AccountState::Reconnecting, &detail, Some(wait));
+                    if self.leaves_within(wait).await {
+                        return;
+                    }
+                    self.become_state(AccountState::Reconnecting, &detail, None);
+                }
+            }
+        }
+    }
+
+    /// Takes back what others may use of a connection that is over. Says how long the account was
+    /// online, if it was.
+    async fn end_connection(&self) -> Option<Duration> {
+        let since = self.state.change(|state| {
+            state.room = None;
+            state.writer = None;
+            state.online_since_ns.take()
+        });
+        self.outbox.close();
+        self.close_connection().await;
+        let since = since?;
+        let now = self.host.now().await.ok()?;
+        Some(Duration::from_nanos(now.monotonic_ns.saturating_sub(since)))
+    }
+
+    /// Makes sure that the connection's name is free. It is no error if it was already.
+    async fn close_connection(&self) {
+        let _ = self.host.net().close(&self.connection_name()).await;
+    }
+
+    fn connection_name(&self) -> String {
+        format!("account/{}", self.name)
+    }
+
+    /// Waits, but not longer than the account stays.
+    async fn leaves_within(&self, wait: Duration) -> bool {
+        let leaves = pin!(self.leaving.until(|leaving| leaving.then_some(())));
+        let waited = pin!(self.host.sleep(wait));
+        matches!(select(leaves, waited).await, Either::Left(_))
+    }
+
+    /// A random number for the jitter: from the clock, and from the name, so that two accounts that
+    /// lost one server do not come back in step.
+    async fn random(&self) -> u64 {
+        let now = self.host.now().await.unwrap_or_default();
+        let name = self.name.bytes().fold(0, |sum, byte| mix(sum ^ u64::from(byte)));
+        mix(now.monotonic_ns ^ now.unix_ms.rotate_left(32) ^ name)
+    }
+
+    fn become_state(&self, state: AccountState, detail: &str, retry_in: Option<Duration>) {
+        self.set_status(|status| {
+            status.state = state;
+            status.detail = detail.to_owned();
+            status.retry_in_ms =
+                retry_in.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        });
+    }
+
+    /// Changes the status, and reports it if it is another then.
+    fn set_status(&self, change: impl FnOnce(&mut AccountStatus)) {
+        let changed = self.state.change(|state| {
+            let before = state.status.clone();
+            change(&mut state.status);
+            state.status != before
+        });
+        if changed {
+            self.report();
+        }
+    }
+
+    /// Tells the gateway how the account is.
+    fn report(&self) {
+        self.inbox.push(Report::Status(self.status()));
+    }
+}
+
+/// Says that the task is no more, also when it was dropped.
+struct Ended<'a>(&'a Account);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.outbox.close();
+        self.0.ended.change(|ended| *ended = true);
+    }
+}
+
+/// Writes one line.
+async fn say(writer: &Writer, line: &str) -> Result<()> {
+    writer.write(format!("{line}\r\n")).await
+}

@@ -1,0 +1,301 @@
+//! One connection, from the first byte to the last.
+//!
+//! Once connected, several things happen side by side, and whichever ends first ends the
+//! connection: listening, writing what waits, watching whether the other side is still there,
+//! watching over the time registration takes, and leaving.
+
+use super::{
+    Account, Ending, say,
+    inbox::Report,
+    outbox::Job,
+};
+use crate::{
+    command,
+    framing::Framing,
+    message::Message,
+    pace::Pace,
+    registration::Credentials,
+    session::{Event, Session},
+    settings::Secret,
+};
+use loader_sdk::{
+    class,
+    futures::{
+        FutureExt,
+        future::{Either, pending, select, select_all},
+    },
+    prelude::*,
+    service::net::{Connect, Connection, Reader, Tls, Writer},
+};
+use loader_sdk::contract::service::net::code;
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// How long a connection may take to open, TLS included.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long the server may take to let us in: some look for an ident server first.
+const REGISTRATION_PATIENCE: Duration = Duration::from_secs(60);
+
+/// After this long a silence the server is asked whether it is still there, and it has so long to
+/// answer.
+const SILENCE: Duration = Duration::from_secs(60);
+const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long the server may take to close the connection after our farewell.
+const GRACE: Duration = Duration::from_secs(1);
+
+impl Account {
+    /// Opens a connection and uses it until it ends.
+    pub(super) async fn live(&self) -> Ending {
+        let opened = {
+            let open = pin!(self.open());
+            let leaves = pin!(self.leaving.until(|leaving| leaving.then_some(())));
+            match select(open, leaves).await {
+                Either::Left((opened, _)) => opened,
+                Either::Right(_) => return Ending::Left,
+            }
+        };
+        let (credentials, connection) = match opened {
+            Ok(opened) => opened,
+            Err(ending) => return ending,
+        };
+        let Connection { connected, reader, writer } = connection;
+        info!(account = self.name, peer = connected.peer, "connected; registering");
+        let writer = Arc::new(writer);
+        self.state.change(|state| state.writer = Some(writer.clone()));
+        self.outbox.open();
+        let session = Session::new(&self.name, &self.settings, credentials);
+        let heard = AtomicU64::new(0);
+        let parts = [
+            self.listen(session, &reader, &writer, &heard).boxed(),
+            self.write(&writer).boxed(),
+            self.watch(&writer, &heard).boxed(),
+            self.watch_registration().boxed(),
+            self.leave_in_time().boxed(),
+        ];
+        let (ending, _, _) = select_all(parts).await;
+        ending
+    }
+
+    /// Reveals the secrets and opens the connection.
+    async fn open(&self) -> Result<(Credentials, Connection), Ending> {
+        let credentials = self.reveal().await?;
+        let settings = &self.settings;
+        let ca_file = settings.tls_ca_file.clone().unwrap_or_default();
+        let request = Connect {
+            name: self.connection_name(),
+            host: settings.host.clone(),
+            port: settings.port(),
+            tls: settings.tls.then(|| Tls { server_name: String::new(), ca_file }),
+            timeout_ms: u64::try_from(CONNECT_PATIENCE.as_millis()).unwrap_or_default(),
+            keep_ms: 0,
+        };
+        let connection = self.host.net().connect(&request).await;
+        // A refused certificate may be renewed; other refusals need another configuration.
+        let connection = connection.map_err(|error| match error.code() {
+            code::CERTIFICATE => Ending::Lost(error.message().to_owned()),
+            _ => ending_of(&error),
+        })?;
+        Ok((credentials, connection))
+    }
+
+    async fn reveal(&self) -> Result<Credentials, Ending> {
+        let settings = &self.settings;
+        let password = match &settings.password {
+            Some(password) => Some(self.reveal_secret("password", password).await?),
+            None => None,
+        };
+        let sasl = match &settings.sasl {
+            Some(sasl) => {
+                let account = sasl.account.clone().unwrap_or_else(|| settings.nick.clone());
+                Some((account, self.reveal_secret("sasl.password", &sasl.password).await?))
+            }
+            None => None,
+        };
+        let or_nick = |name: &Option<String>| name.clone().unwrap_or_else(|| settings.nick.clone());
+        Ok(Credentials {
+            nick: settings.nick.clone(),
+            username: or_nick(&settings.username),
+            realname: or_nick(&settings.realname),
+            password,
+            sasl,
+        })
+    }
+
+    async fn reveal_secret(&self, key: &str, secret: &Secret) -> Result<String, Ending> {
+        let revealed = self.host.reveal(secret.reference()).await.map_err(|e| ending_of(&e))?;
+        if revealed.is_empty() || !command::is_trailing(&revealed) {
+            return Err(Ending::Failed(format!("`{key}` must be one line of text")));
+        }
+        Ok(revealed)
+    }
+
+    /// Reads, and does what follows from it.
+    async fn listen(
+        &self,
+        mut session: Session,
+        reader: &Reader,
+        writer: &Writer,
+        heard: &AtomicU64,
+    ) -> Ending {
+        for line in session.begin() {
+            if let Err(error) = say(writer, &line).await {
+                return lost(&session, error.message());
+            }
+        }
+        let mut framing = Framing::new();
+        loop {
+            let bytes = match reader.read().await {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => return lost(&session, "the server closed the connection"),
+                Err(error) => return lost(&session, error.message()),
+            };
+            heard.fetch_add(1, Ordering::Relaxed);
+            let dropped_before = framing.dropped();
+            for line in framing.lines(&bytes) {
+                let Some(message) = Message::parse(&line) else { continue };
+                for event in session.receive(&message) {
+                    if let Err(ending) = self.follow(event, &session, writer).await {
+                        return ending;
+                    }
+                }
+                self.publish(&session).await;
+            }
+            self.count_overlong(framing.dropped() - dropped_before);
+        }
+    }
+
+    /// Does what follows from a message.
+    async fn follow(&self, event: Event, session: &Session, writer: &Writer) -> Result<(), Ending> {
+        match event {
+            Event::Send(line) => {
+                let said = say(writer, &line).await;
+                return said.map_err(|error| lost(session, error.message()));
+            }
+            Event::Queue(lines) => {
+                // Refused only while the connection is being given up.
+                let _ = self.outbox.push(Job::unattended(lines));
+            }
+            Event::Offer(line) => {
+                let _ = self.outbox.offer(line);
+            }
+            Event::Deliver(mut message) => {
+                if message.timestamp_ms == 0 {
+                    message.timestamp_ms = self.host.now().await.unwrap_or_default().unix_ms;
+                }
+                self.inbox.push(Report::Message(message));
+            }
+            Event::Refused(refusal) if refusal.permanent => {
+                return Err(Ending::Failed(refusal.detail));
+            }
+            Event::Refused(refusal) => return Err(Ending::Lost(refusal.detail)),
+        }
+        Ok(())
+    }
+
+    /// Lets others know what is true now.
+    async fn publish(&self, session: &Session) {
+        if !session.online() {
+            return;
+        }
+        if self.state.look(|state| state.online_since_ns.is_none()) {
+            let now = self.host.now().await.unwrap_or_default();
+            self.state.change(|state| state.online_since_ns = Some(now.monotonic_ns));
+            info!(account = self.name, nick = session.nick(), "online");
+        }
+        self.state.change(|state| state.room = Some(session.room()));
+        self.set_status(|status| {
+            status.state = AccountState::Connected;
+            status.identity = session.nick().to_owned();
+            status.detail = session.detail();
+            status.retry_in_ms = None;
+        });
+    }
+
+    fn count_overlong(&self, dropped: u64) {
+        if dropped > 0 {
+            warn!(account = self.name, dropped, "lines of the server were too long and dropped");
+            self.state.change(|state| state.overlong_lines += dropped);
+        }
+    }
+
+    /// Writes what waits, at the pace of flood control.
+    async fn write(&self, writer: &Writer) -> Ending {
+        let mut pace = Pace::new(self.settings.messages_per_second);
+        loop {
+            let mut job = self.outbox.next().await;
+            while let Some(line) = job.line() {
+                if let Ok(now) = self.host.now().await {
+                    let wait = pace.next(now.monotonic_ns);
+                    if !wait.is_zero() {
+                        self.host.sleep(wait).await;
+                    }
+                }
+                if let Err(error) = say(writer, line).await {
+                    return Ending::Lost(error.message().to_owned());
+                }
+                job.advance();
+            }
+        }
+    }
+
+    /// Asks a silent server whether it is still there.
+    async fn watch(&self, writer: &Writer, heard: &AtomicU64) -> Ending {
+        loop {
+            let before = heard.load(Ordering::Relaxed);
+            self.host.sleep(SILENCE).await;
+            if heard.load(Ordering::Relaxed) != before {
+                continue;
+            }
+            // A line that is not taken in time is no answer either.
+            let asked = say(writer, "PING :loader-alive");
+            let _ = self.host.timeout(ANSWER_PATIENCE, asked).await;
+            self.host.sleep(ANSWER_PATIENCE).await;
+            if heard.load(Ordering::Relaxed) == before {
+                return Ending::Lost("the server does not answer any more".into());
+            }
+        }
+    }
+
+    async fn watch_registration(&self) -> Ending {
+        self.host.sleep(REGISTRATION_PATIENCE).await;
+        if self.state.look(|state| state.online_since_ns.is_some()) {
+            return pending().await;
+        }
+        let seconds = REGISTRATION_PATIENCE.as_secs();
+        Ending::Lost(format!("the server did not let the account in within {seconds} s"))
+    }
+
+    /// Once the account is to end, leaves the server a moment to read the farewell and hang up.
+    async fn leave_in_time(&self) -> Ending {
+        self.leaving.until(|leaving| leaving.then_some(())).await;
+        self.host.sleep(GRACE).await;
+        Ending::Left
+    }
+}
+
+/// The connection broke: the server's own last words say more than the network's.
+fn lost(session: &Session, detail: &str) -> Ending {
+    match session.last_error() {
+        "" => Ending::Lost(detail.to_owned()),
+        words => Ending::Lost(format!("the server closed the connection: {words}")),
+    }
+}
+
+/// Whether trying again makes sense after an error of the host.
+fn ending_of(error: &Error) -> Ending {
+    let detail = error.message().to_owned();
+    match error.class() {
+        class::INVALID | class::NOT_FOUND | class::FORBIDDEN | class::UNIMPLEMENTED => {
+            Ending::Failed(detail)
+        }
+        _ => Ending::Lost(detail),
+    }
+}
