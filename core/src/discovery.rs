@@ -273,7 +273,7 @@ fn collision(winner: &Found, loser: &Found) -> Diagnostic {
             "two plugins of one origin ({}) have the id `{id}`: {first} is used, {second} is refused",
             loser.origin
         );
-        let hint = format!("remove one of the two folders, or give one another id");
+        let hint = "remove one of the two folders, or give one of the plugins another id";
         Diagnostic::error("LDR-DISCOVERY-DUPLICATE", message).hint(hint)
     } else {
         let message = format!(

@@ -5,14 +5,14 @@
 
 use crate::manifest::RelativePath;
 use rustix::{
-    fs::{self, Mode, OFlags, Stat},
+    fs::{self, Mode, OFlags},
     io::Errno,
 };
 use std::{
     fmt,
-    fs::File,
-    io::Read,
-    os::fd::{AsFd, OwnedFd},
+    fs::{File, Metadata},
+    io::{self, Read},
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
 
@@ -25,7 +25,7 @@ pub(crate) struct Opened {
     /// Its size in bytes when it was opened.
     pub(crate) size: u64,
     /// The folder, every folder below it on the way, and the file, as they were when opened.
-    pub(crate) chain: Vec<(PathBuf, Stat)>,
+    pub(crate) chain: Vec<(PathBuf, Metadata)>,
 }
 
 /// Why a file was not opened or read. Displays as the end of a sentence that begins with its path.
@@ -54,9 +54,8 @@ impl Opened {
             return Err(Unreadable::TooLarge { limit });
         }
         let mut bytes = Vec::with_capacity(usize::try_from(self.size).unwrap_or_default());
-        (&self.file).take(limit + 1).read_to_end(&mut bytes).map_err(|error| {
-            Unreadable::System(Errno::from_io_error(&error).unwrap_or(Errno::IO))
-        })?;
+        let mut reader = (&self.file).take(limit + 1);
+        reader.read_to_end(&mut bytes).map_err(|error| system(&error))?;
         if bytes.len() as u64 > limit {
             return Err(Unreadable::TooLarge { limit });
         }
@@ -72,40 +71,39 @@ pub(crate) fn open(folder: &Path, file: &RelativePath) -> Result<Opened, Unreada
     let reading = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
     let mut handle = look(fs::openat(fs::CWD, folder, reading, Mode::empty()), &path, &mut chain)?;
     for component in file.as_str().split('/') {
-        if !is_folder(&chain) {
+        if !chain.last().is_some_and(|(_, found)| found.is_dir()) {
             return Err(Unreadable::Missing);
         }
         let opened = fs::openat(&handle, component, reading | OFlags::NOFOLLOW, Mode::empty());
         path.push(component);
         handle = look(opened, &path, &mut chain)?;
     }
-    let Some((_, found)) = chain.last() else { return Err(Unreadable::Missing) };
-    if fs::FileType::from_raw_mode(found.st_mode) != fs::FileType::RegularFile {
-        return Err(Unreadable::NotAFile);
+    match chain.last() {
+        Some((_, found)) if found.is_file() => {
+            Ok(Opened { file: handle, path, size: found.len(), chain })
+        }
+        _ => Err(Unreadable::NotAFile),
     }
-    let size = u64::try_from(found.st_size).unwrap_or_default();
-    Ok(Opened { file: File::from(handle), path, size, chain })
 }
 
 fn look(
     opened: Result<OwnedFd, Errno>,
     path: &Path,
-    chain: &mut Vec<(PathBuf, Stat)>,
-) -> Result<OwnedFd, Unreadable> {
-    let handle = opened.map_err(|errno| match errno {
+    chain: &mut Vec<(PathBuf, Metadata)>,
+) -> Result<File, Unreadable> {
+    let handle = File::from(opened.map_err(|errno| match errno {
         Errno::NOENT => Unreadable::Missing,
         Errno::LOOP | Errno::MLINK => Unreadable::Link,
         // A socket cannot be opened at all.
         Errno::NXIO => Unreadable::NotAFile,
         other => Unreadable::System(other),
-    })?;
-    chain.push((path.to_owned(), fs::fstat(handle.as_fd()).map_err(Unreadable::System)?));
+    })?);
+    chain.push((path.to_owned(), handle.metadata().map_err(|error| system(&error))?));
     Ok(handle)
 }
 
-fn is_folder(chain: &[(PathBuf, Stat)]) -> bool {
-    let mode = chain.last().map_or(0, |(_, found)| found.st_mode);
-    fs::FileType::from_raw_mode(mode) == fs::FileType::Directory
+fn system(error: &io::Error) -> Unreadable {
+    Unreadable::System(Errno::from_io_error(error).unwrap_or(Errno::IO))
 }
 
 impl fmt::Display for Unreadable {

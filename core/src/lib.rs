@@ -30,6 +30,7 @@ mod generation;
 mod image;
 pub mod manifest;
 pub mod message;
+mod nearest;
 mod platform;
 mod registry;
 pub mod service;

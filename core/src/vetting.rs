@@ -62,6 +62,7 @@ struct Fit {
     file: File,
     size: u64,
     digest: Digest,
+    warnings: Vec<Diagnostic>,
 }
 
 impl Vetted {
@@ -95,51 +96,63 @@ impl Vetted {
         self.0.size
     }
 
+    /// What is worth mending although the plugin may be loaded.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.0.warnings
+    }
+
     /// The open library.
     pub(crate) fn file(&self) -> &File {
         &self.0.file
     }
 }
 
-/// Decides whether a plugin may be loaded. Answers every reason against it that can be told apart,
-/// each a [`Diagnostic`] with what was found, what was wanted and what mends it. Blocks on the file
-/// system; reads the library once.
+/// Decides whether a plugin may be loaded. A refusal holds every reason that can be told apart, each
+/// with what was found, what was wanted and what mends it. Blocks on the file system; reads the
+/// library once.
 pub fn vet(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnostic>> {
-    let about = |refusals: Vec<Diagnostic>| -> Vec<Diagnostic> {
-        refusals.into_iter().map(|refusal| refusal.about(candidate.id())).collect()
-    };
-    look_at(candidate, policy).map_err(about)
+    look_at(candidate, policy).map_err(|findings| about(candidate, findings))
 }
 
 fn look_at(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnostic>> {
     let library = library_for_this_platform(candidate).map_err(|refusal| vec![refusal])?;
     let mut opened = folder::open(candidate.folder(), library)
         .map_err(|problem| vec![unreadable(candidate, library, &problem)])?;
-    let mut refusals = Vec::new();
+    let mut findings = Vec::new();
     if policy.check_permissions {
-        refusals.extend(permissions::check(candidate, &opened));
+        findings.extend(permissions::check(candidate, &opened));
     }
-    let bytes = read(candidate, library, &mut opened).map_err(|refusal| {
-        refusals.push(refusal);
-        std::mem::take(&mut refusals)
-    })?;
-    match facts_of(&bytes, library) {
-        Ok(facts) => {
-            refusals.extend(agreement::check(candidate, &facts, policy));
-            if refusals.is_empty() {
-                return Ok(Vetted(Arc::new(Fit {
-                    candidate: candidate.clone(),
-                    facts,
-                    digest: Digest::of(&bytes),
-                    size: bytes.len() as u64,
-                    path: opened.path,
-                    file: opened.file,
-                })));
-            }
+    let bytes = match read(candidate, library, &mut opened) {
+        Ok(bytes) => bytes,
+        Err(refusal) => {
+            findings.push(refusal);
+            return Err(findings);
         }
-        Err(unfit) => refusals.extend(unfit.into_iter().map(|refusal| refusal.at(&opened.path))),
+    };
+    let facts = match facts_of(&bytes, library) {
+        Ok(facts) => facts,
+        Err(refusals) => {
+            findings.extend(refusals.into_iter().map(|refusal| refusal.at(&opened.path)));
+            return Err(findings);
+        }
+    };
+    findings.extend(agreement::check(candidate, &facts, policy));
+    if findings.iter().any(Diagnostic::is_error) {
+        return Err(findings);
     }
-    Err(refusals)
+    Ok(Vetted(Arc::new(Fit {
+        candidate: candidate.clone(),
+        facts,
+        digest: Digest::of(&bytes),
+        size: bytes.len() as u64,
+        path: opened.path,
+        file: opened.file,
+        warnings: about(candidate, findings),
+    })))
+}
+
+fn about(candidate: &Candidate, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    findings.into_iter().map(|finding| finding.about(candidate.id())).collect()
 }
 
 fn library_for_this_platform(candidate: &Candidate) -> Result<&RelativePath, Diagnostic> {

@@ -68,7 +68,7 @@ fn next(cache: &AtomicUsize, name: &CStr) -> usize {
 ///
 /// As the C library's function of this name.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pthread_key_create(
+pub(super) unsafe extern "C" fn pthread_key_create(
     key: *mut pthread_key_t,
     destructor: KeyDestructor,
 ) -> c_int {
@@ -99,7 +99,7 @@ pub unsafe extern "C" fn pthread_key_create(
 ///
 /// As the C library's function of this name.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pthread_key_delete(key: pthread_key_t) -> c_int {
+pub(super) unsafe extern "C" fn pthread_key_delete(key: pthread_key_t) -> c_int {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let real = next(&NEXT, c"pthread_key_delete");
     if real == 0 {
@@ -148,7 +148,7 @@ struct Launch {
 ///
 /// As the C library's function of this name.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pthread_create(
+pub(super) unsafe extern "C" fn pthread_create(
     thread: *mut pthread_t,
     attributes: *const pthread_attr_t,
     start: ThreadStart,

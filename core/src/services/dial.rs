@@ -2,13 +2,13 @@
 
 use crate::services::{cause, trust::Trust};
 use rustls_pki_types::ServerName;
-use std::{io, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     time::{Instant, timeout_at},
 };
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 /// A connection, with TLS or without.
 pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -23,27 +23,29 @@ pub(crate) enum DialError {
     Unreachable(String),
     /// The other side's certificate was refused.
     Certificate(String),
+    /// The time is over.
+    Late,
 }
 
-/// Connects within a time to the first address of a name that answers.
+/// The end of a wait that starts now.
+pub(crate) fn end_of(wait: Duration) -> Instant {
+    // A wait too long to be told is no limit; thirty years are none either.
+    let now = Instant::now();
+    now.checked_add(wait).unwrap_or(now + Duration::from_secs(30 * 365 * 86_400))
+}
+
+/// Connects to the first address of a name that answers.
 pub(crate) async fn tcp(
     host: &str,
     port: u16,
-    within: Duration,
+    end: Instant,
 ) -> Result<(TcpStream, SocketAddr), DialError> {
-    let unreachable = |why: &str| {
-        DialError::Unreachable(format!("no connection to {}: {why}", place(host, port)))
-    };
-    let late = format!("nothing came back within {} ms", within.as_millis());
-    // A time too long to be told is no limit: thirty years are, too.
-    let now = Instant::now();
-    let end = now.checked_add(within).unwrap_or(now + Duration::from_secs(30 * 365 * 86_400));
     let addresses = resolve(host, port, end).await?;
-    let mut last = unreachable(&late);
+    let mut last = DialError::Late;
     for (tried, address) in addresses.iter().enumerate() {
         // An address that swallows packets must leave time for those after it.
-        let rest = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
-        let share = end.saturating_duration_since(Instant::now()) / rest;
+        let left = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
+        let share = end.saturating_duration_since(Instant::now()) / left;
         match timeout_at(Instant::now() + share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
                 // Chat lines and frames are small and are wanted at once. A socket that refuses the
@@ -51,8 +53,11 @@ pub(crate) async fn tcp(
                 let _ = stream.set_nodelay(true);
                 return Ok((stream, *address));
             }
-            Ok(Err(error)) => last = unreachable(&error.to_string()),
-            Err(_) => last = unreachable(&late),
+            Ok(Err(error)) => {
+                let place = place(host, port);
+                last = DialError::Unreachable(format!("no connection to {place}: {error}"));
+            }
+            Err(_) => last = DialError::Late,
         }
     }
     Err(last)
@@ -61,14 +66,10 @@ pub(crate) async fn tcp(
 async fn resolve(host: &str, port: u16, end: Instant) -> Result<Vec<SocketAddr>, DialError> {
     let failed =
         |why: &str| DialError::Resolve(format!("`{}` has no address: {why}", host.escape_debug()));
-    match timeout_at(end, tokio::net::lookup_host((host, port))).await {
-        Ok(Ok(addresses)) => {
-            let addresses: Vec<_> = addresses.collect();
-            if addresses.is_empty() { Err(failed("the list is empty")) } else { Ok(addresses) }
-        }
-        Ok(Err(error)) => Err(failed(&error.to_string())),
-        Err(_) => Err(failed("the resolver did not answer in time")),
-    }
+    let looked_up = timeout_at(end, tokio::net::lookup_host((host, port))).await;
+    let addresses = looked_up.map_err(|_| DialError::Late)?.map_err(|error| failed(&error.to_string()))?;
+    let addresses: Vec<_> = addresses.collect();
+    if addresses.is_empty() { Err(failed("the list is empty")) } else { Ok(addresses) }
 }
 
 /// Speaks TLS over a connection. The server must prove that it is `name`.
@@ -76,21 +77,19 @@ pub(crate) async fn tls(
     stream: TcpStream,
     name: &str,
     trust: &Trust,
-) -> Result<tokio_rustls::client::TlsStream<TcpStream>, DialError> {
+    end: Instant,
+) -> Result<TlsStream<TcpStream>, DialError> {
     let server = ServerName::try_from(name.to_owned()).map_err(|_| {
         DialError::Certificate(format!("no certificate can carry the name `{}`", name.escape_debug()))
     })?;
-    let connecting = TlsConnector::from(trust.config()).connect(server, stream);
-    connecting.await.map_err(|error| refusal(name, &error))
-}
-
-fn refusal(name: &str, error: &io::Error) -> DialError {
-    match cause::find::<rustls::Error>(error) {
+    let shaking = TlsConnector::from(trust.config()).connect(server, stream);
+    let shaken = timeout_at(end, shaking).await.map_err(|_| DialError::Late)?;
+    shaken.map_err(|error| match cause::find::<rustls::Error>(&error) {
         Some(rustls::Error::InvalidCertificate(why)) => {
             DialError::Certificate(format!("the certificate of `{name}` was refused: {why}"))
         }
-        _ => DialError::Unreachable(format!("no TLS with `{name}`: {}", cause::chain(error))),
-    }
+        _ => DialError::Unreachable(format!("no TLS with `{name}`: {}", cause::chain(&error))),
+    })
 }
 
 /// `host:port`, as one writes it.

@@ -8,6 +8,7 @@
 //! side hung up: whoever sees the end of a stream can connect by the same name at once.
 
 mod connection;
+mod outgoing;
 
 use crate::{
     message::{Failure, Message, Metadata, Reply, from_json},
@@ -30,11 +31,11 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tokio::{
     sync::{mpsc, oneshot},
-    time::timeout,
+    time::Instant,
 };
 
 /// How long a connection may take when the request does not say.
@@ -87,7 +88,7 @@ impl Service for Net {
                 return Err(Failure::unimplemented(&format!("{SERVICE}/{}", request.method)));
             }
             let connect = read(&request)?;
-            let limit = limit(&connect, request.deadline);
+            let limit = Limit::of(&connect, request.deadline);
             let granted = obtain(names, trust, &request.caller, &connect, limit).await?;
             let connected = Connected { peer: granted.peer.to_string(), adopted: granted.adopted };
             let head = serde_json::to_vec(&connected).map_err(|error| {
@@ -127,18 +128,26 @@ fn read(request: &ServiceRequest) -> Result<Connect, Failure> {
     Err(Failure::new(class::INVALID, "LDR-CALL-REQUEST", format!("the request has no `{missing}`")))
 }
 
-/// How long to wait for the connection, and what to say when that was too long.
-fn limit(connect: &Connect, deadline: Option<Instant>) -> (Duration, Failure) {
-    let own = match connect.timeout_ms {
-        0 => DEFAULT_TIMEOUT,
-        milliseconds => Duration::from_millis(milliseconds),
-    };
-    match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-        Some(rest) if rest < own => (rest, Failure::deadline()),
-        _ => {
-            let place = dial::place(&connect.host, connect.port);
-            let message = format!("no connection to {place} within {} ms", own.as_millis());
-            (own, Failure::new(class::UNAVAILABLE, code::UNREACHABLE, message))
+/// How long to wait for a connection, and what to say when that was too long.
+struct Limit {
+    end: Instant,
+    late: Failure,
+}
+
+impl Limit {
+    fn of(connect: &Connect, deadline: Option<std::time::Instant>) -> Self {
+        let own = match connect.timeout_ms {
+            0 => DEFAULT_TIMEOUT,
+            milliseconds => Duration::from_millis(milliseconds),
+        };
+        let end = dial::end_of(own);
+        match deadline.map(Instant::from_std) {
+            Some(deadline) if deadline < end => Self { end: deadline, late: Failure::deadline() },
+            _ => {
+                let place = dial::place(&connect.host, connect.port);
+                let message = format!("no connection to {place} within {} ms", own.as_millis());
+                Self { end, late: Failure::new(class::UNAVAILABLE, code::UNREACHABLE, message) }
+            }
         }
     }
 }
@@ -149,12 +158,12 @@ async fn obtain(
     trust: Arc<Trust>,
     caller: &ServiceCaller,
     connect: &Connect,
-    (within, late): (Duration, Failure),
+    limit: Limit,
 ) -> Result<Granted, Failure> {
     let key = (caller.plugin.clone(), connect.name.clone());
     let address = Address::of(connect);
     let reservation = loop {
-        let commands = match names.reserve(&key, &address)? {
+        let commands = match names.reserve(&key)? {
             Reserved::New(reservation) => break reservation,
             Reserved::Open(commands) => commands,
         };
@@ -167,37 +176,35 @@ async fn obtain(
             Err(_) => tokio::task::yield_now().await,
         }
     };
-    let dialling = dial(connect, &trust, within);
-    let (socket, peer) = timeout(within, dialling).await.unwrap_or(Err(late))?;
+    let (socket, peer) = dial(connect, &trust, limit).await?;
     Ok(connection::spawn(socket, peer, address, reservation))
 }
 
 async fn dial(
     connect: &Connect,
     trust: &Trust,
-    within: Duration,
+    limit: Limit,
 ) -> Result<(Box<dyn Socket>, SocketAddr), Failure> {
-    let (stream, peer) = dial::tcp(&connect.host, connect.port, within)
-        .await
-        .map_err(|error| failure(error, trust))?;
-    let Some(tls) = &connect.tls else {
-        return Ok((Box::new(stream), peer));
-    };
-    let name = if tls.server_name.is_empty() { &connect.host } else { &tls.server_name };
-    let own = match tls.ca_file.as_str() {
-        "" => None,
-        file => {
-            let file = file.to_owned();
+    let own = match &connect.tls {
+        Some(Tls { ca_file, .. }) if !ca_file.is_empty() => {
+            let file = ca_file.clone();
             Some(super::blocking(move || Trust::only(Path::new(&file))).await?)
         }
+        _ => None,
     };
     let trust = own.as_ref().unwrap_or(trust);
-    let stream = dial::tls(stream, name, trust).await.map_err(|error| failure(error, trust))?;
-    Ok((Box::new(stream), peer))
-}
-
-fn failure(error: DialError, trust: &Trust) -> Failure {
-    match error {
+    let dialling = async {
+        let (stream, peer) = dial::tcp(&connect.host, connect.port, limit.end).await?;
+        let socket: Box<dyn Socket> = match &connect.tls {
+            None => Box::new(stream),
+            Some(tls) => {
+                let name = if tls.server_name.is_empty() { &connect.host } else { &tls.server_name };
+                Box::new(dial::tls(stream, name, trust, limit.end).await?)
+            }
+        };
+        Ok((socket, peer))
+    };
+    dialling.await.map_err(|error| match error {
         DialError::Resolve(message) => Failure::new(class::UNAVAILABLE, code::RESOLVE, message),
         DialError::Unreachable(message) => {
             Failure::new(class::UNAVAILABLE, code::UNREACHABLE, message)
@@ -205,7 +212,8 @@ fn failure(error: DialError, trust: &Trust) -> Failure {
         DialError::Certificate(message) => {
             Failure::new(class::FORBIDDEN, code::CERTIFICATE, message).hint(trust.hint())
         }
-    }
+        DialError::Late => limit.late,
+    })
 }
 
 fn held(name: &str) -> Failure {

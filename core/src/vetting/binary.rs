@@ -84,7 +84,7 @@ fn has_root_symbol(file: &File<'_>) -> Result<bool, Malformed> {
     let wanted = format!("{prefix}{ROOT_SYMBOL}");
     for export in file.exports().map_err(|error| damaged(&error))? {
         let export = export.map_err(|error| damaged(&error))?;
-        if export.name().is_some_and(|name| name == wanted.as_bytes()) {
+        if export.name().name() == Some(wanted.as_bytes()) {
             return Ok(true);
         }
     }
@@ -128,10 +128,10 @@ fn inspect_elf<Elf: FileHeader>(file: &ElfFile<'_, Elf>) -> Result<ElfOnly, Malf
     for entry in dynamic.dynamics() {
         let value: u64 = entry.d_val(endian).into();
         if entry.d_tag(endian) == DT_FLAGS {
-            only.has_static_tls |= value & u64::from(DF_STATIC_TLS) != 0;
+            only.has_static_tls |= value & DF_STATIC_TLS.0 != 0;
         }
         if entry.d_tag(endian) == DT_FLAGS_1 {
-            only.is_program |= value & u64::from(DF_1_PIE) != 0;
+            only.is_program |= value & DF_1_PIE.0 != 0;
         }
     }
     Ok(only)

@@ -9,11 +9,8 @@ use crate::{
     folder::{self, Opened, shell_word},
     manifest::RelativePath,
 };
-use rustix::{
-    fs::{FileType, Stat},
-    process::geteuid,
-};
-use std::path::Path;
+use rustix::process::geteuid;
+use std::{fs::Metadata, os::unix::fs::MetadataExt, path::Path};
 
 /// Others may write: the group's and everybody's write bits.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
@@ -30,28 +27,31 @@ pub(super) fn check(candidate: &Candidate, library: &Opened) -> Vec<Diagnostic> 
     chain.filter_map(|(path, found)| check_one(path, found)).collect()
 }
 
-fn check_one(path: &Path, found: &Stat) -> Option<Diagnostic> {
-    let (mode, us) = (found.st_mode, geteuid().as_raw());
-    let is_file = FileType::from_raw_mode(mode) == FileType::RegularFile;
+fn check_one(path: &Path, found: &Metadata) -> Option<Diagnostic> {
+    let (mode, owner, us) = (found.mode(), found.uid(), geteuid().as_raw());
     let word = shell_word(path);
-    let refusal = if found.st_uid != 0 && found.st_uid != us {
+    let finding = if owner != 0 && owner != us {
         let message = format!(
             "belongs to user {}, who could change it; it must belong to root or user {us}",
-            found.st_uid
+            owner
         );
         Diagnostic::error("LDR-VET-OWNER", message).hint(format!("sudo chown {us} {word}"))
     } else if mode & WRITABLE_BY_OTHERS != 0 {
         let message =
             format!("can be changed by other users (mode {:04o}, wanted {:04o})", mode & 0o7777, mode & 0o7755);
         Diagnostic::error("LDR-VET-MODE", message).hint(format!("chmod go-w {word}"))
-    } else if is_file && mode & SETUID_OR_SETGID != 0 {
+    } else if found.is_file() && mode & SETUID_OR_SETGID != 0 {
         let message = format!(
             "has a set-user-id or set-group-id bit (mode {:04o}), which no library needs",
             mode & 0o7777
         );
         Diagnostic::error("LDR-VET-SETUID", message).hint(format!("chmod u-s,g-s {word}"))
+    } else if found.is_file() && found.nlink() > 1 {
+        let message = format!("has {} hard links, and can be changed through each", found.nlink());
+        let hint = format!("put a copy there: cp {word} {word}.new && mv {word}.new {word}");
+        Diagnostic::warning("LDR-VET-LINKS", message).hint(hint)
     } else {
         return None;
     };
-    Some(refusal.at(path))
+    Some(finding.at(path))
 }

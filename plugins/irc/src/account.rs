@@ -26,6 +26,7 @@ use loader_sdk::{
 };
 use outbox::{Declined, Job, Outbox, Outcome, Ticket};
 use std::{
+    mem,
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -249,15 +250,16 @@ impl Account {
     /// Says goodbye and ends the task, and waits for both, but not long. Safe to call twice, and
     /// after the task was dropped.
     pub(crate) async fn leave(&self, reason: &str) {
-        self.leaving.change(|leaving| *leaving = true);
-        if let Some(writer) = self.state.change(|state| state.writer.take()) {
+        let first = self.leaving.change(|leaving| !mem::replace(leaving, true));
+        let writer = self.state.look(|state| state.writer.clone());
+        if let Some(writer) = writer.filter(|_| first) {
             let reason = split(reason, REASON_BYTES).into_iter().next();
             let farewell = line("QUIT", &[], Some(reason.as_deref().unwrap_or("goodbye")));
             let _ = self.host.timeout(FAREWELL, say(&writer, &farewell)).await;
         }
         let ended = self.ended.until(|ended| ended.then_some(()));
         let _ = self.host.timeout(2 * FAREWELL, ended).await;
-        self.close_connection().await;
+        self.end_connection().await;
         self.state.change(|state| {
             state.status.state = AccountState::Disconnected;
             state.status.detail = reason.to_owned();
@@ -301,21 +303,19 @@ impl Account {
     /// Takes back what others may use of a connection that is over. Says how long the account was
     /// online, if it was.
     async fn end_connection(&self) -> Option<Duration> {
-        let since = self.state.change(|state| {
+        let (writer, since) = self.state.change(|state| {
             state.room = None;
-            state.writer = None;
-            state.online_since_ns.take()
+            (state.writer.take(), state.online_since_ns.take())
         });
         self.outbox.close();
-        self.close_connection().await;
+        // Whoever takes the writer closes the connection: by the time another looks, its name may
+        // belong to the next one. It is no error if the other side was faster.
+        if writer.is_some() {
+            let _ = self.host.net().close(&self.connection_name()).await;
+        }
         let since = since?;
         let now = self.host.now().await.ok()?;
         Some(Duration::from_nanos(now.monotonic_ns.saturating_sub(since)))
-    }
-
-    /// Makes sure that the connection's name is free. It is no error if it was already.
-    async fn close_connection(&self) {
-        let _ = self.host.net().close(&self.connection_name()).await;
     }
 
     fn connection_name(&self) -> String {
@@ -370,6 +370,13 @@ struct Ended<'a>(&'a Account);
 impl Drop for Ended<'_> {
     fn drop(&mut self) {
         self.0.outbox.close();
+        self.0.state.change(|state| {
+            // Only a task that was dropped, by a panic or by the host, leaves another state behind.
+            if !matches!(state.status.state, AccountState::Disconnected | AccountState::Failed) {
+                state.status.state = AccountState::Failed;
+                state.status.detail = "its background task was ended".to_owned();
+            }
+        });
         self.0.ended.change(|ended| *ended = true);
     }
 }

@@ -1,7 +1,7 @@
 //! What people say: which messages are for us, and what of them the gateway gets to see.
 
-use crate::{command::line, formatting, isupport::Isupport, message::Message, server_time};
 use crate::settings::Trigger;
+use crate::{command::line, formatting, isupport::Isupport, message::Message, server_time};
 use loader_sdk::contract::channel::{Conversation, ConversationKind, InboundMessage, Person};
 use std::collections::BTreeSet;
 
@@ -106,10 +106,10 @@ mod tests {
     use super::*;
 
     fn hear_as(trigger: Trigger, line: &str) -> Heard {
-        let mut isupport = Isupport::default();
-        isupport.status_prefixes = "@".into();
+        let isupport = Isupport { status_prefixes: "@".into(), ..Isupport::default() };
         let joined = BTreeSet::from(["#room{1}".to_owned()]);
-        let ears = Ears { account: "home", nick: "Bot", isupport: &isupport, joined: &joined, trigger };
+        let ears =
+            Ears { account: "home", nick: "Bot", isupport: &isupport, joined: &joined, trigger };
         ears.hear(&Message::parse(line.as_bytes()).expect("a message"))
     }
 
@@ -192,7 +192,11 @@ mod tests {
         assert_eq!(message(":al!u@h PRIVMSG bot :\u{1}ACTION waves\u{1}").text, "waves");
         for (question, answer) in [
             ("\u{1}PING 123 4\u{1}", "NOTICE al :\u{1}PING 123 4\u{1}".to_owned()),
-            ("\u{1}VERSION", concat!("NOTICE al :\u{1}VERSION loader irc ", env!("CARGO_PKG_VERSION"), "\u{1}").to_owned()),
+            (
+                "\u{1}VERSION",
+                concat!("NOTICE al :\u{1}VERSION loader irc ", env!("CARGO_PKG_VERSION"), "\u{1}")
+                    .to_owned(),
+            ),
         ] {
             let heard = hear_as(Trigger::Addressed, &format!(":al!u@h PRIVMSG Bot :{question}"));
             assert_eq!(heard, Heard::Reply(answer));

@@ -118,9 +118,7 @@ impl Channel for Irc {
         let was_current = {
             let mut entries = self.entries();
             let entry = entries.entry(request.account).or_default();
-            let was_current =
-                entry.account.take_if(|current| Arc::ptr_eq(current, &account)).is_some();
-            was_current
+            entry.account.take_if(|current| Arc::ptr_eq(current, &account)).is_some()
         };
         // A new account under the name has reported its own state already.
         if was_current {

@@ -114,7 +114,11 @@ impl Registration {
             }
             "433" | "436" | "437" => self.try_another_nick(),
             "431" | "432" => self.nick_is_erroneous(message),
-            "464" => refuse(format!("the server's password is wrong: {}", message.text()), true),
+            "464" => wrong_password(message),
+            // Some servers say it only when they hang up.
+            "ERROR" if message.text().to_ascii_lowercase().contains("password") => {
+                wrong_password(message)
+            }
             "465" => refuse(format!("banned from the server: {}", message.text()), true),
             "001" => self.welcome(message.param(0)),
             _ => Step::default(),
@@ -222,6 +226,10 @@ fn say(line: String) -> Step {
 
 fn refuse(detail: String, permanent: bool) -> Step {
     Step { send: Vec::new(), outcome: Outcome::Refused(Refusal { detail, permanent }) }
+}
+
+fn wrong_password(message: &Message) -> Step {
+    refuse(format!("the server's password is wrong: {}", message.text()), true)
 }
 
 /// Networks withdraw SASL while their services are down, so it may come back.

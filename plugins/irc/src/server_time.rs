@@ -39,7 +39,8 @@ fn numbers(text: &str, separator: char, widths: [usize; 3]) -> Option<[u64; 3]> 
 /// Days of the Gregorian calendar; `None` before 1970. Years are counted from March, so that the
 /// leap day is a year's last.
 fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
+    let (year, month) =
+        if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
     let leap_days = year / 4 - year / 100 + year / 400;
     let days = year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1;
     // The days from 1 March of the year 0 to 1 January 1970.
@@ -66,9 +67,19 @@ mod tests {
     #[test]
     fn anything_else_is_nothing() {
         for text in [
-            "", "Z", "T", "now", "2011-10-19", "2011-10-19T16:40:51.620", "2011-13-19T16:40:51Z",
-            "2011-10-19T16:40Z", "2011-10-19T16:40:51.Z", "2011-10-19T16:40:51.x1Z",
-            "1969-12-31T23:59:59Z", "0000-01-01T00:00:00Z", "2011-10-19T+6:40:51Z",
+            "",
+            "Z",
+            "T",
+            "now",
+            "2011-10-19",
+            "2011-10-19T16:40:51.620",
+            "2011-13-19T16:40:51Z",
+            "2011-10-19T16:40Z",
+            "2011-10-19T16:40:51.Z",
+            "2011-10-19T16:40:51.x1Z",
+            "1969-12-31T23:59:59Z",
+            "0000-01-01T00:00:00Z",
+            "2011-10-19T+6:40:51Z",
         ] {
             assert_eq!(parse(text), None, "{text:?}");
         }

@@ -76,7 +76,12 @@ impl Session {
         self.registration.as_ref().map(Registration::begin).unwrap_or_default()
     }
 
-    /// Whether messages can be sent and are received.
+    /// Whether the server let us in.
+    pub fn registered(&self) -> bool {
+        self.registration.is_none()
+    }
+
+    /// Whether every channel was asked for as well, and answered.
     pub fn online(&self) -> bool {
         self.online
     }
@@ -99,7 +104,8 @@ impl Session {
 
     /// What fits into a line.
     pub fn room(&self) -> Room {
-        let assumed = self.nick.len() + "!".len() + ASSUMED_USER_BYTES + "@".len() + ASSUMED_HOST_BYTES;
+        let assumed =
+            self.nick.len() + "!".len() + ASSUMED_USER_BYTES + "@".len() + ASSUMED_HOST_BYTES;
         let announced = self.isupport.line_bytes.unwrap_or(usize::MAX);
         Room {
             line_bytes: self.settings.max_line_bytes.min(announced),
@@ -111,10 +117,7 @@ impl Session {
     pub fn receive(&mut self, message: &Message) -> Vec<Event> {
         match message.command.as_str() {
             "PING" => return vec![Event::Send(line("PONG", &[], Some(message.text())))],
-            "ERROR" => {
-                self.last_error = message.text().to_owned();
-                return Vec::new();
-            }
+            "ERROR" => self.last_error = message.text().to_owned(),
             _ => {}
         }
         match &mut self.registration {

@@ -60,7 +60,9 @@ pub struct Sasl {
 }
 
 /// Which messages in channels are marked as meant for the bot. Direct messages always are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 #[schemars(crate = "schemars")]
 pub enum Trigger {
@@ -174,7 +176,10 @@ impl AccountSettings {
             return wrong("tls_ca_file", "makes no sense with `tls = false`");
         }
         if !is_name(&self.nick) || self.nick.starts_with(['#', '&']) {
-            return wrong("nick", "must be one word without `!`, `@`, `,` or a leading `:`, `#`, `&`");
+            return wrong(
+                "nick",
+                "must be one word without `!`, `@`, `,` or a leading `:`, `#`, `&`",
+            );
         }
         if !is_unset_or(&self.username, |name| command::is_param(name) && !name.contains('@')) {
             return wrong("username", "must be one word without `@` or a leading `:`");
@@ -287,8 +292,10 @@ mod tests {
         }
         assert!(refused(json!({"host": "irc.example"})).contains("missing field `nick`"));
         assert!(refused(json!("text")).contains("must be a table"));
-        assert!(refused(json!({"host": "h", "nick": "n", "tls": false, "tls_ca_file": "x"}))
-            .contains("`tls_ca_file` makes no sense"));
+        assert!(
+            refused(json!({"host": "h", "nick": "n", "tls": false, "tls_ca_file": "x"}))
+                .contains("`tls_ca_file` makes no sense")
+        );
     }
 
     #[test]

@@ -167,7 +167,12 @@ mod tests {
     }
 
     fn call(index: u32, id: &str, name: &str, arguments: &str) -> StreamEvent {
-        StreamEvent::ToolCall { index, id: id.into(), name: name.into(), arguments: arguments.into() }
+        StreamEvent::ToolCall {
+            index,
+            id: id.into(),
+            name: name.into(),
+            arguments: arguments.into(),
+        }
     }
 
     fn piece(index: Value, id: &str, name: &str, arguments: &str) -> Value {
@@ -198,7 +203,7 @@ mod tests {
         let said = delta(json!({ "content": "hi" }));
         let silent = delta(json!({ "role": "assistant" }));
         assert!(events(&[said.clone(), stop("stop")], false).1.is_some());
-        assert!(events(&[said.clone()], true).1.is_some());
+        assert!(events(std::slice::from_ref(&said), true).1.is_some());
         assert!(events(&[stop("stop")], false).1.is_some());
         assert!(events(&[said], false).1.is_none());
         assert!(events(&[silent], true).1.is_none());
@@ -218,13 +223,16 @@ mod tests {
             ],
             true,
         );
-        assert_eq!(events, [
-            call(0, "a", "f", ""),
-            call(0, "", "", "{1"),
-            call(1, "b", "g", "{2"),
-            call(0, "", "", "}"),
-            call(1, "", "", "}"),
-        ]);
+        assert_eq!(
+            events,
+            [
+                call(0, "a", "f", ""),
+                call(0, "", "", "{1"),
+                call(1, "b", "g", "{2"),
+                call(0, "", "", "}"),
+                call(1, "", "", "}"),
+            ]
+        );
         let reason = FinishReason::ToolCalls;
         assert_eq!(finish, Some(StreamEvent::Finish { reason, usage: None }));
     }

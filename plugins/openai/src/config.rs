@@ -61,7 +61,10 @@ impl Config {
     pub(crate) fn check(&self) -> Result<()> {
         check_base_url(&self.base_url)?;
         if self.request_timeout_ms == 0 || self.idle_timeout_ms == 0 {
-            return Err(wrong("`request_timeout_ms` and `idle_timeout_ms` must be at least 1", "raise it"));
+            return Err(wrong(
+                "`request_timeout_ms` and `idle_timeout_ms` must be at least 1",
+                "raise it",
+            ));
         }
         if self.max_retries > 10 {
             return Err(wrong("`max_retries` must be at most 10", "lower it"));
@@ -116,7 +119,8 @@ fn check_base_url(base_url: &str) -> Result<()> {
     if host.is_empty() || host.starts_with(':') {
         return Err(wrong("`base_url` names no host", hint));
     }
-    if base_url.contains(['?', '#']) || base_url.chars().any(|each| each <= ' ' || each == '\u{7f}') {
+    if base_url.contains(['?', '#']) || base_url.chars().any(|each| each <= ' ' || each == '\u{7f}')
+    {
         return Err(wrong("`base_url` holds a query, a fragment or white space", hint));
     }
     Ok(())
@@ -128,7 +132,8 @@ fn check_header(name: &str, value: &str) -> Result<()> {
         let message = format!("`headers` has a name that is none: `{}`", name.escape_debug());
         return Err(wrong(&message, "use letters, digits and `-`"));
     }
-    let reserved = RESERVED_HEADERS.iter().find(|(reserved, _)| name.eq_ignore_ascii_case(reserved));
+    let reserved =
+        RESERVED_HEADERS.iter().find(|(reserved, _)| name.eq_ignore_ascii_case(reserved));
     if let Some((reserved, instead)) = reserved {
         return Err(wrong(&format!("`headers` may not set `{reserved}`"), instead));
     }
@@ -182,9 +187,13 @@ mod tests {
 
     #[test]
     fn a_header_that_cannot_be_sent_is_refused_without_its_value() {
-        for (name, value) in
-            [("", "canary"), ("a b", "canary"), (":url", "canary"), ("Authorization", "canary"), ("x-a", "canary\n")]
-        {
+        for (name, value) in [
+            ("", "canary"),
+            ("a b", "canary"),
+            (":url", "canary"),
+            ("Authorization", "canary"),
+            ("x-a", "canary\n"),
+        ] {
             let headers = BTreeMap::from([(name.to_owned(), value.to_owned())]);
             let error = Config { headers, ..Config::default() }.check().expect_err(name);
             assert!(!error.message().contains("canary"), "{}", error.message());

@@ -100,11 +100,16 @@ impl Failure {
             403 => Self::unauthorized(status),
             404 => Self::model_not_found(),
             _ if about_the_model => Self::model_not_found(),
-            402 => Self::new(Kind::RateLimited, "the server says that the account has no credit left"),
+            402 => {
+                Self::new(Kind::RateLimited, "the server says that the account has no credit left")
+            }
             408 => Self::new(Kind::TimedOut, "the server gave up waiting (status 408)"),
-            429 => Self::new(Kind::RateLimited, "the server limits the rate or the quota (status 429)"),
+            429 => {
+                Self::new(Kind::RateLimited, "the server limits the rate or the quota (status 429)")
+            }
             400..=499 => {
-                let message = format!("the server says that the request is wrong (status {status})");
+                let message =
+                    format!("the server says that the request is wrong (status {status})");
                 Self::new(Kind::InvalidRequest, message)
             }
             500..=599 => Self::new(Kind::Failed, format!("the server failed (status {status})")),
@@ -119,12 +124,13 @@ impl Failure {
 
     fn unauthorized(status: u16) -> Self {
         let message = format!("the server refused the key (status {status})");
-        Self::new(Kind::Unauthorized, message)
-            .hinting("check `api_key` under `[plugins.entries.openai.config]` and the secret it names")
+        Self::new(Kind::Unauthorized, message).hinting(
+            "check `api_key` under `[plugins.entries.openai.config]` and the secret it names",
+        )
     }
 
     fn model_not_found() -> Self {
-        Self::new(Kind::ModelNotFound, "the server has no such model (status 404)").hinting(
+        Self::new(Kind::ModelNotFound, "the server has no such model").hinting(
             "check the model's name; if no model works, check `base_url`, which usually ends in `/v1`",
         )
     }
@@ -140,9 +146,9 @@ impl Failure {
             (class::DEADLINE, _) => Self::timed_out("the server did not begin to answer in time"),
             (_, http_client::code::INVALID_REQUEST) => {
                 let message = "the host cannot send the request as it is configured";
-                Self::new(Kind::NotConfigured, message)
-                    .quoting(error.message())
-                    .hinting("check `base_url` and `headers` under `[plugins.entries.openai.config]`")
+                Self::new(Kind::NotConfigured, message).quoting(error.message()).hinting(
+                    "check `base_url` and `headers` under `[plugins.entries.openai.config]`",
+                )
             }
             (class, _) => {
                 let failure = Self::new(Kind::Unreachable, "the server cannot be reached")
@@ -209,7 +215,8 @@ impl Failure {
 
 /// A foreign text as part of one line: without control characters, not too long.
 fn shorten(text: &str) -> String {
-    let words: Vec<_> = text.split(|each: char| each.is_whitespace() || each.is_control()).collect();
+    let words: Vec<_> =
+        text.split(|each: char| each.is_whitespace() || each.is_control()).collect();
     let words: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
     let line = words.join(" ");
     match line.char_indices().nth(LONGEST_QUOTE) {
@@ -283,7 +290,10 @@ mod tests {
             let failure = Failure::of_request(&Error::new(class, code, "why"));
             (failure.code(), failure.transient)
         };
-        assert_eq!(told(class::UNAVAILABLE, "LDR-HTTP-UNREACHABLE"), ("upstream_unreachable", true));
+        assert_eq!(
+            told(class::UNAVAILABLE, "LDR-HTTP-UNREACHABLE"),
+            ("upstream_unreachable", true)
+        );
         assert_eq!(told(class::UNAVAILABLE, "LDR-HTTP-BROKEN"), ("upstream_unreachable", true));
         assert_eq!(told(class::FORBIDDEN, "LDR-SERVICE"), ("upstream_unreachable", false));
         assert_eq!(told(class::DEADLINE, "LDR-CALL-DEADLINE"), ("upstream_timeout", false));

@@ -59,9 +59,14 @@ impl TextInference for OpenAi {
             Ok(models) => models,
             Err(error) if configured.is_empty() => return Err(error),
             // The server has no list, which will not change soon.
-            Err(error) if error.code() == code::MODEL_NOT_FOUND => wire::models::configured(configured),
+            Err(error) if error.code() == code::MODEL_NOT_FOUND => {
+                wire::models::configured(configured)
+            }
             Err(error) => {
-                debug!(code = error.code(), "showing the configured models instead of the server's");
+                debug!(
+                    code = error.code(),
+                    "showing the configured models instead of the server's"
+                );
                 return Ok(wire::models::configured(configured));
             }
         };

@@ -203,8 +203,14 @@ mod tests {
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT", now), minute);
         assert_eq!(retry_after("Sun Nov  6 08:49:37 1994", now), minute);
         // The form with two digits of a year is read as this century: 2034-11-06T08:49:37Z.
-        assert_eq!(retry_after("Monday, 06-Nov-34 08:49:37 GMT", 2_046_415_777_000 - 60_000), minute);
-        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT", now + 90_000), Some(Duration::ZERO));
+        assert_eq!(
+            retry_after("Monday, 06-Nov-34 08:49:37 GMT", 2_046_415_777_000 - 60_000),
+            minute
+        );
+        assert_eq!(
+            retry_after("Sun, 06 Nov 1994 08:49:37 GMT", now + 90_000),
+            Some(Duration::ZERO)
+        );
         assert_eq!(retry_after("Thu, 29 Feb 2024 00:00:00 GMT", 1_709_164_740_000), minute);
     }
 

@@ -165,7 +165,10 @@ mod tests {
 
     #[test]
     fn every_line_end_ends_a_line() {
-        assert_eq!(data_of("data: a\n\ndata: b\r\n\r\ndata: c\r\rdata: d\r\n\n"), ["a", "b", "c", "d"]);
+        assert_eq!(
+            data_of("data: a\n\ndata: b\r\n\r\ndata: c\r\rdata: d\r\n\n"),
+            ["a", "b", "c", "d"]
+        );
     }
 
     #[test]
@@ -180,7 +183,10 @@ mod tests {
 
     #[test]
     fn comments_unknown_fields_and_empty_events_say_nothing() {
-        assert_eq!(data_of(": ping\n\nid: 7\nretry: 5\nnoise\n\nevent: lonely\n\ndata: a\n\n"), ["a"]);
+        assert_eq!(
+            data_of(": ping\n\nid: 7\nretry: 5\nnoise\n\nevent: lonely\n\ndata: a\n\n"),
+            ["a"]
+        );
     }
 
     #[test]

@@ -38,6 +38,13 @@ fn enabled_by_default() -> bool {
     true
 }
 
+impl Account {
+    /// The channel's own settings, as the channel is given them.
+    pub fn settings_json(&self) -> serde_json::Value {
+        serde_json::Value::Object(self.settings.0.clone())
+    }
+}
+
 impl Default for Account {
     fn default() -> Self {
         Self { enabled: true, model: None, settings: FreeTable::default() }

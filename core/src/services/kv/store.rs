@@ -176,7 +176,8 @@ fn sweep(tables: &mut Tables<'_>) -> Result<(), StorageError> {
     let end = (unix_milliseconds().saturating_add(1), "", "");
     let mut expired = Vec::new();
     for entry in tables.expiries.range(..end)?.take(VALUES_PER_SWEEP) {
-        let (_, plugin, key) = entry?.0.value();
+        let (place, _) = entry?;
+        let (_, plugin, key) = place.value();
         expired.push((plugin.to_owned(), key.to_owned()));
     }
     for (plugin, key) in expired {

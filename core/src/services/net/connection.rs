@@ -4,7 +4,7 @@
 //! two things and never into one: no byte is lost, doubled or reordered. What a holder had not read
 //! when it went is read by the next one; what it had queued is still written.
 
-use super::{Address, Reservation, broken};
+use super::{Address, Reservation, broken, outgoing::Outgoing};
 use crate::{
     message::{Failure, Message},
     services::dial::Socket,
@@ -13,7 +13,6 @@ use crate::{
 use futures_util::FutureExt;
 use loader_abi::message_kind;
 use std::{
-    collections::VecDeque,
     future::pending,
     io,
     net::SocketAddr,
@@ -23,7 +22,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf},
+    io::{AsyncReadExt, ReadHalf, WriteHalf},
     sync::{mpsc, oneshot},
     time::{Sleep, sleep, timeout},
 };
@@ -92,6 +91,7 @@ pub(super) fn spawn(
         unread: Vec::new(),
         hung_up: None,
         outgoing: Outgoing::default(),
+        write_error: None,
         holder: None,
         coming: Some(coming),
         orphaned: None,
@@ -112,6 +112,8 @@ struct Connection {
     /// How the other side stopped sending.
     hung_up: Option<Result<(), Failure>>,
     outgoing: Outgoing,
+    /// Why nothing can be written any more.
+    write_error: Option<Failure>,
     holder: Option<Holder>,
     /// A holder that was granted the connection and is about to come.
     coming: Option<oneshot::Receiver<Lease>>,
@@ -186,16 +188,19 @@ impl Connection {
 
     fn handle(&mut self, happening: Happening) -> ControlFlow<()> {
         match happening {
-            Happening::Read(Ok(0)) => self.hung_up = Some(self.outgoing.lost.take().map_or(Ok(()), Err)),
+            Happening::Read(Ok(0)) => self.hung_up = Some(self.write_error.take().map_or(Ok(()), Err)),
             Happening::Read(Ok(_)) | Happening::Room | Happening::Written(Ok(())) => {}
             Happening::Read(Err(error)) => {
-                let why = format!("the connection to {} broke off: {error}", self.peer);
-                self.hung_up = Some(Err(broken(&why)));
+                self.hung_up = Some(Err(self.lost(&error)));
             }
             Happening::Written(Err(error)) => {
-                // What the other side said before it went may still be read.
-                let why = format!("the connection to {} broke off: {error}", self.peer);
-                self.outgoing.fail(broken(&why));
+                let failure = self.lost(&error);
+                match &mut self.hung_up {
+                    // What the other side said before it went may still be read.
+                    None => self.write_error = Some(failure),
+                    Some(how) => *how = Err(failure),
+                }
+                self.outgoing.give_up();
                 self.mute();
             }
             Happening::Given(Ok(message)) if message.kind == message_kind::DATA => {
@@ -203,7 +208,9 @@ impl Connection {
             }
             Happening::Given(Ok(_)) => {}
             Happening::Given(Err(end)) => {
-                self.outgoing.closing |= end == End::Done;
+                if end == End::Done {
+                    self.outgoing.close();
+                }
                 self.mute();
             }
             Happening::HolderLeft => return self.orphan(End::Cancelled),
@@ -216,7 +223,7 @@ impl Connection {
             }
             Happening::Expired => return ControlFlow::Break(()),
             Happening::Ordered(Command::Claim(claim)) => return self.consider(claim),
-            Happening::Ordered(Command::Close) => return self.close(),
+            Happening::Ordered(Command::Close) => return self.dismiss(Ok(())),
             Happening::Ordered(Command::Release { generation }) => {
                 if self.holder.as_ref().is_some_and(|holder| holder.generation == generation) {
                     return self.orphan(End::Superseded);
@@ -256,7 +263,7 @@ impl Connection {
                 // The holder may still write. The name is free before the end is seen.
                 self.reservation = None;
                 holder.sender.end(End::Done);
-                if self.outgoing.closed || (holder.receiver.is_none() && !self.outgoing.is_pending()) {
+                if self.outgoing.is_closed() || (holder.receiver.is_none() && !self.outgoing.is_pending()) {
                     return self.dismiss(Ok(()));
                 }
             }
@@ -267,6 +274,10 @@ impl Connection {
             }
         }
         ControlFlow::Continue(())
+    }
+
+    fn lost(&self, error: &io::Error) -> Failure {
+        broken(&format!("the connection to {} broke off: {error}", self.peer))
     }
 
     fn take_on(&mut self, lease: Lease) {
@@ -323,15 +334,11 @@ impl Connection {
         unread.append(&mut self.unread);
         self.unread = unread;
         let _ = holder.outcome.send(Ok(()));
-        if holder.keep.is_zero() || self.outgoing.closing || self.reservation.is_none() {
+        if holder.keep.is_zero() || self.outgoing.is_closing() || self.reservation.is_none() {
             return ControlFlow::Break(());
         }
         self.orphaned = Some(Box::pin(sleep(holder.keep)));
         ControlFlow::Continue(())
-    }
-
-    fn close(&mut self) -> ControlFlow<()> {
-        self.dismiss(Ok(()))
     }
 
     /// Tells the holder how it ended. Nothing is left but to write what it gave.
@@ -357,7 +364,9 @@ impl Connection {
                 }
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(end)) => {
-                    self.outgoing.closing |= end == End::Done;
+                    if end == End::Done {
+                    self.outgoing.close();
+                }
                     return;
                 }
                 Poll::Pending => return,
@@ -370,71 +379,5 @@ async fn or_never<F: Future>(future: Option<F>) -> F::Output {
     match future {
         Some(future) => future.await,
         None => pending().await,
-    }
-}
-
-/// What is still to be written.
-#[derive(Default)]
-struct Outgoing {
-    queue: VecDeque<Vec<u8>>,
-    /// How much of the first is written.
-    written: usize,
-    unflushed: bool,
-    /// Nothing is to follow what is queued.
-    closing: bool,
-    closed: bool,
-    /// Why nothing can be written any more.
-    lost: Option<Failure>,
-    failed: bool,
-}
-
-impl Outgoing {
-    fn push(&mut self, bytes: Vec<u8>) {
-        if !bytes.is_empty() && !self.closed && !self.failed {
-            self.queue.push_back(bytes);
-        }
-    }
-
-    fn is_pending(&self) -> bool {
-        !self.failed
-            && (!self.queue.is_empty() || self.unflushed || (self.closing && !self.closed))
-    }
-
-    /// Does the next piece of work. Dropping the future loses nothing.
-    async fn advance(&mut self, writer: &mut WriteHalf<Box<dyn Socket>>) -> io::Result<()> {
-        if let Some(first) = self.queue.front() {
-            let count = writer.write(&first[self.written..]).await?;
-            if count == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
-            self.unflushed = true;
-            self.written += count;
-            if self.written == first.len() {
-                self.queue.pop_front();
-                self.written = 0;
-            }
-        } else if self.unflushed {
-            writer.flush().await?;
-            self.unflushed = false;
-        } else {
-            writer.shutdown().await?;
-            self.closed = true;
-        }
-        Ok(())
-    }
-
-    fn fail(&mut self, why: Failure) {
-        self.queue.clear();
-        self.lost = Some(why);
-        self.failed = true;
-    }
-
-    async fn finish(&mut self, writer: &mut WriteHalf<Box<dyn Socket>>) {
-        self.closing = true;
-        while self.is_pending() {
-            if self.advance(writer).await.is_err() {
-                return;
-            }
-        }
     }
 }

@@ -4,11 +4,7 @@
 //! connection: listening, writing what waits, watching whether the other side is still there,
 //! watching over the time registration takes, and leaving.
 
-use super::{
-    Account, Ending, say,
-    inbox::Report,
-    outbox::Job,
-};
+use super::{Account, Ending, inbox::Report, outbox::Job, say};
 use crate::{
     command,
     framing::Framing,
@@ -18,6 +14,7 @@ use crate::{
     session::{Event, Session},
     settings::Secret,
 };
+use loader_sdk::contract::service::net::code;
 use loader_sdk::{
     class,
     futures::{
@@ -27,12 +24,11 @@ use loader_sdk::{
     prelude::*,
     service::net::{Connect, Connection, Reader, Tls, Writer},
 };
-use loader_sdk::contract::service::net::code;
 use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -50,6 +46,15 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long the server may take to close the connection after our farewell.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// Signs of life of the server.
+#[derive(Default)]
+struct Pulse {
+    /// How often something was read.
+    heard: AtomicU64,
+    /// Whether the server let us in.
+    registered: AtomicBool,
+}
 
 impl Account {
     /// Opens a connection and uses it until it ends.
@@ -72,12 +77,12 @@ impl Account {
         self.state.change(|state| state.writer = Some(writer.clone()));
         self.outbox.open();
         let session = Session::new(&self.name, &self.settings, credentials);
-        let heard = AtomicU64::new(0);
+        let pulse = Pulse::default();
         let parts = [
-            self.listen(session, &reader, &writer, &heard).boxed(),
+            self.listen(session, &reader, &writer, &pulse).boxed(),
             self.write(&writer).boxed(),
-            self.watch(&writer, &heard).boxed(),
-            self.watch_registration().boxed(),
+            self.watch(&writer, &pulse).boxed(),
+            self.watch_registration(&pulse).boxed(),
             self.leave_in_time().boxed(),
         ];
         let (ending, _, _) = select_all(parts).await;
@@ -143,7 +148,7 @@ impl Account {
         mut session: Session,
         reader: &Reader,
         writer: &Writer,
-        heard: &AtomicU64,
+        pulse: &Pulse,
     ) -> Ending {
         for line in session.begin() {
             if let Err(error) = say(writer, &line).await {
@@ -157,7 +162,7 @@ impl Account {
                 Ok(None) => return lost(&session, "the server closed the connection"),
                 Err(error) => return lost(&session, error.message()),
             };
-            heard.fetch_add(1, Ordering::Relaxed);
+            pulse.heard.fetch_add(1, Ordering::Relaxed);
             let dropped_before = framing.dropped();
             for line in framing.lines(&bytes) {
                 let Some(message) = Message::parse(&line) else { continue };
@@ -168,6 +173,7 @@ impl Account {
                 }
                 self.publish(&session).await;
             }
+            pulse.registered.store(session.registered(), Ordering::Relaxed);
             self.count_overlong(framing.dropped() - dropped_before);
         }
     }
@@ -247,26 +253,26 @@ impl Account {
     }
 
     /// Asks a silent server whether it is still there.
-    async fn watch(&self, writer: &Writer, heard: &AtomicU64) -> Ending {
+    async fn watch(&self, writer: &Writer, pulse: &Pulse) -> Ending {
         loop {
-            let before = heard.load(Ordering::Relaxed);
+            let before = pulse.heard.load(Ordering::Relaxed);
             self.host.sleep(SILENCE).await;
-            if heard.load(Ordering::Relaxed) != before {
+            if pulse.heard.load(Ordering::Relaxed) != before {
                 continue;
             }
             // A line that is not taken in time is no answer either.
             let asked = say(writer, "PING :loader-alive");
             let _ = self.host.timeout(ANSWER_PATIENCE, asked).await;
             self.host.sleep(ANSWER_PATIENCE).await;
-            if heard.load(Ordering::Relaxed) == before {
+            if pulse.heard.load(Ordering::Relaxed) == before {
                 return Ending::Lost("the server does not answer any more".into());
             }
         }
     }
 
-    async fn watch_registration(&self) -> Ending {
+    async fn watch_registration(&self, pulse: &Pulse) -> Ending {
         self.host.sleep(REGISTRATION_PATIENCE).await;
-        if self.state.look(|state| state.online_since_ns.is_some()) {
+        if pulse.registered.load(Ordering::Relaxed) {
             return pending().await;
         }
         let seconds = REGISTRATION_PATIENCE.as_secs();

@@ -96,8 +96,7 @@ fn a_refused_request_does_not_matter_without_sasl() {
 #[test]
 fn the_servers_password_comes_first() {
     let credentials = Credentials { password: Some("open :sesame".into()), ..credentials() };
-    let transcript =
-        ["CAP LS 302", "PASS :open :sesame", "NICK bot", "USER loader 0 * :A bot"];
+    let transcript = ["CAP LS 302", "PASS :open :sesame", "NICK bot", "USER loader 0 * :A bot"];
     assert_eq!(play(credentials, &transcript), Outcome::Pending);
 }
 
@@ -158,7 +157,11 @@ fn long_logins_are_sent_in_pieces() {
         let lines = sasl_plain("acc", &"x".repeat(password_bytes));
         lines.iter().map(|line| line.len() - "AUTHENTICATE ".len()).collect()
     };
-    assert_eq!(lengths(295), [400, 1], "300 bytes are exactly one full piece, and an empty one follows");
+    assert_eq!(
+        lengths(295),
+        [400, 1],
+        "300 bytes are exactly one full piece, and an empty one follows"
+    );
     assert_eq!(lengths(296), [400, 4]);
     assert_eq!(lengths(596), [400, 400, 4]);
     assert_eq!(sasl_plain("acc", &"x".repeat(295))[1], "AUTHENTICATE +");
@@ -198,9 +201,19 @@ fn an_erroneous_nick_is_permanent_unless_we_made_it_up() {
 
 #[test]
 fn a_wrong_password_and_a_ban_are_permanent() {
-    for line in ["< :s 464 * :Bad password", "< :s 465 * :You are banned"] {
+    for line in [
+        "< :s 464 * :Bad password",
+        "< :s 465 * :You are banned",
+        "< ERROR :Access denied: Bad password?",
+    ] {
         assert!(refused(play(credentials(), &after_begin(&[line]))).permanent, "{line}");
     }
+}
+
+#[test]
+fn other_last_words_of_a_server_are_no_refusal() {
+    let transcript = after_begin(&["< ERROR :Closing link: too many connections"]);
+    assert_eq!(play(credentials(), &transcript), Outcome::Pending);
 }
 
 #[test]

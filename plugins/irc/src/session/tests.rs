@@ -8,7 +8,8 @@ fn session() -> Session {
         "host": "irc.example", "nick": "bot", "channels": ["#Room[1]", "#shut key"],
     });
     let settings = AccountSettings::read("home", config).expect("valid");
-    let credentials = Credentials { nick: "bot".into(), username: "u".into(), ..Default::default() };
+    let credentials =
+        Credentials { nick: "bot".into(), username: "u".into(), ..Default::default() };
     Session::new("home", &settings, credentials)
 }
 
@@ -80,7 +81,11 @@ fn a_kick_ends_a_conversation_and_a_join_begins_it_again() {
     let mut session = online();
     receive(&mut session, ":op!u@h KICK #Room[1] BOT :spam");
     assert!(receive(&mut session, ":al!u@h PRIVMSG #room[1] :hi").is_empty());
-    assert!(session.detail().contains("not in #room{1}: kicked by op: spam"), "{}", session.detail());
+    assert!(
+        session.detail().contains("not in #room{1}: kicked by op: spam"),
+        "{}",
+        session.detail()
+    );
     receive_all(&mut session, &[":bot!~u@h JOIN #room[1]", ":bot!~u@h JOIN #shut"]);
     assert_eq!(session.detail(), "");
     receive(&mut session, ":bot!~u@h PART #room[1]");

@@ -110,7 +110,12 @@ impl Answer {
             ..contract::Message::default()
         };
         let finish = settle(reason, !message.tool_calls.is_empty());
-        Some(GenerateResponse { message, finish, usage: self.usage.map(Into::into), model: self.model })
+        Some(GenerateResponse {
+            message,
+            finish,
+            usage: self.usage.map(Into::into),
+            model: self.model,
+        })
     }
 }
 
@@ -182,11 +187,14 @@ mod tests {
             "refusal": "no",
         } }] }))
         .expect("an answer");
-        assert_eq!(response.message.content, [
-            Part::Text { text: "see ".into() },
-            Part::Image { url: "https://host/a.png".into() },
-            Part::Text { text: "no".into() },
-        ]);
+        assert_eq!(
+            response.message.content,
+            [
+                Part::Text { text: "see ".into() },
+                Part::Image { url: "https://host/a.png".into() },
+                Part::Text { text: "no".into() },
+            ]
+        );
     }
 
     #[test]
@@ -233,7 +241,8 @@ mod tests {
             }],
             ..contract::Message::default()
         };
-        let request = contract::GenerateRequest { messages: vec![message.clone()], ..Default::default() };
+        let request =
+            contract::GenerateRequest { messages: vec![message.clone()], ..Default::default() };
         let request = ChatRequest::new(request, Delivery::Whole, TokenLimit::MaxTokens);
         let request = serde_json::to_value(request.expect("known parts")).expect("JSON");
         let back = response(json!({ "choices": [{ "message": request["messages"][0] }] }));

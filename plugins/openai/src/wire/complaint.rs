@@ -100,7 +100,10 @@ mod tests {
         assert_eq!(status(json!({ "code": 429 })), 429);
         assert_eq!(status(json!({ "code": "502" })), 502);
         assert_eq!(status(json!({ "code": "rate_limit_exceeded", "type": "requests" })), 429);
-        assert_eq!(status(json!({ "code": "model_not_found", "type": "invalid_request_error" })), 404);
+        assert_eq!(
+            status(json!({ "code": "model_not_found", "type": "invalid_request_error" })),
+            404
+        );
         assert_eq!(status(json!({ "type": "invalid_request_error" })), 400);
         assert_eq!(status(json!({ "type": "overloaded_error" })), 503);
         assert_eq!(status(json!({ "type": "server_error", "code": 7 })), 500);

@@ -293,7 +293,8 @@ mod tests {
     #[test]
     fn every_tool_choice_has_its_form() {
         let choose = |choice: Value| {
-            whole(json!({ "model": "m", "messages": [], "tool_choice": choice }))["tool_choice"].take()
+            whole(json!({ "model": "m", "messages": [], "tool_choice": choice }))["tool_choice"]
+                .take()
         };
         assert_eq!(choose(json!({ "type": "auto" })), json!("auto"));
         assert_eq!(choose(json!({ "type": "none" })), json!("none"));

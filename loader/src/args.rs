@@ -1,0 +1,111 @@
+//! What can be written on the command line. Nothing is decided here.
+
+mod chat;
+mod completions;
+mod config;
+mod global;
+mod plugins;
+mod run;
+
+use std::sync::LazyLock;
+
+use clap::{Parser, Subcommand};
+
+pub(crate) use self::chat::Chat;
+pub(crate) use self::completions::Completions;
+pub(crate) use self::config::Config;
+pub(crate) use self::global::{Colour, Global};
+pub(crate) use self::plugins::{Inspect, Plugins};
+pub(crate) use self::run::Run;
+
+use crate::env_vars;
+use crate::exit_code::Exit;
+
+/// The program's version and that of the interface plugins are built against.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    format!("{} (plugin interface {})", env!("CARGO_PKG_VERSION"), loader_abi::ABI_VERSION_TEXT)
+});
+
+/// What `--help` says after everything else.
+static REFERENCE: LazyLock<String> = LazyLock::new(|| {
+    let codes = Exit::ALL.map(|exit| format!("  {:<4} {}\n", exit.code(), exit.meaning()));
+    let names = env_vars::ALL.map(|one| format!("  {:<24} {}\n", one.name, one.meaning));
+    let names = names.concat().replace('`', "");
+    let codes = codes.concat().replace('`', "");
+    format!("Exit codes:\n{codes}\nEnvironment:\n{names}{EXAMPLES}")
+});
+
+const EXAMPLES: &str = "
+Examples:
+  loader run                                   start the gateway
+  loader chat --model echo/echo Hello          ask a model
+  loader plugins list                          see which plugins would be loaded
+  loader config show                           see every setting and where it comes from
+  loader --plugins-dir ./plugins plugins list  look for plugins somewhere else";
+
+/// A gateway made of native plugins.
+///
+/// Finds plugins beside their manifests, proves them fit before one instruction of them runs, loads
+/// exactly the bytes it proved, and serves every capability they register. Plugins are native code
+/// with all the rights of this program: install only those you trust.
+#[derive(Parser)]
+#[command(name = "loader", version = VERSION.as_str(), after_long_help = REFERENCE.as_str())]
+#[command(disable_help_subcommand = true, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Run(Run),
+    Chat(Chat),
+    #[command(subcommand)]
+    Plugins(Plugins),
+    #[command(subcommand)]
+    Config(Config),
+    Completions(Completions),
+}
+
+impl Command {
+    /// The command's name in the schema of its JSON output.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Run(_) => "run",
+            Self::Chat(_) => "chat",
+            Self::Plugins(Plugins::List) => "plugins.list",
+            Self::Plugins(Plugins::Inspect(_)) => "plugins.inspect",
+            Self::Config(Config::Show) => "config.show",
+            Self::Config(Config::Validate) => "config.validate",
+            Self::Config(Config::Schema) => "config.schema",
+            Self::Completions(_) => "completions",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_option_is_documented() {
+        fn check(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "{} has no description", command.get_name());
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{argument} has no description");
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Arguments::command());
+    }
+}

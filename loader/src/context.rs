@@ -1,0 +1,164 @@
+//! What a command works with: the configuration, and the folders it and the arguments name.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use loader_core::LogFilter;
+use loader_core::discovery::{Origin, Root};
+use loader_gateway::Settings;
+
+use crate::args::Global;
+use crate::env_vars;
+use crate::exit_code::Exit;
+use crate::finding::Finding;
+use crate::output::Refusal;
+use crate::secrets::ConfiguredSecrets;
+use crate::settings::{self, Environment, Layer, Resolved, Sources};
+
+/// The program's name and version, as plugins and clients see them.
+pub(crate) const HOST: &str = concat!("loader ", env!("CARGO_PKG_VERSION"));
+
+/// What a command works with.
+pub(crate) struct Context {
+    /// The configuration and where it came from.
+    pub(crate) resolved: Resolved,
+    state_dir: Option<PathBuf>,
+    environment: Environment,
+}
+
+impl Context {
+    /// Reads the configuration. `flags` are settings that options of the command are short for.
+    pub(crate) fn read(global: &Global, flags: Vec<(String, toml::Value)>) -> Result<Self, Refusal> {
+        let working_directory = std::env::current_dir().map_err(|error| {
+            Finding::error("LDR-FOLDER", format!("cannot tell the working directory: {error}"))
+                .hint("start loader in a folder that exists")
+        })?;
+        let environment: Environment = std::env::vars_os().collect();
+        let state_dir = global.state_dir.clone().filter(|folder| !folder.as_os_str().is_empty());
+        let state_dir = state_dir.or_else(|| usual_state_dir(&environment));
+        let state_dir = state_dir.map(|folder| working_directory.join(folder));
+        let mut sources = Sources::standard(working_directory, environment.clone());
+        sources.named.clone_from(&global.config);
+        sources.flags = global_flags(global)?.into_iter().chain(flags).collect();
+        let explicit = global.settings.iter();
+        sources.flags.extend(explicit.map(|one| (one.key.clone(), one.value.clone())));
+        match settings::resolve(&sources) {
+            Ok(resolved) => Ok(Self { resolved, state_dir, environment }),
+            Err(problems) => {
+                let findings = problems.into_iter().map(Finding::from);
+                let (errors, warnings) = findings.partition(Finding::is_error);
+                Err(Refusal { exit: Exit::Configuration, errors, warnings })
+            }
+        }
+    }
+
+    /// What was ignored in the configuration, and why.
+    pub(crate) fn warnings(&self) -> Vec<Finding> {
+        self.resolved.warnings.iter().cloned().map(Finding::from).collect()
+    }
+
+    /// The absolute path of the folder for state.
+    pub(crate) fn state_dir(&self) -> Result<&Path, Finding> {
+        self.state_dir.as_deref().ok_or_else(|| {
+            Finding::error("LDR-STATE-NONE", "there is no folder for state: HOME is not set")
+                .hint("name one with `--state-dir DIR`")
+        })
+    }
+
+    /// Whether a file, a variable or a flag says what is logged.
+    pub(crate) fn says_what_is_logged(&self) -> bool {
+        self.resolved.origin("log.filter").is_some_and(|origin| origin.layer != Layer::Default)
+    }
+
+    /// The folders plugins are looked for in, in order of precedence.
+    pub(crate) fn roots(&self) -> Vec<Root> {
+        let plugins = &self.resolved.config.plugins;
+        let named = plugins.load_paths.iter().map(|path| Root {
+            path: path.clone(),
+            origin: Origin::Config,
+            required: true,
+        });
+        let bundled = match &plugins.bundled_dir {
+            Some(path) => Some(Root { path: path.clone(), origin: Origin::Bundled, required: true }),
+            None => usual_plugins_dir().map(|path| Root {
+                path,
+                origin: Origin::Bundled,
+                required: false,
+            }),
+        };
+        named.chain(bundled).collect()
+    }
+
+    /// What a gateway is started from, or what there would be to start it from is looked at with.
+    pub(crate) fn gateway_settings(&self, log_filter: Option<LogFilter>) -> Settings {
+        let config = self.resolved.config.clone();
+        let secrets = ConfiguredSecrets::new(&config.secrets, &self.environment);
+        Settings {
+            // Only looking at plugins needs no state.
+            state_dir: self.state_dir.clone().unwrap_or_default(),
+            roots: self.roots(),
+            secrets: Arc::new(secrets),
+            host: HOST.to_owned(),
+            log_filter,
+            config,
+        }
+    }
+}
+
+/// The settings that options of every command are short for.
+fn global_flags(global: &Global) -> Result<Vec<(String, toml::Value)>, Finding> {
+    let mut flags = Vec::new();
+    if let Some(folder) = &global.plugins_dir {
+        let text = folder.to_str().ok_or_else(|| {
+            Finding::error("LDR-FOLDER", "the name of the plugins' folder is not UTF-8")
+                .at(folder)
+                .hint("rename the folder")
+        })?;
+        flags.push(("plugins.bundled_dir".to_owned(), text.into()));
+    }
+    let filter = match (global.quiet, global.verbose) {
+        (true, _) => Some("error"),
+        (false, 0) => None,
+        (false, 1) => Some("info,loader=debug,plugin=debug"),
+        (false, _) => Some("debug,loader=trace,plugin=trace"),
+    };
+    flags.extend(filter.map(|filter| ("log.filter".to_owned(), filter.into())));
+    Ok(flags)
+}
+
+/// The state folder when nobody names one. As the XDG specification says, a relative folder is none.
+fn usual_state_dir(environment: &Environment) -> Option<PathBuf> {
+    let folder = |name: &str| {
+        let folder = environment.get(OsStr::new(name)).map(PathBuf::from);
+        folder.filter(|folder| folder.is_absolute())
+    };
+    let state = folder(env_vars::XDG_STATE_HOME.name)
+        .or_else(|| Some(folder(env_vars::HOME.name)?.join(".local").join("state")));
+    Some(state?.join("loader"))
+}
+
+/// The folder of the plugins that came with the program.
+fn usual_plugins_dir() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    Some(program.parent()?.join("plugins"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_folder_follows_the_environment() {
+        let folder = |variables: &[(&str, &str)]| {
+            let variables = variables.iter();
+            usual_state_dir(&variables.map(|(name, value)| (name.into(), value.into())).collect())
+        };
+        assert_eq!(folder(&[]), None);
+        assert_eq!(folder(&[("HOME", "/h")]), Some("/h/.local/state/loader".into()));
+        let both = [("HOME", "/h"), ("XDG_STATE_HOME", "/x")];
+        assert_eq!(folder(&both), Some("/x/loader".into()));
+        let relative = [("HOME", "/h"), ("XDG_STATE_HOME", "x")];
+        assert_eq!(folder(&relative), Some("/h/.local/state/loader".into()));
+    }
+}

@@ -1,0 +1,101 @@
+//! One thing there is to say: an error or a warning, from whichever part of the program.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use loader_core::diagnostic::{Diagnostic, Place, Severity};
+use loader_core::message::Failure;
+use serde::Serialize;
+
+use crate::settings::Problem;
+
+/// An error or a warning: a stable code, what and where, and what mends it. It holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Finding {
+    /// A stable code such as `LDR-TOKEN-MODE`. The contracts' codes are in lower case.
+    pub(crate) code: Cow<'static, str>,
+    /// How bad it is.
+    pub(crate) severity: Severity,
+    /// What was found, in one sentence.
+    pub(crate) message: String,
+    /// Where, if it is in a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) place: Option<Place>,
+    /// The plugin it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) plugin: Option<String>,
+    /// The exact command or edit that mends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<String>,
+}
+
+impl Finding {
+    /// Something that keeps the program from doing what it was asked.
+    pub(crate) fn error(code: &'static str, message: impl Into<String>) -> Self {
+        Diagnostic::error(code, message).into()
+    }
+
+    /// Something worth knowing.
+    pub(crate) fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Diagnostic::warning(code, message).into()
+    }
+
+    /// Says in which file or folder it is.
+    pub(crate) fn at(mut self, path: &Path) -> Self {
+        self.place = Some(Place { path: path.to_owned(), line: None, column: None });
+        self
+    }
+
+    /// Says what mends it.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Whether it is an error.
+    pub(crate) fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+impl From<Diagnostic> for Finding {
+    fn from(diagnostic: Diagnostic) -> Self {
+        let Diagnostic { code, severity, message, place, plugin, hint } = diagnostic;
+        let hint = hint.filter(|hint| !hint.is_empty());
+        Self { code: code.into(), severity, message, place, plugin, hint }
+    }
+}
+
+impl From<Problem> for Finding {
+    fn from(problem: Problem) -> Self {
+        let place = problem.file.map(|path| Place {
+            path,
+            line: problem.line,
+            column: problem.column,
+        });
+        Self {
+            code: problem.code.into(),
+            severity: match problem.severity {
+                crate::settings::Severity::Error => Severity::Error,
+                crate::settings::Severity::Warning => Severity::Warning,
+            },
+            message: problem.message,
+            place,
+            plugin: None,
+            hint: problem.hint,
+        }
+    }
+}
+
+impl From<Failure> for Finding {
+    fn from(failure: Failure) -> Self {
+        Self {
+            plugin: failure.origin.strip_prefix("plugin:").map(str::to_owned),
+            code: failure.code.into(),
+            severity: Severity::Error,
+            message: failure.message,
+            place: None,
+            hint: Some(failure.hint).filter(|hint| !hint.is_empty()),
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! The host of these tests: the services the plugin uses, over tokio's clock, with a network that is
+//! either the test itself or real TCP.
+
+use crate::pipe::{Pipe, duplex};
+use irc::Irc;
+use loader_sdk::{
+    Registration,
+    abi::{
+        CallContext, CallError, CallFuture, Emission, Field, Host, Host_TO, NO_DEADLINE,
+        OpenFuture, Opened, PluginBox, Reply, TraceContext,
+        abi_stable::{
+            sabi_trait::TD_Opaque,
+            std_types::{RBox, RResult, RStr, RString, RVec},
+        },
+        async_ffi::FutureExt,
+        class, emission_kind, operation,
+    },
+    contract::{
+        channel::{AccountState, AccountStatus, InboundMessage},
+        service::{clock, net, secrets},
+    },
+    export,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use std::{
+    collections::HashMap,
+    io::Write,
+    sync::{Arc, Mutex},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::{Semaphore, mpsc},
+    task::JoinHandle,
+    time::{Duration, Instant, sleep},
+};
+
+/// The secret that the configuration may name.
+pub const SECRET: (&str, &str) = ("bot-password", "pw");
+
+/// One connection of the plugin, seen from the network.
+pub struct Line {
+    pub request: net::Connect,
+    /// What the plugin wrote.
+    pub written: Pipe,
+    /// What the plugin reads.
+    pub read: Pipe,
+}
+
+/// Where the plugin's connections go.
+enum Network {
+    /// To the test.
+    Test(mpsc::UnboundedSender<Line>),
+    /// To real sockets.
+    Tcp,
+}
+
+struct Services {
+    began: Instant,
+    network: Network,
+    /// The error that the next connections meet.
+    refusal: Mutex<Option<CallError>>,
+    connections: Mutex<HashMap<String, (Pipe, Pipe)>>,
+    closed: Mutex<Vec<String>>,
+    messages: mpsc::UnboundedSender<InboundMessage>,
+    statuses: mpsc::UnboundedSender<AccountStatus>,
+    /// One permit for every message the gateway takes.
+    gateway: Semaphore,
+}
+
+struct HostEnd(Arc<Services>);
+
+/// A started plugin and everything around it.
+pub struct Stage {
+    services: Arc<Services>,
+    plugin: Arc<PluginBox>,
+    running: Option<JoinHandle<()>>,
+    pub lines: mpsc::UnboundedReceiver<Line>,
+    pub messages: mpsc::UnboundedReceiver<InboundMessage>,
+    pub statuses: mpsc::UnboundedReceiver<AccountStatus>,
+}
+
+impl Stage {
+    /// Starts the plugin; its connections arrive in `lines`.
+    pub async fn new() -> Self {
+        let (sender, lines) = mpsc::unbounded_channel();
+        Self::start(Network::Test(sender), lines).await
+    }
+
+    /// Starts the plugin on real sockets.
+    pub async fn on_tcp() -> Self {
+        Self::start(Network::Tcp, mpsc::unbounded_channel().1).await
+    }
+
+    async fn start(network: Network, lines: mpsc::UnboundedReceiver<Line>) -> Self {
+        let (message_sender, messages) = mpsc::unbounded_channel();
+        let (status_sender, statuses) = mpsc::unbounded_channel();
+        let services = Arc::new(Services {
+            began: Instant::now(),
+            network,
+            refusal: Mutex::default(),
+            connections: Mutex::default(),
+            closed: Mutex::default(),
+            messages: message_sender,
+            statuses: status_sender,
+            gateway: Semaphore::new(1_000_000),
+        });
+        let host = Host_TO::from_value(HostEnd(services.clone()), TD_Opaque);
+        let registration = Registration::<Irc>::new().channel("irc").health("irc");
+        let plugin = match export::create("irc", "0", registration, host) {
+            RResult::ROk(plugin) => Arc::new(plugin),
+            RResult::RErr(error) => panic!("{error:?}"),
+        };
+        let mut stage = Self { services, plugin, running: None, lines, messages, statuses };
+        stage.call::<()>(operation::START, "", &json!({})).await.expect("it starts");
+        let runner = stage.plugin.clone();
+        stage.running = Some(tokio::spawn(async move {
+            runner.call(operation::RUN.into(), context(""), RVec::new(), RVec::new()).await;
+        }));
+        stage
+    }
+
+    /// Cancels the plugin's background work, as a host may do before it says stop.
+    pub async fn cancel_run(&mut self) {
+        let running = self.running.take().expect("it runs");
+        running.abort();
+        let _ = running.await;
+    }
+
+    /// Calls the plugin with an idempotency key.
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        operation: &str,
+        key: &str,
+        request: &impl Serialize,
+    ) -> Result<T, CallError> {
+        let body = serde_json::to_vec(request).expect("JSON");
+        let call = self.plugin.call(operation.into(), context(key), RVec::new(), body.into());
+        match call.await {
+            RResult::ROk(reply) => Ok(serde_json::from_slice(&reply.body).expect("JSON")),
+            RResult::RErr(error) => Err(RBox::into_inner(error)),
+        }
+    }
+
+    pub async fn connect(&self, account: &str, config: Value) -> Result<AccountStatus, CallError> {
+        self.call("channel/1/connect", "", &json!({"account": account, "config": config})).await
+    }
+
+    pub async fn disconnect(&self, account: &str) -> Result<AccountStatus, CallError> {
+        let request = json!({"account": account, "reason": "see you"});
+        self.call("channel/1/disconnect", "", &request).await
+    }
+
+    /// Sends a text and says how many pieces it took.
+    pub async fn send(&self, key: &str, to: &str, text: &str) -> Result<u64, CallError> {
+        let request = json!({"account": "home", "conversation": to, "text": text});
+        let sent: Value = self.call("channel/1/send", key, &request).await?;
+        Ok(sent["pieces"].as_u64().expect("a number"))
+    }
+
+    pub async fn health(&self) -> Value {
+        self.call("health/1/check", "", &json!(null)).await.expect("a report")
+    }
+
+    pub async fn accounts(&self) -> Vec<AccountStatus> {
+        let list: Value = self.call("channel/1/status", "", &json!(null)).await.expect("a list");
+        serde_json::from_value(list["accounts"].clone()).expect("statuses")
+    }
+
+    pub async fn stop(&self) {
+        self.call::<()>(operation::STOP, "", &json!(null)).await.expect("it stops");
+    }
+
+    /// The next status that is reported.
+    pub async fn status(&mut self) -> AccountStatus {
+        self.statuses.recv().await.expect("a status")
+    }
+
+    /// Waits for a state, and gives the states that were reported before it.
+    pub async fn until(&mut self, state: AccountState) -> (Vec<AccountState>, AccountStatus) {
+        let mut before = Vec::new();
+        loop {
+            let status = self.status().await;
+            if status.state == state {
+                return (before, status);
+            }
+            before.push(status.state);
+        }
+    }
+
+    /// How long the plugin lives.
+    pub fn age(&self) -> Duration {
+        self.services.began.elapsed()
+    }
+
+    /// The gateway takes this many messages and no more.
+    pub fn gateway_takes(&self, messages: usize) {
+        self.services.gateway.forget_permits(usize::MAX >> 4);
+        self.services.gateway.add_permits(messages);
+    }
+
+    /// Every connection that is tried from now on meets this error; `None` ends that.
+    pub fn refuse_connections(&self, error: Option<CallError>) {
+        *self.services.refusal.lock().expect("not poisoned") = error;
+    }
+
+    /// The names of the connections the plugin closed.
+    pub fn closed(&self) -> Vec<String> {
+        self.services.closed.lock().expect("not poisoned").clone()
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // Dropping the last plugin takes back the panic hook, which a panicking thread must not do.
+        if std::thread::panicking() {
+            std::mem::forget(self.plugin.clone());
+        }
+    }
+}
+
+fn context(key: &str) -> CallContext {
+    CallContext {
+        call_id: 1,
+        remaining_ns: NO_DEADLINE,
+        trace: TraceContext::default(),
+        caller: "gateway".into(),
+        depth: 0,
+        idempotency_key: RString::from(key),
+    }
+}
+
+type Answer = Result<Vec<u8>, Box<CallError>>;
+
+fn json_answer(value: &impl Serialize) -> Answer {
+    Ok(serde_json::to_vec(value).expect("JSON"))
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> T {
+    serde_json::from_slice(body).expect("a valid request")
+}
+
+impl Services {
+    async fn answer(&self, operation: &str, body: &[u8]) -> Answer {
+        match operation {
+            "clock/1/now" => {
+                let since = self.began.elapsed();
+                json_answer(&clock::Now {
+                    unix_ms: 1_700_000_000_000 + since.as_millis() as u64,
+                    monotonic_ns: since.as_nanos() as u64,
+                })
+            }
+            "clock/1/sleep" => {
+                let request: clock::Sleep = read(body);
+                sleep(Duration::from_millis(request.duration_ms)).await;
+                json_answer(&())
+            }
+            "secrets/1/get" => match read::<secrets::Get>(body) {
+                request if request.name == SECRET.0 => Ok(SECRET.1.into()),
+                _ => Err(Box::new(CallError::new(
+                    class::NOT_FOUND,
+                    "LDR-SECRET-UNKNOWN",
+                    "no such secret",
+                ))),
+            },
+            "net/1/close" => {
+                let request: net::Close = read(body);
+                let open = self.connections.lock().expect("not poisoned").remove(&request.name);
+                if let Some((written, read)) = open {
+                    written.end();
+                    read.end();
+                }
+                self.closed.lock().expect("not poisoned").push(request.name);
+                json_answer(&())
+            }
+            "channel-inbox/1/deliver" => {
+                self.gateway.acquire().await.expect("never closed").forget();
+                let _ = self.messages.send(read(body));
+                json_answer(&())
+            }
+            "channel-inbox/1/status" => {
+                let _ = self.statuses.send(read(body));
+                json_answer(&())
+            }
+            other => panic!("the plugin asked for `{other}`"),
+        }
+    }
+
+    async fn connect(&self, request: net::Connect) -> Result<(Pipe, Pipe), CallError> {
+        if let Some(error) = self.refusal.lock().expect("not poisoned").clone() {
+            return Err(error);
+        }
+        let (written, read) = (Pipe::default(), Pipe::default());
+        match &self.network {
+            Network::Test(lines) => {
+                let line =
+                    Line { request: request.clone(), written: written.clone(), read: read.clone() };
+                let _ = lines.send(line);
+            }
+            Network::Tcp => {
+                let stream = TcpStream::connect((request.host.as_str(), request.port)).await;
+                let stream = stream.map_err(|error| {
+                    CallError::new(class::UNAVAILABLE, net::code::UNREACHABLE, error.to_string())
+                })?;
+                carry(stream, written.clone(), read.clone());
+            }
+        }
+        let pipes = (written.clone(), read.clone());
+        self.connections.lock().expect("not poisoned").insert(request.name, pipes);
+        Ok((written, read))
+    }
+}
+
+/// Carries bytes between a socket and the plugin's pipes.
+fn carry(stream: TcpStream, written: Pipe, read: Pipe) {
+    let (mut from, mut to) = stream.into_split();
+    let ended = written.clone();
+    tokio::spawn(async move {
+        while let Some(bytes) = written.pull().await {
+            if to.write_all(&bytes).await.is_err() {
+                break;
+            }
+        }
+        let _ = to.shutdown().await;
+    });
+    tokio::spawn(async move {
+        let mut buffer = [0; 4096];
+        while let Ok(count @ 1..) = from.read(&mut buffer).await {
+            read.push(buffer[..count].to_vec());
+        }
+        read.end();
+        ended.end();
+    });
+}
+
+impl Host for HostEnd {
+    fn call(
+        &self,
+        operation: RStr<'_>,
+        _: CallContext,
+        _: RVec<Field>,
+        body: RVec<u8>,
+    ) -> CallFuture {
+        let (services, operation) = (self.0.clone(), operation.to_string());
+        async move {
+            match services.answer(&operation, &body).await {
+                Ok(body) => RResult::ROk(Reply { metadata: RVec::new(), body: body.into() }),
+                Err(error) => RResult::RErr(RBox::from_box(error)),
+            }
+        }
+        .into_ffi()
+    }
+
+    fn open(
+        &self,
+        operation: RStr<'_>,
+        _: CallContext,
+        _: RVec<Field>,
+        body: RVec<u8>,
+    ) -> OpenFuture {
+        assert_eq!(operation.as_str(), "net/1/connect");
+        let services = self.0.clone();
+        async move {
+            match services.connect(read(&body)).await {
+                Ok((written, read)) => RResult::ROk(Opened {
+                    head: Reply { metadata: RVec::new(), body: b"{}".as_slice().into() },
+                    stream: duplex(&written, &read),
+                }),
+                Err(error) => RResult::RErr(RBox::new(error)),
+            }
+        }
+        .into_ffi()
+    }
+
+    fn emit(&self, emission: Emission<'_>) {
+        // The plugin's hook replaces the one that would show a panic of the test.
+        if emission.kind == emission_kind::PANIC {
+            let place = String::from_utf8_lossy(&emission.fields).into_owned();
+            let _ = writeln!(std::io::stderr(), "panic: {} {place}", emission.name);
+        }
+    }
+
+    fn enabled(&self, _: u32, _: RStr<'_>) -> bool {
+        false
+    }
+}

@@ -1,0 +1,11 @@
+//! Accounts end to end: the plugin behind its real boundary, a host and servers played by the test,
+//! and a clock that stands still unless everyone waits for it.
+
+mod connecting;
+mod host;
+mod ngircd;
+mod pipe;
+mod receiving;
+mod sending;
+mod server;
+mod settings;

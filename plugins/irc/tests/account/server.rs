@@ -1,0 +1,98 @@
+//! A server played by the test, line by line.
+
+use crate::host::{Line, Stage};
+use irc::framing::Framing;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+
+/// One connection to the played server.
+pub struct Server {
+    line: Line,
+    framing: Framing,
+    lines: VecDeque<String>,
+}
+
+impl Server {
+    /// The plugin's next connection.
+    pub async fn accept(stage: &mut Stage) -> Self {
+        let line = stage.lines.recv().await.expect("a connection");
+        Self { line, framing: Framing::new(), lines: VecDeque::new() }
+    }
+
+    /// The plugin's next connection, taken to where the account is online in `#room`.
+    pub async fn welcome(stage: &mut Stage) -> Self {
+        let mut server = Self::accept(stage).await;
+        for expected in ["CAP LS 302", "NICK bot", "USER bot 0 * :bot"] {
+            server.expect(expected).await;
+        }
+        server.say(":s CAP * LS :");
+        server.expect("CAP END").await;
+        server.say(":s 001 bot :Welcome");
+        server.expect("USERHOST bot").await;
+        server.expect("JOIN #room").await;
+        server.expect("PING :loader-ready").await;
+        server.say(":bot!~bot@host JOIN #room");
+        server.say(":s PONG s :loader-ready");
+        server
+    }
+
+    /// What the plugin asked the host for.
+    pub fn request(&self) -> &loader_sdk::contract::service::net::Connect {
+        &self.line.request
+    }
+
+    /// Says one line.
+    pub fn say(&self, line: &str) {
+        self.line.read.push(format!("{line}\r\n").into_bytes());
+    }
+
+    /// Says bytes as they are.
+    pub fn say_bytes(&self, bytes: &[u8]) {
+        self.line.read.push(bytes.to_vec());
+    }
+
+    /// The next line the plugin said; `None` after it hung up.
+    pub async fn hear(&mut self) -> Option<String> {
+        loop {
+            if let Some(line) = self.lines.pop_front() {
+                return Some(line);
+            }
+            let bytes = self.line.written.pull().await?;
+            assert!(bytes.ends_with(b"\r\n"), "a write is whole lines");
+            let lines = self.framing.lines(&bytes);
+            self.lines
+                .extend(lines.into_iter().map(|line| String::from_utf8(line).expect("UTF-8")));
+        }
+    }
+
+    /// The next line must be this one.
+    pub async fn expect(&mut self, line: &str) {
+        assert_eq!(self.hear().await.as_deref(), Some(line));
+    }
+
+    /// Hangs up.
+    pub fn hang_up(&self) {
+        self.line.read.end();
+        self.line.written.end();
+    }
+
+    /// Stops reading what the plugin writes, or reads it again.
+    pub fn stop_reading(&self, stop: bool) {
+        self.line.written.stuff(stop);
+    }
+}
+
+/// Settings of an account that needs neither TLS nor patience.
+pub fn settings() -> Value {
+    json!({
+        "host": "irc.example", "tls": false, "nick": "bot", "channels": ["#room"],
+        "messages_per_second": 0,
+    })
+}
+
+/// The same with one key changed.
+pub fn settings_with(key: &str, value: Value) -> Value {
+    let mut settings = settings();
+    settings[key] = value;
+    settings
+}

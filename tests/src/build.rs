@@ -1,0 +1,54 @@
+//! Builds fixtures and bundled plugins once, in release form, into the shared target folder.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+/// The repository's root.
+pub fn repository() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().expect("tests/ lies in the repository").to_owned()
+}
+
+/// The folder everything is built into.
+pub fn target() -> PathBuf {
+    match env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => repository().join(folder),
+        None => repository().join("target"),
+    }
+}
+
+/// The folder of a fixture's or a bundled plugin's crate.
+pub fn crate_folder(name: &str) -> PathBuf {
+    let fixture = repository().join("tests/fixtures").join(name);
+    if fixture.is_dir() { fixture } else { repository().join("plugins").join(name) }
+}
+
+/// The built library of a fixture or a bundled plugin.
+pub fn library(name: &str) -> PathBuf {
+    build();
+    target().join("release").join(format!("lib{}.so", name.replace('-', "_")))
+}
+
+/// The built binary of the product.
+pub fn loader() -> PathBuf {
+    build();
+    target().join("release/loader")
+}
+
+fn build() {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        // `scripts/test` builds beforehand and says so: with a process per test, asking cargo each
+        // time would cost more than the tests.
+        if env::var_os("LOADER_TEST_BUILT").is_some() {
+            return;
+        }
+        let script = repository().join("scripts/build-fixtures");
+        let status = Command::new(script).env("CARGO_TARGET_DIR", target()).status();
+        assert!(status.expect("scripts/build-fixtures can be run").success());
+    });
+}

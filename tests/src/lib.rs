@@ -1,0 +1,157 @@
+//! What the end-to-end tests share: built libraries, plugin folders, an engine to load them.
+
+pub mod build;
+pub mod process;
+
+use loader_core::{
+    CallOptions, Engine, Options, PluginOptions, Retirement,
+    diagnostic::Diagnostic,
+    discovery::{Candidate, Origin, Root, discover},
+    message::{Failure, Metadata, Reply},
+    services::{SecretBytes, Standard},
+};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tempfile::TempDir;
+
+/// A folder of plugins and a folder for state, both temporary.
+pub struct Home {
+    folder: TempDir,
+}
+
+impl Default for Home {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Home {
+    /// Empty folders.
+    pub fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("loader-test-").tempdir();
+        let home = Self { folder: folder.expect("a temporary folder") };
+        fs::create_dir_all(home.plugins()).expect("a folder");
+        fs::create_dir_all(home.state()).expect("a folder");
+        home
+    }
+
+    /// Where plugins are laid out.
+    pub fn plugins(&self) -> PathBuf {
+        self.folder.path().join("plugins")
+    }
+
+    /// Where state goes.
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// Lays a built fixture or bundled plugin out and returns its folder.
+    pub fn add(&self, name: &str) -> PathBuf {
+        let source = build::crate_folder(name);
+        let folder = self.plugins().join(name);
+        fs::create_dir_all(&folder).expect("a folder");
+        for entry in fs::read_dir(&source).expect("the crate's folder") {
+            let path = entry.expect("an entry").path();
+            let file = path.file_name().and_then(|file| file.to_str()).unwrap_or_default();
+            if file == "plugin.toml" || file.ends_with(".schema.json") {
+                fs::copy(&path, folder.join(file)).expect("a copy");
+            }
+        }
+        let library = build::library(name);
+        let file = library.file_name().expect("a library has a name");
+        fs::copy(&library, folder.join(file)).expect("a copy");
+        folder
+    }
+
+    /// Options for an engine over this home, with the standard services.
+    pub fn options(&self) -> Options {
+        let root = Root { path: self.plugins(), origin: Origin::Bundled, required: true };
+        let mut options = Options::new(self.state(), vec![root]);
+        let standard = Standard {
+            kv_path: self.state().join("plugins.redb"),
+            secrets: Arc::new(BTreeMap::<String, SecretBytes>::new()),
+            user_agent: "loader-test".into(),
+            authorities: None,
+        };
+        options.services = standard.open().expect("the services open").services;
+        options.stop_timeout = Duration::from_secs(2);
+        options
+    }
+
+    /// What discovery finds of this id.
+    pub fn candidate(&self, id: &str) -> Candidate {
+        let root = Root { path: self.plugins(), origin: Origin::Bundled, required: true };
+        let found = discover(&[root]);
+        let candidate = found.candidates.into_iter().find(|candidate| candidate.id() == id);
+        candidate.unwrap_or_else(|| panic!("{id} is not found: {:?}", found.diagnostics))
+    }
+}
+
+/// Gives a plugin a configuration.
+pub fn configure(options: &mut Options, id: &str, config: serde_json::Value) {
+    let plugin = PluginOptions { config, ..options.plugins.remove(id).unwrap_or_default() };
+    options.plugins.insert(id.to_owned(), plugin);
+}
+
+/// Sends a path to a plugin's HTTP route and returns its text.
+pub async fn get(engine: &Engine, id: &str, path: &str) -> Result<String, Failure> {
+    get_within(engine, id, path, Duration::from_secs(20)).await
+}
+
+/// The same, with a deadline.
+pub async fn get_within(
+    engine: &Engine,
+    id: &str,
+    path: &str,
+    deadline: Duration,
+) -> Result<String, Failure> {
+    let target = engine.target("http-route/1", Some(id), "handle")?;
+    let metadata = Metadata::new().with(":method", "GET").with(":path", path);
+    let options = CallOptions::by("gateway").within(deadline);
+    let reply: Reply = target.call(options, metadata, Vec::new()).await?;
+    Ok(String::from_utf8(reply.body).expect("text"))
+}
+
+/// Fails the test when something of these findings is an error.
+pub fn expect_no_error(findings: &[Diagnostic]) {
+    let errors: Vec<String> =
+        findings.iter().filter(|finding| finding.is_error()).map(ToString::to_string).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+}
+
+/// The images of a state folder that are mapped into this process now.
+pub fn mapped_images(state: &Path) -> Vec<String> {
+    let maps = fs::read_to_string("/proc/self/maps").expect("Linux");
+    let state = state.to_str().expect("UTF-8");
+    let mut images: Vec<String> = maps
+        .lines()
+        .filter_map(|line| line.find(state).map(|at| line[at..].to_owned()))
+        .collect();
+    images.sort();
+    images.dedup();
+    images
+}
+
+/// Threads of this process.
+pub fn threads() -> usize {
+    fs::read_dir("/proc/self/task").expect("Linux").count()
+}
+
+/// Resident anonymous and file memory of this process, in bytes.
+pub fn resident_bytes() -> usize {
+    let statm = fs::read_to_string("/proc/self/statm").expect("Linux");
+    let pages: usize = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("statm");
+    pages * 4096
+}
+
+/// Fails the test unless every plugin left the process.
+pub fn expect_unloaded(outcomes: &[(String, Retirement)]) {
+    for (plugin, outcome) in outcomes {
+        assert_eq!(*outcome, Retirement::Unloaded, "{plugin}");
+    }
+}
