@@ -128,3 +128,5 @@ impl fmt::Display for Diagnostic {
         }
     }
 }
+
+impl std::error::Error for Diagnostic {}

@@ -17,7 +17,10 @@ use arc_swap::ArcSwapOption;
 use breaker::Breaker;
 use futures_util::future::BoxFuture;
 use limits::{Concurrency, OwnedPlace};
-use loader_abi::{CallContext, MAX_BODY_BYTES, NO_DEADLINE, TraceContext, class, operation};
+use loader_abi::{
+    CallContext, MAX_BODY_BYTES, NO_DEADLINE, TraceContext, abi_stable::std_types::RString, class,
+    operation,
+};
 use metrics::Metrics;
 use std::{
     sync::{
@@ -248,6 +251,21 @@ impl Target {
         served.metrics.call_ended(failure, began.elapsed());
         served.breaker.record(failure);
         result
+    }
+
+    /// Calls the plugin with nothing around the call: no context, limit, deadline, breaker or
+    /// metrics. The floor that [`call`](Self::call) is measured against.
+    pub async fn call_bare(&self, metadata: Metadata, body: Vec<u8>) -> Result<Reply, Failure> {
+        let lease = self.served.lease()?;
+        let context = CallContext {
+            call_id: 0,
+            remaining_ns: NO_DEADLINE,
+            trace: TraceContext::default(),
+            caller: RString::new(),
+            depth: 0,
+            idempotency_key: RString::new(),
+        };
+        lease.call(Invocation { operation: self.operation.clone(), context, metadata, body }).await
     }
 
     /// Opens a stream to the plugin. The deadline holds until the head of the answer; then the

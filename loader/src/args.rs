@@ -15,7 +15,7 @@ pub(crate) use self::chat::Chat;
 pub(crate) use self::completions::Completions;
 pub(crate) use self::config::Config;
 pub(crate) use self::global::{Colour, Global};
-pub(crate) use self::plugins::{Inspect, Plugins};
+pub(crate) use self::plugins::Plugins;
 pub(crate) use self::run::Run;
 
 use crate::env_vars;

@@ -66,6 +66,12 @@ impl Context {
         })
     }
 
+    /// The folder for state, if it is not the one that is used when nobody names one.
+    pub(crate) fn unusual_state_dir(&self) -> Option<&Path> {
+        let folder = self.state_dir.as_deref();
+        folder.filter(|folder| usual_state_dir(&self.environment).as_deref() != Some(*folder))
+    }
+
     /// Whether a file, a variable or a flag says what is logged.
     pub(crate) fn says_what_is_logged(&self) -> bool {
         self.resolved.origin("log.filter").is_some_and(|origin| origin.layer != Layer::Default)

@@ -112,6 +112,14 @@ impl Output {
         stdout.flush()
     }
 
+    /// Writes text to standard output at once; to a terminal, without what could command it.
+    pub(crate) fn write_for_people(&self, text: &str) -> io::Result<()> {
+        match io::stdout().is_terminal() {
+            true => self.write(&text::without_commands(text)),
+            false => self.write(text),
+        }
+    }
+
     /// Writes the envelope of an answer.
     pub(crate) fn write_envelope(&self, command: &str, answer: &Answer) -> io::Result<()> {
         self.write(&envelope::of_answer(command, answer))

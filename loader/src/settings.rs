@@ -7,7 +7,7 @@
 //! 2. the system's file, `/etc/loader/loader.toml`;
 //! 3. the user's file, `$XDG_CONFIG_HOME/loader/loader.toml` or `~/.config/loader/loader.toml`;
 //! 4. the project's file, `loader.toml` in the working directory, or instead of it the file that
-//!    `--config` names;
+//!    `--config` or the variable `LOADER_CONFIG` names;
 //! 5. variables: `LOADER__GATEWAY__LISTEN=127.0.0.1:0`;
 //! 6. flags.
 //!
@@ -63,6 +63,7 @@ use self::node::Table;
 use self::shape::TableShape;
 
 pub(crate) use self::files::ConfigFile;
+pub(crate) use self::nearest::nearest;
 pub(crate) use self::origin::{Layer, Origin};
 pub(crate) use self::problem::{Problem, Severity};
 pub(crate) use self::show::Setting;
@@ -82,6 +83,10 @@ pub(crate) struct Sources {
     /// The file that `--config` names. It must exist, it takes the place of the project's file, and
     /// it is trusted like the user's own, because the user named it.
     pub(crate) named: Option<PathBuf>,
+    /// The file that the variable `LOADER_CONFIG` names. It must exist and takes the place of the
+    /// project's file, but it is trusted no more than that one: whoever sets variables need not be
+    /// the user. It does not count when `named` is set.
+    pub(crate) named_by_variable: Option<PathBuf>,
     /// The variables that `LOADER__…` settings and `${VAR}` are looked up in.
     pub(crate) environment: Environment,
     /// Dotted keys with their values; later ones override earlier ones.
@@ -97,11 +102,14 @@ impl Sources {
             folder.filter(|folder| folder.is_absolute())
         };
         let user = folder("XDG_CONFIG_HOME").or_else(|| Some(folder("HOME")?.join(".config")));
+        let variable = environment.get(OsStr::new("LOADER_CONFIG"));
+        let named_by_variable = variable.filter(|file| !file.is_empty()).map(PathBuf::from);
         Self {
             system: PathBuf::from("/etc/loader/loader.toml"),
             user: user.map(|folder| folder.join("loader").join("loader.toml")),
             working_directory,
             named: None,
+            named_by_variable,
             environment,
             flags: Vec::new(),
         }

@@ -39,6 +39,12 @@ pub fn loader() -> PathBuf {
     target().join("release/loader")
 }
 
+/// A fixture built to abort on panic, which the loader must refuse.
+pub fn aborting_library(name: &str) -> PathBuf {
+    build();
+    target().join("panic-abort/release").join(format!("lib{}.so", name.replace('-', "_")))
+}
+
 fn build() {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {

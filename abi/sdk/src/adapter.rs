@@ -6,7 +6,7 @@ use crate::{
     guard::{self, Guarded},
     host::HostObject,
     log,
-    registration::Invocation,
+    registration::{Capability, Invocation},
     tasks::Tasks,
 };
 use loader_abi::{
@@ -93,23 +93,39 @@ impl<P: Plugin> Adapter<P> {
         self.0.clone().expect("the state is taken by drop alone")
     }
 
-    fn invocation(
-        state: &State<P>,
+    /// Finds which capability an operation is for.
+    fn route<'a>(
+        state: &'a State<P>,
+        operation: &'a str,
         context: CallContext,
         metadata: RVec<loader_abi::Field>,
         body: RVec<u8>,
-    ) -> Invocation {
+    ) -> Result<Route<'a, P>> {
+        let unimplemented = || Error::unimplemented(operation);
+        let (contract, method) = operation::split(operation).ok_or_else(unimplemented)?;
         let metadata = Metadata(metadata);
-        let capability = metadata.get_text(operation::CAPABILITY_KEY).unwrap_or_default().to_owned();
-        let call = Call::new(context, capability);
+        let id = metadata.get_text(operation::CAPABILITY_KEY).filter(|id| !id.is_empty());
+        let capability = state.registration.find(contract, id).ok_or_else(unimplemented)?;
+        let plugin = started(state)?.clone();
+        let call = Call::new(context, capability.id.to_owned());
         let current = Current {
             plugin: state.index,
             call_id: call.id(),
             deadline: call.deadline(),
             trace: call.trace(),
         };
-        Invocation { current, call, metadata, body }
+        let contract = capability.contract;
+        let invocation = Invocation { contract, current, call, metadata, body };
+        Ok(Route { capability, plugin, method, invocation })
     }
+}
+
+/// One operation on its way to an author's method.
+struct Route<'a, P> {
+    capability: &'a Capability<P>,
+    plugin: Arc<P>,
+    method: &'a str,
+    invocation: Invocation,
 }
 
 impl<P: Plugin> AbiPlugin for Adapter<P> {
@@ -126,17 +142,13 @@ impl<P: Plugin> AbiPlugin for Adapter<P> {
             if name.starts_with("ldr/") {
                 return lifecycle_call(state, name, context, body);
             }
-            let invocation = Self::invocation(&state, context, metadata, body);
-            let Some((contract, method)) = operation::split(name) else {
-                return failed(Error::unimplemented(name));
-            };
-            let id = Some(invocation.call.capability()).filter(|id| !id.is_empty());
-            let Some(capability) = state.registration.find(contract, id) else {
-                return failed(Error::unimplemented(name));
-            };
-            let Some(plugin) = state.plugin.get() else { return failed(not_started()) };
-            (capability.call)(plugin.clone(), method, invocation)
-                .unwrap_or_else(|| failed(Error::unimplemented(name)))
+            match Self::route(&state, name, context, metadata, body) {
+                Ok(Route { capability, plugin, method, invocation }) => {
+                    (capability.call)(plugin, method, invocation)
+                        .unwrap_or_else(|| failed(Error::unimplemented(name)))
+                }
+                Err(error) => failed(error),
+            }
         });
         entered.unwrap_or_else(|panic| failed(Error::panicked(&panic)))
     }
@@ -152,17 +164,13 @@ impl<P: Plugin> AbiPlugin for Adapter<P> {
         let entered = guard::catch(|| {
             let state = self.state();
             let name = operation.as_str();
-            let invocation = Self::invocation(&state, context, metadata, body);
-            let Some((contract, method)) = operation::split(name) else {
-                return failed(Error::unimplemented(name));
-            };
-            let id = Some(invocation.call.capability()).filter(|id| !id.is_empty());
-            let Some(capability) = state.registration.find(contract, id) else {
-                return failed(Error::unimplemented(name));
-            };
-            let Some(plugin) = state.plugin.get() else { return failed(not_started()) };
-            (capability.open)(plugin.clone(), method, invocation, Stream::from_abi(stream))
-                .unwrap_or_else(|| failed(Error::unimplemented(name)))
+            match Self::route(&state, name, context, metadata, body) {
+                Ok(Route { capability, plugin, method, invocation }) => {
+                    (capability.open)(plugin, method, invocation, Stream::from_abi(stream))
+                        .unwrap_or_else(|| failed(Error::unimplemented(name)))
+                }
+                Err(error) => failed(error),
+            }
         });
         entered.unwrap_or_else(|panic| failed(Error::panicked(&panic)))
     }

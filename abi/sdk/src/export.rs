@@ -42,6 +42,7 @@ pub fn unknown_plugin(id: &str) -> CreateResult {
 ///     provides: [                    // one line per capability: its trait's name in snake case
 ///         http_route: "hello",       // and the capability's id
 ///         health: "hello",
+///         contract "shout/1": "hello",   // a contract of your own: the trait `Custom`
 ///     ],
 /// }
 /// ```
@@ -53,7 +54,9 @@ macro_rules! export_plugin {
     ($(
         plugin: $plugin:ty,
         id: $id:literal,
-        provides: [$($capability:ident : $capability_id:literal),* $(,)?] $(,)?
+        provides: [
+            $($capability:ident $($contract:literal)? : $capability_id:literal),* $(,)?
+        ] $(,)?
     );+ $(;)?) => {
         const _: () = {
             use $crate::export as __export;
@@ -69,7 +72,7 @@ macro_rules! export_plugin {
                 $(
                     "{\"id\":\"", $id, "\",\"provides\":[",
                     $(
-                        "{\"contract\":\"", $crate::capability::$capability::CONTRACT,
+                        "{\"contract\":\"", $crate::__contract_of!($capability $($contract)?),
                         "\",\"id\":\"", $capability_id, "\"},",
                     )*
                     "]},",
@@ -97,7 +100,8 @@ macro_rules! export_plugin {
                         $id => __export::create::<$plugin>(
                             $id,
                             env!("CARGO_PKG_VERSION"),
-                            $crate::Registration::new()$(.$capability($capability_id))*,
+                            $crate::Registration::new()
+                                $(.$capability($($contract,)? $capability_id))*,
                             host,
                         ),
                     )+
@@ -129,5 +133,20 @@ macro_rules! export_plugin {
                 )
             };
         };
+    };
+}
+
+/// The contract of one line of `provides`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __contract_of {
+    (contract $contract:literal) => {
+        $contract
+    };
+    (contract) => {
+        compile_error!("name the contract: `contract \"shout/1\": \"shout\"`")
+    };
+    ($capability:ident) => {
+        $crate::capability::$capability::CONTRACT
     };
 }

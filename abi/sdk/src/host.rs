@@ -42,12 +42,24 @@ pub struct Host {
 }
 
 /// The answer to a raw call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answer {
     /// Ordered metadata.
     pub metadata: Metadata,
     /// The body.
     pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// An answer of bytes.
+    pub fn bytes(body: impl Into<Vec<u8>>) -> Self {
+        Self { metadata: Metadata::new(), body: body.into() }
+    }
+
+    /// A JSON answer.
+    pub fn json(value: &impl Serialize) -> Result<Self> {
+        Ok(Self::bytes(serde_json::to_vec(value)?))
+    }
 }
 
 impl Host {

@@ -1,9 +1,10 @@
 //! Everything a plugin usually imports.
 
 pub use crate::{
-    Call, Error, Host, NoConfig, Plugin, Result,
+    Answer, Call, Error, Host, NoConfig, Plugin, Result,
     capability::{
         channel::Channel,
+        custom::{Custom, Request},
         health::Health,
         http_route::{HttpRequest, HttpResponse, HttpRoute},
         text_inference::{Events, TextInference},

@@ -8,6 +8,8 @@ use std::{future::Future, sync::Arc};
 
 /// One incoming operation, before its body is understood.
 pub(crate) struct Invocation {
+    /// The contract as the plugin registered it.
+    pub(crate) contract: &'static str,
     pub(crate) current: Current,
     pub(crate) call: Call,
     pub(crate) metadata: Metadata,
@@ -96,7 +98,7 @@ impl Invocation {
     where
         F: Future<Output = Result<(Metadata, Vec<u8>)>> + Send + 'static,
     {
-        let Self { current, call, metadata, body } = self;
+        let Self { current, call, metadata, body, .. } = self;
         Guarded::new(current, async move {
             let (metadata, body) = method(call, metadata, body.into_vec()).await?;
             Ok(Reply { metadata: metadata.0, body: RVec::from(body) })
@@ -122,9 +124,23 @@ impl Invocation {
         })
         .into_ffi()
     }
+
+    /// Handles a stream whose request is raw bytes.
+    pub(crate) fn handle_raw<F>(
+        self,
+        stream: Stream,
+        method: impl FnOnce(Call, Metadata, Vec<u8>, Stream) -> F + Send + 'static,
+    ) -> HandleFuture
+    where
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        let Self { current, call, metadata, body, .. } = self;
+        Guarded::new(current, method(call, metadata, body.into_vec(), stream)).into_ffi()
+    }
 }
 
-fn parse<Q: DeserializeOwned>(body: &[u8]) -> Result<Q> {
+/// Reads a JSON body; an empty one is `null`. An error is the caller's.
+pub(crate) fn parse<Q: DeserializeOwned>(body: &[u8]) -> Result<Q> {
     let body = if body.is_empty() { b"null" } else { body };
     serde_json::from_slice(body).map_err(|error| {
         crate::Error::invalid("LDR-CALL-REQUEST", format!("the request makes no sense: {error}"))

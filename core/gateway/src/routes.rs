@@ -81,7 +81,7 @@ fn check(prefix: &str, entries: &[Arc<Entry>]) -> Result<(), String> {
     if !prefix.starts_with('/') || prefix.contains("//") || prefix.contains(['?', '#', '%']) {
         return Err("a route's prefix begins with `/` and names one place".into());
     }
-    let under = |reserved: &&str| {
+    let under = |reserved: &&&str| {
         prefix.strip_prefix(**reserved).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     if let Some(reserved) = RESERVED.iter().find(under) {

@@ -17,10 +17,10 @@ use crate::{
         dial::{self, DialError, Socket},
         trust::Trust,
     },
-    stream::StreamEnd,
+    stream::{Sender, StreamEnd},
 };
 use connection::{Claim, Command, Granted, Lease};
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture};
 use loader_abi::class;
 use loader_contract::service::net::{Close, Connect, Connected, SERVICE, Tls, code, method};
 use std::{
@@ -56,10 +56,10 @@ impl Net {
         let name = from_json::<Close>(&request.body)?.name;
         let key = (request.caller.plugin.clone(), name);
         let mut table = self.names.table();
-        if let Some(commands) = table.get(&key).and_then(|entry| entry.commands.clone()) {
+        if let Some(Entry { state: State::Open(commands), .. }) = table.get(&key) {
             // The name is free at once; the connection still writes what it was given.
-            table.remove(&key);
             let _ = commands.send(Command::Close);
+            table.remove(&key);
         }
         Ok(Reply::empty())
     }
@@ -89,7 +89,8 @@ impl Service for Net {
             }
             let connect = read(&request)?;
             let limit = Limit::of(&connect, request.deadline);
-            let granted = obtain(names, trust, &request.caller, &connect, limit).await?;
+            let key = (request.caller.plugin.clone(), connect.name.clone());
+            let granted = obtain(&names, key, &stream.sender, &connect, &trust, limit).await?;
             let connected = Connected { peer: granted.peer.to_string(), adopted: granted.adopted };
             let head = serde_json::to_vec(&connected).map_err(|error| {
                 Failure::new(class::INTERNAL, "LDR-CALL-INTERNAL", error.to_string())
@@ -110,7 +111,9 @@ impl Service for Net {
 
     fn release(&self, caller: &ServiceCaller) {
         for ((plugin, _), entry) in self.names.table().iter() {
-            if let Some(commands) = entry.commands.as_ref().filter(|_| *plugin == caller.plugin) {
+            if let State::Open(commands) = &entry.state
+                && *plugin == caller.plugin
+            {
                 let _ = commands.send(Command::Release { generation: caller.generation });
             }
         }
@@ -154,16 +157,16 @@ impl Limit {
 
 /// Takes over the open connection of this name, or opens one.
 async fn obtain(
-    names: Arc<Names>,
-    trust: Arc<Trust>,
-    caller: &ServiceCaller,
+    names: &Arc<Names>,
+    key: Key,
+    holder: &Sender,
     connect: &Connect,
+    trust: &Trust,
     limit: Limit,
 ) -> Result<Granted, Failure> {
-    let key = (caller.plugin.clone(), connect.name.clone());
     let address = Address::of(connect);
     let reservation = loop {
-        let commands = match names.reserve(&key)? {
+        let commands = match names.reserve(&key, holder)? {
             Reserved::New(reservation) => break reservation,
             Reserved::Open(commands) => commands,
         };
@@ -176,7 +179,7 @@ async fn obtain(
             Err(_) => tokio::task::yield_now().await,
         }
     };
-    let (socket, peer) = dial(connect, &trust, limit).await?;
+    let (socket, peer) = dial(connect, trust, limit).await?;
     Ok(connection::spawn(socket, peer, address, reservation))
 }
 
@@ -253,8 +256,14 @@ struct Names {
 struct Entry {
     /// Tells this entry from a later one of the same name.
     reservation: u64,
-    /// The way to the connection; none while it is being dialled.
-    commands: Option<mpsc::UnboundedSender<Command>>,
+    state: State,
+}
+
+enum State {
+    /// It is being dialled for somebody; resolves when that somebody is gone.
+    Dialling(BoxFuture<'static, ()>),
+    /// The way to the connection.
+    Open(mpsc::UnboundedSender<Command>),
 }
 
 enum Reserved {
@@ -267,17 +276,21 @@ impl Names {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn reserve(self: &Arc<Self>, key: &Key) -> Result<Reserved, Failure> {
+    fn reserve(self: &Arc<Self>, key: &Key, holder: &Sender) -> Result<Reserved, Failure> {
         let mut table = self.table();
-        match table.get(key) {
-            Some(Entry { commands: Some(commands), .. }) if !commands.is_closed() => {
+        match table.get_mut(key).map(|entry| &mut entry.state) {
+            Some(State::Open(commands)) if !commands.is_closed() => {
                 return Ok(Reserved::Open(commands.clone()));
             }
-            Some(Entry { commands: None, .. }) => return Err(held(&key.1)),
+            // Whoever gave up a moment ago may try again, although the dialling has yet to notice.
+            Some(State::Dialling(gone)) if gone.now_or_never().is_none() => {
+                return Err(held(&key.1));
+            }
             _ => {}
         }
         let number = self.reservations.fetch_add(1, Ordering::Relaxed);
-        table.insert(key.clone(), Entry { reservation: number, commands: None });
+        let state = State::Dialling(Box::pin(holder.closed()));
+        table.insert(key.clone(), Entry { reservation: number, state });
         drop(table);
         Ok(Reserved::New(Reservation { names: self.clone(), key: key.clone(), number }))
     }
@@ -296,7 +309,7 @@ impl Reservation {
         if let Some(entry) = self.names.table().get_mut(&self.key)
             && entry.reservation == self.number
         {
-            entry.commands = Some(commands);
+            entry.state = State::Open(commands);
         }
     }
 }

@@ -18,3 +18,19 @@ pub(crate) fn harmless(text: &str) -> String {
     }
     shown
 }
+
+/// The text with its lines as they are and without any other control character.
+pub(super) fn without_commands(text: &str) -> String {
+    text.chars().filter(|each| matches!(each, '\n' | '\t') || !each.is_control()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_cannot_command_the_terminal() {
+        assert_eq!(without_commands("a\u{1b}[2Jb\r\nü\tc\u{9b}1m\u{7}"), "a[2Jb\nü\tc1m");
+        assert_eq!(harmless("a\u{1b}[2J\nb\u{202e}c"), "a\\u{1b}[2J\n    b\\u{202e}c");
+    }
+}

@@ -16,25 +16,31 @@ const LARGEST: u64 = 1024 * 1024;
 pub(crate) struct ConfigFile {
     pub(crate) layer: Layer,
     pub(crate) path: PathBuf,
+    /// What names the file, if something does: then it must exist.
+    pub(crate) named_by: Option<&'static str>,
 }
 
 /// The files of `sources`, from the one that everything overrides to the one that overrides
 /// everything.
 pub(crate) fn list(sources: &Sources) -> Vec<ConfigFile> {
-    let system = (Layer::System, Some(sources.system.clone()));
-    let user = (Layer::User, sources.user.clone());
-    let last = match &sources.named {
-        Some(named) => (Layer::Named, sources.working_directory.join(named)),
-        None => (Layer::Project, sources.working_directory.join("loader.toml")),
+    let found = |layer, path: &Path| ConfigFile { layer, path: path.to_owned(), named_by: None };
+    let named = |layer, path, by| ConfigFile {
+        layer,
+        path: sources.working_directory.join(path),
+        named_by: Some(by),
     };
-    let last = (last.0, Some(last.1));
-    let mut files: Vec<ConfigFile> = Vec::new();
-    for (layer, path) in [system, user, last] {
-        let Some(path) = path else { continue };
+    let last = match (&sources.named, &sources.named_by_variable) {
+        (Some(path), _) => named(Layer::Named, path, "--config"),
+        (None, Some(path)) => named(Layer::Project, path, "LOADER_CONFIG"),
+        (None, None) => found(Layer::Project, &sources.working_directory.join("loader.toml")),
+    };
+    let user = sources.user.as_deref().map(|path| found(Layer::User, path));
+    let mut files = vec![found(Layer::System, &sources.system)];
+    for file in user.into_iter().chain([last]) {
         // Started in the folder of the user's own file, that file is not a project's as well.
-        let is_listed = files.iter().any(|file| is_same(&file.path, &path));
-        if !(layer == Layer::Project && is_listed) {
-            files.push(ConfigFile { layer, path });
+        let is_listed = files.iter().any(|listed| is_same(&listed.path, &file.path));
+        if !(file.layer == Layer::Project && is_listed) {
+            files.push(file);
         }
     }
     files
@@ -43,12 +49,11 @@ pub(crate) fn list(sources: &Sources) -> Vec<ConfigFile> {
 /// The text of a file. `None` when there is no such file and nobody asked for it, or when it cannot
 /// be read, which is a problem: a file that is skipped may have said what must not be loaded.
 pub(crate) fn read(file: &ConfigFile, problems: &mut Vec<Problem>) -> Option<String> {
-    let ConfigFile { layer, path } = file;
-    let is_named = *layer == Layer::Named;
-    let bytes = match read_bytes(path, is_named) {
+    let ConfigFile { layer, path, named_by } = file;
+    let bytes = match read_bytes(path, *layer == Layer::Named) {
         Ok(bytes) => bytes,
         Err(error)
-            if !is_named
+            if named_by.is_none()
                 && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
         {
             return None;
@@ -57,10 +62,9 @@ pub(crate) fn read(file: &ConfigFile, problems: &mut Vec<Problem>) -> Option<Str
             problems.push(
                 Problem::error(code::FILE, format!("cannot read the configuration: {error}"))
                     .at(&Origin::of_file(*layer, path))
-                    .hint(if is_named {
-                        "name a readable file after `--config`"
-                    } else {
-                        "make it a readable file, or remove it"
+                    .hint(match named_by {
+                        Some(name) => format!("let `{name}` name a file that can be read"),
+                        None => "make it a file that can be read, or remove it".to_owned(),
                     }),
             );
             return None;

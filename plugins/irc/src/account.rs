@@ -153,7 +153,9 @@ impl Account {
 
     /// Whether the account is being kept connected with these settings.
     pub(crate) fn serves(&self, settings: &AccountSettings) -> bool {
-        let over = self.leaving.look(|leaving| *leaving) || self.ended.look(|ended| *ended);
+        let over = self.leaving.look(|leaving| *leaving)
+            || self.ended.look(|ended| *ended)
+            || self.status().state == AccountState::Failed;
         !over && self.settings == *settings
     }
 

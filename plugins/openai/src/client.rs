@@ -85,7 +85,7 @@ impl Client {
                     return Ok(());
                 }
                 Err(Stopped::Deaf(error)) => return Err(error),
-                Err(Stopped::Failed(failure)) if false => failure.for_good(),
+                Err(Stopped::Failed(failure)) if relay.said_something => failure.for_good(),
                 Err(Stopped::Failed(failure)) => failure,
             };
             self.wait_or_give_up(failure, retries, call, &credentials).await?;

@@ -23,7 +23,10 @@ use std::{
 };
 use tokio::{
     io::{AsyncReadExt, ReadHalf, WriteHalf},
-    sync::{mpsc, oneshot},
+    sync::{
+        mpsc,
+        oneshot::{self, error::TryRecvError},
+    },
     time::{Sleep, sleep, timeout},
 };
 
@@ -214,23 +217,29 @@ impl Connection {
                 self.mute();
             }
             Happening::HolderLeft => return self.orphan(End::Cancelled),
-            Happening::HolderCame(Some(lease)) => self.take_on(lease),
-            Happening::HolderCame(None) => {
-                self.coming = None;
-                if self.orphaned.is_none() {
-                    return ControlFlow::Break(());
-                }
-            }
+            Happening::HolderCame(lease) => return self.settle(lease),
             Happening::Expired => return ControlFlow::Break(()),
-            Happening::Ordered(Command::Claim(claim)) => return self.consider(claim),
-            Happening::Ordered(Command::Close) => return self.dismiss(Ok(())),
-            Happening::Ordered(Command::Release { generation }) => {
-                if self.holder.as_ref().is_some_and(|holder| holder.generation == generation) {
-                    return self.orphan(End::Superseded);
+            Happening::Ordered(command) => {
+                // A holder may have come a moment before the command.
+                match self.coming.as_mut().map(oneshot::Receiver::try_recv) {
+                    None | Some(Err(TryRecvError::Empty)) => {}
+                    Some(lease) => self.settle(lease.ok())?,
                 }
+                return self.obey(command);
             }
         }
         ControlFlow::Continue(())
+    }
+
+    fn obey(&mut self, command: Command) -> ControlFlow<()> {
+        match command {
+            Command::Claim(claim) => self.consider(claim),
+            Command::Close => self.dismiss(Ok(())),
+            Command::Release { generation } => match &self.holder {
+                Some(holder) if holder.generation == generation => self.orphan(End::Superseded),
+                _ => ControlFlow::Continue(()),
+            },
+        }
     }
 
     /// Gives the holder what was read, and, after the last of it, the end.
@@ -280,8 +289,16 @@ impl Connection {
         broken(&format!("the connection to {} broke off: {error}", self.peer))
     }
 
-    fn take_on(&mut self, lease: Lease) {
+    /// Takes on the holder that was expected, or goes on without when it gave up.
+    fn settle(&mut self, lease: Option<Lease>) -> ControlFlow<()> {
         self.coming = None;
+        let Some(lease) = lease else {
+            return match self.orphaned {
+                Some(_) => ControlFlow::Continue(()),
+                // The first holder never came: nobody knows of the connection.
+                None => ControlFlow::Break(()),
+            };
+        };
         self.orphaned = None;
         self.holder = Some(Holder {
             sender: lease.stream.sender,
@@ -290,6 +307,7 @@ impl Connection {
             keep: lease.keep,
             outcome: lease.outcome,
         });
+        ControlFlow::Continue(())
     }
 
     /// Stops taking bytes from the holder.

@@ -45,10 +45,15 @@ async fn serve(
         () = stream.sender.closed() => None,
         () = outcome.closed() => None,
     };
+    let parted = matches!(result, Some(Ok(())));
     if let Some(result) = result {
         let _ = outcome.send(result);
     }
-    let _ = timeout(LINGER, part(&mut writer, &mut reader, &stream.receiver)).await;
+    let parting = async {
+        say_goodbye(&mut writer, &stream.receiver).await?;
+        if parted { Ok(()) } else { hear_goodbye(&mut reader).await }
+    };
+    let _ = timeout(LINGER, parting).await;
 }
 
 /// From the server to the plugin, until the server closes.
@@ -57,9 +62,9 @@ async fn read(reader: &mut Reader, sender: &Sender) -> Result<(), Failure> {
         let (kind, body) = match frame {
             Ok(Frame::Text(text)) => (message_kind::EVENT, text.as_bytes().to_vec()),
             Ok(Frame::Binary(bytes)) => (message_kind::DATA, bytes.to_vec()),
-            // Pings are answered below this level; the end of the frames says that it is closed.
-            Ok(Frame::Ping(_) | Frame::Pong(_) | Frame::Close(_) | Frame::Frame(_)) => continue,
-            Err(Error::ConnectionClosed) => break,
+            // Pings are answered below this level.
+            Ok(Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_)) => continue,
+            Ok(Frame::Close(_)) | Err(Error::ConnectionClosed) => break,
             Err(error) => return Err(broken(&cause::chain(&error))),
         };
         sender.send(Message { kind, metadata: Metadata::new(), body }).await?;
@@ -85,15 +90,23 @@ async fn write(writer: &mut Writer, receiver: &Receiver) -> Result<(), Failure> 
     }
 }
 
-/// Sends what the plugin had queued, says goodbye and waits for the server's.
-async fn part(writer: &mut Writer, reader: &mut Reader, receiver: &Receiver) -> Result<(), Error> {
+/// Sends what the plugin had queued, and that nothing follows.
+async fn say_goodbye(writer: &mut Writer, receiver: &Receiver) -> Result<(), Error> {
     while let Poll::Ready(Ok(message)) = receiver.try_receive() {
         if let Ok(Some(frame)) = frame(message) {
             writer.send(frame).await?;
         }
     }
-    writer.close().await?;
-    while reader.next().await.is_some_and(|frame| frame.is_ok()) {}
+    writer.close().await
+}
+
+/// Waits for the server's goodbye. Closing before it came could cut off what was just written.
+async fn hear_goodbye(reader: &mut Reader) -> Result<(), Error> {
+    while let Some(frame) = reader.next().await {
+        if frame?.is_close() {
+            break;
+        }
+    }
     Ok(())
 }
 

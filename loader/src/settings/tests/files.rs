@@ -25,7 +25,7 @@ fn the_usual_places_follow_the_environment() {
 #[test]
 fn the_files_that_were_read_are_listed() {
     let machine = Machine::new().user("").project("");
-    let file = |layer, path| ConfigFile { layer, path };
+    let file = |layer, path| ConfigFile { layer, path, named_by: None };
     assert_eq!(
         machine.resolve().files,
         [file(Layer::User, machine.user_file()), file(Layer::Project, machine.project_file())]
@@ -50,6 +50,45 @@ fn a_named_file_may_be_relative_to_the_working_directory() {
     assert_eq!(
         resolved.origin("log.filter").and_then(|origin| origin.file.clone()),
         Some(machine.project_file())
+    );
+}
+
+#[test]
+fn a_file_that_a_variable_names_takes_the_place_of_the_projects_but_is_trusted_no_more() {
+    let mut machine = Machine::new().project("log.filter = 'project'\nmodels.default = 'a/b'");
+    let file = machine.root.join("variable.toml");
+    write(&file, b"log.filter = 'variable'\nplugins.load_paths = ['/code']");
+    machine.sources.named_by_variable = Some(file);
+    let resolved = machine.resolve();
+    assert_eq!(resolved.config.log.filter, "variable");
+    assert_eq!(resolved.config.models.default, "echo/echo");
+    assert!(resolved.config.plugins.load_paths.is_empty());
+    assert_eq!(resolved.warnings[0].code, "LDR-CFG-UNTRUSTED");
+    // The command line names a file over it.
+    let machine = machine.named("log.filter = 'flag'");
+    let resolved = machine.resolve();
+    assert_eq!(resolved.config.log.filter, "flag");
+    assert!(resolved.warnings.is_empty());
+}
+
+#[test]
+fn the_variable_is_part_of_the_environment() {
+    let environment = |value: &str| Environment::from([("LOADER_CONFIG".into(), value.into())]);
+    let named = |value| Sources::standard("/work".into(), environment(value)).named_by_variable;
+    assert_eq!(named("x.toml"), Some("x.toml".into()));
+    assert_eq!(named(""), None);
+}
+
+#[test]
+fn a_file_that_a_variable_names_must_exist() {
+    let mut machine = Machine::new();
+    machine.sources.named_by_variable = Some("missing.toml".into());
+    let problems = machine.problems();
+    let file = machine.sources.working_directory.join("missing.toml");
+    assert_eq!((problems[0].code, problems[0].file.as_ref()), ("LDR-CFG-FILE", Some(&file)));
+    assert_eq!(
+        problems[0].hint.as_deref(),
+        Some("let `LOADER_CONFIG` name a file that can be read")
     );
 }
 

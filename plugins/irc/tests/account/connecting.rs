@@ -219,9 +219,11 @@ async fn many_channels_take_their_time_to_join() {
     stage.connect("home", config).await.expect("valid settings");
     let mut server = Server::accept(&mut stage).await;
     server.say(":s 001 bot :Welcome");
-    while server.hear().await.is_some_and(|line| line != "PING :loader-ready") {
-        server.say(":s NOTICE bot :one more");
+    for number in 0..90 {
+        server.until(&format!("JOIN #room{number}")).await;
+        server.say(&format!(":bot!~u@host JOIN #room{number}"));
     }
+    server.expect("PING :loader-ready").await;
     server.say(":s PONG s :loader-ready");
     assert_eq!(stage.until(Connected).await.0, [Connecting]);
     assert!(stage.age() > Duration::from_secs(80), "longer than registering may take");

@@ -33,19 +33,19 @@ use tokio::{
     net::TcpStream,
     sync::{Semaphore, mpsc},
     task::JoinHandle,
-    time::{Duration, Instant, sleep},
+    time::{Duration, Instant, sleep, timeout},
 };
 
 /// The secret that the configuration may name.
-pub const SECRET: (&str, &str) = ("bot-password", "pw");
+pub(crate) const SECRET: (&str, &str) = ("bot-password", "pw");
 
 /// One connection of the plugin, seen from the network.
-pub struct Line {
-    pub request: net::Connect,
+pub(crate) struct Line {
+    pub(crate) request: net::Connect,
     /// What the plugin wrote.
-    pub written: Pipe,
+    pub(crate) written: Pipe,
     /// What the plugin reads.
-    pub read: Pipe,
+    pub(crate) read: Pipe,
 }
 
 /// Where the plugin's connections go.
@@ -72,24 +72,24 @@ struct Services {
 struct HostEnd(Arc<Services>);
 
 /// A started plugin and everything around it.
-pub struct Stage {
+pub(crate) struct Stage {
     services: Arc<Services>,
     plugin: Arc<PluginBox>,
     running: Option<JoinHandle<()>>,
-    pub lines: mpsc::UnboundedReceiver<Line>,
-    pub messages: mpsc::UnboundedReceiver<InboundMessage>,
-    pub statuses: mpsc::UnboundedReceiver<AccountStatus>,
+    pub(crate) lines: mpsc::UnboundedReceiver<Line>,
+    pub(crate) messages: mpsc::UnboundedReceiver<InboundMessage>,
+    pub(crate) statuses: mpsc::UnboundedReceiver<AccountStatus>,
 }
 
 impl Stage {
     /// Starts the plugin; its connections arrive in `lines`.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let (sender, lines) = mpsc::unbounded_channel();
         Self::start(Network::Test(sender), lines).await
     }
 
     /// Starts the plugin on real sockets.
-    pub async fn on_tcp() -> Self {
+    pub(crate) async fn on_tcp() -> Self {
         Self::start(Network::Tcp, mpsc::unbounded_channel().1).await
     }
 
@@ -122,14 +122,14 @@ impl Stage {
     }
 
     /// Cancels the plugin's background work, as a host may do before it says stop.
-    pub async fn cancel_run(&mut self) {
+    pub(crate) async fn cancel_run(&mut self) {
         let running = self.running.take().expect("it runs");
         running.abort();
         let _ = running.await;
     }
 
     /// Calls the plugin with an idempotency key.
-    pub async fn call<T: DeserializeOwned>(
+    pub(crate) async fn call<T: DeserializeOwned>(
         &self,
         operation: &str,
         key: &str,
@@ -143,42 +143,54 @@ impl Stage {
         }
     }
 
-    pub async fn connect(&self, account: &str, config: Value) -> Result<AccountStatus, CallError> {
+    pub(crate) async fn connect(
+        &self,
+        account: &str,
+        config: Value,
+    ) -> Result<AccountStatus, CallError> {
         self.call("channel/1/connect", "", &json!({"account": account, "config": config})).await
     }
 
-    pub async fn disconnect(&self, account: &str) -> Result<AccountStatus, CallError> {
+    pub(crate) async fn disconnect(&self, account: &str) -> Result<AccountStatus, CallError> {
         let request = json!({"account": account, "reason": "see you"});
         self.call("channel/1/disconnect", "", &request).await
     }
 
     /// Sends a text and says how many pieces it took.
-    pub async fn send(&self, key: &str, to: &str, text: &str) -> Result<u64, CallError> {
+    pub(crate) async fn send(&self, key: &str, to: &str, text: &str) -> Result<u64, CallError> {
         let request = json!({"account": "home", "conversation": to, "text": text});
         let sent: Value = self.call("channel/1/send", key, &request).await?;
         Ok(sent["pieces"].as_u64().expect("a number"))
     }
 
-    pub async fn health(&self) -> Value {
+    pub(crate) async fn health(&self) -> Value {
         self.call("health/1/check", "", &json!(null)).await.expect("a report")
     }
 
-    pub async fn accounts(&self) -> Vec<AccountStatus> {
+    pub(crate) async fn accounts(&self) -> Vec<AccountStatus> {
         let list: Value = self.call("channel/1/status", "", &json!(null)).await.expect("a list");
         serde_json::from_value(list["accounts"].clone()).expect("statuses")
     }
 
-    pub async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         self.call::<()>(operation::STOP, "", &json!(null)).await.expect("it stops");
     }
 
     /// The next status that is reported.
-    pub async fn status(&mut self) -> AccountStatus {
-        self.statuses.recv().await.expect("a status")
+    pub(crate) async fn status(&mut self) -> AccountStatus {
+        soon(self.statuses.recv()).await.expect("a status")
+    }
+
+    /// The next message that is delivered.
+    pub(crate) async fn message(&mut self) -> InboundMessage {
+        soon(self.messages.recv()).await.expect("a message")
     }
 
     /// Waits for a state, and gives the states that were reported before it.
-    pub async fn until(&mut self, state: AccountState) -> (Vec<AccountState>, AccountStatus) {
+    pub(crate) async fn until(
+        &mut self,
+        state: AccountState,
+    ) -> (Vec<AccountState>, AccountStatus) {
         let mut before = Vec::new();
         loop {
             let status = self.status().await;
@@ -190,23 +202,23 @@ impl Stage {
     }
 
     /// How long the plugin lives.
-    pub fn age(&self) -> Duration {
+    pub(crate) fn age(&self) -> Duration {
         self.services.began.elapsed()
     }
 
     /// The gateway takes this many messages and no more.
-    pub fn gateway_takes(&self, messages: usize) {
+    pub(crate) fn gateway_takes(&self, messages: usize) {
         self.services.gateway.forget_permits(usize::MAX >> 4);
         self.services.gateway.add_permits(messages);
     }
 
     /// Every connection that is tried from now on meets this error; `None` ends that.
-    pub fn refuse_connections(&self, error: Option<CallError>) {
+    pub(crate) fn refuse_connections(&self, error: Option<CallError>) {
         *self.services.refusal.lock().expect("not poisoned") = error;
     }
 
     /// The names of the connections the plugin closed.
-    pub fn closed(&self) -> Vec<String> {
+    pub(crate) fn closed(&self) -> Vec<String> {
         self.services.closed.lock().expect("not poisoned").clone()
     }
 }
@@ -218,6 +230,11 @@ impl Drop for Stage {
             std::mem::forget(self.plugin.clone());
         }
     }
+}
+
+/// What does not happen within a day does not happen. With the paused clock, a day is short.
+pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
+    timeout(Duration::from_secs(86_400), future).await.expect("it happens within a day")
 }
 
 fn context(key: &str) -> CallContext {

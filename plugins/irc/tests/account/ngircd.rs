@@ -143,7 +143,7 @@ async fn two_accounts_talk_on_a_real_server() {
     }
     let mut heard = Vec::new();
     while heard.len() < 10 {
-        heard.push(stage.messages.recv().await.expect("a message"));
+        heard.push(stage.message().await);
     }
     for (account, addressed) in [("home", false), ("work", true)] {
         let texts: Vec<_> = heard

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 /// One direction of a stream.
 #[derive(Clone, Default)]
-pub struct Pipe(Arc<Shared>);
+pub(crate) struct Pipe(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -42,7 +42,7 @@ impl Pipe {
     }
 
     /// Adds bytes; false when nobody takes any more.
-    pub fn push(&self, bytes: Vec<u8>) -> bool {
+    pub(crate) fn push(&self, bytes: Vec<u8>) -> bool {
         self.change(|state| {
             if !state.ended {
                 state.messages.push_back(bytes);
@@ -52,17 +52,17 @@ impl Pipe {
     }
 
     /// Ends the pipe; what is in it can still be read.
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         self.change(|state| state.ended = true);
     }
 
     /// Stops taking bytes, or takes them again.
-    pub fn stuff(&self, stuffed: bool) {
+    pub(crate) fn stuff(&self, stuffed: bool) {
         self.change(|state| state.stuffed = stuffed);
     }
 
     /// The next bytes; `None` after the end.
-    pub async fn pull(&self) -> Option<Vec<u8>> {
+    pub(crate) async fn pull(&self) -> Option<Vec<u8>> {
         self.until(|state| match state.messages.pop_front() {
             Some(bytes) => Some(Some(bytes)),
             None => state.ended.then_some(None),
@@ -88,7 +88,7 @@ impl Pipe {
 }
 
 /// The plugin's end of a connection: it writes into one pipe and reads from the other.
-pub fn duplex(outgoing: &Pipe, incoming: &Pipe) -> Duplex {
+pub(crate) fn duplex(outgoing: &Pipe, incoming: &Pipe) -> Duplex {
     Duplex {
         sender: StreamSender_TO::from_value(Half(outgoing.clone()), TD_Opaque),
         receiver: StreamReceiver_TO::from_value(Half(incoming.clone()), TD_Opaque),

@@ -2,9 +2,10 @@
 
 use crate::{
     host::Stage,
-    server::{Server, settings},
+    server::{Server, settings, settings_with},
 };
 use loader_sdk::contract::channel::{AccountState::Connected, ConversationKind};
+use serde_json::json;
 
 async fn online() -> (Stage, Server) {
     let mut stage = Stage::new().await;
@@ -18,14 +19,14 @@ async fn online() -> (Stage, Server) {
 async fn messages_are_delivered_with_their_conversation() {
     let (mut stage, server) = online().await;
     server.say(":Al!al@h PRIVMSG #Room :bot: \u{2}hello\u{2}");
-    let message = stage.messages.recv().await.expect("a message");
+    let message = stage.message().await;
     assert_eq!((message.account.as_str(), message.text.as_str()), ("home", "hello"));
     assert_eq!(message.conversation.id, "#room");
     assert_eq!(message.conversation.kind, ConversationKind::Group);
     assert!(message.addressed);
     assert!(message.timestamp_ms >= 1_700_000_000_000, "the host's time");
     server.say("@time=2011-10-19T16:40:51.620Z :Al!al@h PRIVMSG bot :psst");
-    let message = stage.messages.recv().await.expect("a message");
+    let message = stage.message().await;
     assert_eq!((message.conversation.id.as_str(), message.addressed), ("al", true));
     assert_eq!(message.timestamp_ms, 1_319_042_451_620);
 }
@@ -42,7 +43,7 @@ async fn a_slow_gateway_does_not_keep_pings_waiting_and_order_is_kept() {
     assert!(stage.messages.try_recv().is_err(), "the gateway took nothing yet");
     stage.gateway_takes(100);
     for number in 0..100 {
-        let message = stage.messages.recv().await.expect("a message");
+        let message = stage.message().await;
         assert_eq!(message.text, number.to_string());
     }
 }
@@ -61,7 +62,7 @@ async fn what_a_stuck_gateway_never_took_is_bounded_and_counted() {
     assert!((700..1_000).contains(&undelivered), "{undelivered}");
     stage.gateway_takes(1_000);
     for number in 0..1_000 - undelivered {
-        let message = stage.messages.recv().await.expect("a message");
+        let message = stage.message().await;
         assert_eq!(message.text, number.to_string());
     }
 }
@@ -74,26 +75,26 @@ async fn garbage_is_survived() {
     server.say_bytes(&[b'x'; 100_000]);
     server.say_bytes(b"\n:al!u@h PRI");
     server.say_bytes(b"VMSG bot :caf\xe9\n");
-    let message = stage.messages.recv().await.expect("a message");
+    let message = stage.message().await;
     assert_eq!(message.text, "caf\u{fffd}");
     assert_eq!(stage.health().await["details"]["home"]["overlong_lines"], 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_client_questions_does_not_crowd_out_answers() {
-    let (stage, mut server) = online().await;
+    let mut stage = Stage::new().await;
+    let slowly = settings_with("messages_per_second", json!(1));
+    stage.connect("home", slowly).await.expect("valid settings");
+    let mut server = Server::welcome(&mut stage).await;
+    stage.until(Connected).await;
     for _ in 0..200 {
         server.say(":al!u@h PRIVMSG bot :\u{1}VERSION\u{1}");
     }
     server.say("PING :now");
+    server.until("PONG :now").await;
     let sent = stage.send("", "#room", "an answer");
-    let (sent, heard) = tokio::join!(sent, async {
-        let mut heard = Vec::new();
-        while heard.last().is_none_or(|line: &String| line != "PRIVMSG #room :an answer") {
-            heard.push(server.hear().await.expect("a line"));
-        }
-        heard
-    });
+    let (sent, heard) =
+        tokio::join!(sent, async { server.until("PRIVMSG #room :an answer").await });
     assert_eq!(sent.expect("sent"), 1);
-    assert!(heard.len() < 20, "{} lines before the answer", heard.len());
+    assert!(heard < 20, "{heard} lines before the answer");
 }

@@ -223,7 +223,7 @@ async fn two_accounts_keep_apart() {
     stage.send("", "#room", "from home").await.expect("sent");
     servers[0].expect("PRIVMSG #room :from home").await;
     servers[1].say(":al!u@h PRIVMSG bot :to work");
-    assert_eq!(stage.messages.recv().await.expect("a message").account, "work");
+    assert_eq!(stage.message().await.account, "work");
     servers[0].hang_up();
     assert_eq!(stage.until(Disconnected).await.1.account, "home");
     servers[1].say("PING :done");

@@ -1,12 +1,12 @@
 //! A server played by the test, line by line.
 
-use crate::host::{Line, Stage};
+use crate::host::{Line, Stage, soon};
 use irc::framing::Framing;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 
 /// One connection to the played server.
-pub struct Server {
+pub(crate) struct Server {
     line: Line,
     framing: Framing,
     lines: VecDeque<String>,
@@ -14,13 +14,13 @@ pub struct Server {
 
 impl Server {
     /// The plugin's next connection.
-    pub async fn accept(stage: &mut Stage) -> Self {
-        let line = stage.lines.recv().await.expect("a connection");
+    pub(crate) async fn accept(stage: &mut Stage) -> Self {
+        let line = soon(stage.lines.recv()).await.expect("a connection");
         Self { line, framing: Framing::new(), lines: VecDeque::new() }
     }
 
     /// The plugin's next connection, taken to where the account is online in `#room`.
-    pub async fn welcome(stage: &mut Stage) -> Self {
+    pub(crate) async fn welcome(stage: &mut Stage) -> Self {
         let mut server = Self::accept(stage).await;
         for expected in ["CAP LS 302", "NICK bot", "USER bot 0 * :bot"] {
             server.expect(expected).await;
@@ -37,27 +37,27 @@ impl Server {
     }
 
     /// What the plugin asked the host for.
-    pub fn request(&self) -> &loader_sdk::contract::service::net::Connect {
+    pub(crate) fn request(&self) -> &loader_sdk::contract::service::net::Connect {
         &self.line.request
     }
 
     /// Says one line.
-    pub fn say(&self, line: &str) {
+    pub(crate) fn say(&self, line: &str) {
         self.line.read.push(format!("{line}\r\n").into_bytes());
     }
 
     /// Says bytes as they are.
-    pub fn say_bytes(&self, bytes: &[u8]) {
+    pub(crate) fn say_bytes(&self, bytes: &[u8]) {
         self.line.read.push(bytes.to_vec());
     }
 
     /// The next line the plugin said; `None` after it hung up.
-    pub async fn hear(&mut self) -> Option<String> {
+    pub(crate) async fn hear(&mut self) -> Option<String> {
         loop {
             if let Some(line) = self.lines.pop_front() {
                 return Some(line);
             }
-            let bytes = self.line.written.pull().await?;
+            let bytes = soon(self.line.written.pull()).await?;
             assert!(bytes.ends_with(b"\r\n"), "a write is whole lines");
             let lines = self.framing.lines(&bytes);
             self.lines
@@ -66,24 +66,33 @@ impl Server {
     }
 
     /// The next line must be this one.
-    pub async fn expect(&mut self, line: &str) {
+    pub(crate) async fn expect(&mut self, line: &str) {
         assert_eq!(self.hear().await.as_deref(), Some(line));
     }
 
+    /// Waits for this line, and says how many came before it.
+    pub(crate) async fn until(&mut self, line: &str) -> usize {
+        let mut before = 0;
+        while self.hear().await.expect("a line") != line {
+            before += 1;
+        }
+        before
+    }
+
     /// Hangs up.
-    pub fn hang_up(&self) {
+    pub(crate) fn hang_up(&self) {
         self.line.read.end();
         self.line.written.end();
     }
 
     /// Stops reading what the plugin writes, or reads it again.
-    pub fn stop_reading(&self, stop: bool) {
+    pub(crate) fn stop_reading(&self, stop: bool) {
         self.line.written.stuff(stop);
     }
 }
 
 /// Settings of an account that needs neither TLS nor patience.
-pub fn settings() -> Value {
+pub(crate) fn settings() -> Value {
     json!({
         "host": "irc.example", "tls": false, "nick": "bot", "channels": ["#room"],
         "messages_per_second": 0,
@@ -91,7 +100,7 @@ pub fn settings() -> Value {
 }
 
 /// The same with one key changed.
-pub fn settings_with(key: &str, value: Value) -> Value {
+pub(crate) fn settings_with(key: &str, value: Value) -> Value {
     let mut settings = settings();
     settings[key] = value;
     settings

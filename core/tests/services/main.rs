@@ -1,0 +1,12 @@
+//! The standard services, used as a plugin uses them, against real servers on the loopback.
+
+mod clock;
+mod config;
+mod events;
+mod host;
+mod http_client;
+mod kv;
+mod net;
+mod secrets;
+mod servers;
+mod websocket;

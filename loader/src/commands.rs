@@ -1,0 +1,28 @@
+//! What the program does: one module for each command.
+
+mod chat;
+mod completions;
+mod config;
+mod plugins;
+mod run;
+
+use crate::args::{Arguments, Command, Config, Plugins};
+use crate::context::Context;
+use crate::output::{CommandResult, Output};
+
+/// Does what the arguments ask for.
+pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
+    let read = |flags| Context::read(&arguments.global, flags);
+    match &arguments.command {
+        Command::Run(run) => run::run(run, &read(run::flags(run))?, output),
+        Command::Chat(chat) => chat::chat(chat, &read(Vec::new())?, output),
+        Command::Plugins(Plugins::List) => plugins::list(&read(Vec::new())?),
+        Command::Plugins(Plugins::Inspect(inspect)) => {
+            plugins::inspect(&read(Vec::new())?, &inspect.id)
+        }
+        Command::Config(Config::Show) => config::show(&read(Vec::new())?),
+        Command::Config(Config::Validate) => config::validate(&read(Vec::new())?),
+        Command::Config(Config::Schema) => Ok(config::schema()),
+        Command::Completions(completions) => Ok(completions::completions(completions.shell)),
+    }
+}

@@ -1,0 +1,163 @@
+//! `loader config validate`: everything that can be known to be wrong before anything is started.
+
+use std::collections::BTreeSet;
+
+use loader_contract::{channel, text_inference};
+use loader_core::Survey;
+use loader_core::diagnostic::Diagnostic;
+use loader_core::services::secrets;
+use loader_gateway::config::Config;
+use serde_json::json;
+
+use crate::context::Context;
+use crate::exit_code::Exit;
+use crate::finding::Finding;
+use crate::http::Policy;
+use crate::logging::Filter;
+use crate::output::{Answer, CommandResult, Refusal};
+use crate::settings::nearest;
+
+/// Checks the configuration, the plugins' own included.
+pub(in crate::commands) fn validate(context: &Context) -> CommandResult {
+    let config = &context.resolved.config;
+    let survey = loader_gateway::survey(&context.gateway_settings(None));
+    let mut findings = context.warnings();
+    findings.extend(Filter::parse(&config.log.filter).err());
+    findings.extend(Policy::new(config, config.gateway.listen, [0; 32]).err().map(Finding::from));
+    findings.extend(survey.diagnostics.iter().map(|one| as_warning(one.clone())));
+    findings.extend(check_plugins(&survey));
+    let names = Names::of(&survey);
+    findings.extend(check_names(config, &names));
+    findings.extend(check_secrets(config));
+
+    let (errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(Finding::is_error);
+    if !errors.is_empty() {
+        return Err(Refusal { exit: Exit::Configuration, errors, warnings });
+    }
+    let (files, settings) = (context.resolved.files.len(), context.resolved.settings.len());
+    let plugins = survey.plugins.len();
+    Ok(Answer {
+        text: format!(
+            "The configuration is valid: {settings} settings from {files} files, {plugins} plugins.\n"
+        ),
+        data: json!({ "files": files, "settings": settings, "plugins": plugins }),
+        warnings,
+    }
+    .into())
+}
+
+/// What is wrong with the configuration of plugins. What else is wrong with a plugin is not the
+/// configuration's fault, so it is a warning.
+fn check_plugins(survey: &Survey) -> Vec<Finding> {
+    let enabled = survey.plugins.iter().filter(|plugin| plugin.decision.enabled);
+    let refused = enabled.filter_map(|plugin| plugin.verdict.as_ref().err()).flatten();
+    refused
+        .map(|diagnostic| match diagnostic.code {
+            "LDR-CONFIG-PLUGIN" => Finding::from(diagnostic.clone()),
+            _ => as_warning(diagnostic.clone()),
+        })
+        .collect()
+}
+
+fn as_warning(diagnostic: Diagnostic) -> Finding {
+    Finding {
+        severity: loader_core::diagnostic::Severity::Warning,
+        ..Finding::from(diagnostic)
+    }
+}
+
+/// The names that plugins give to what settings refer to.
+struct Names {
+    plugins: BTreeSet<String>,
+    channels: BTreeSet<String>,
+    providers: BTreeSet<String>,
+}
+
+impl Names {
+    fn of(survey: &Survey) -> Self {
+        let provided_as = |contract: &str| {
+            let plugins = survey.plugins.iter().filter(|plugin| plugin.decision.enabled);
+            let provided = plugins.flat_map(|plugin| &plugin.candidate.spec().provides);
+            let fitting = provided.filter(|one| one.contract.to_string() == contract);
+            fitting.map(|one| one.id.clone()).collect()
+        };
+        let plugins = survey.plugins.iter().map(|plugin| plugin.candidate.id().to_owned());
+        Self {
+            plugins: plugins.collect(),
+            channels: provided_as(channel::CONTRACT),
+            providers: provided_as(text_inference::CONTRACT),
+        }
+    }
+}
+
+/// Settings that name what no plugin has. They may be meant for a plugin that is not here yet.
+fn check_names(config: &Config, names: &Names) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let plugins = &config.plugins;
+    for id in plugins.entries.keys() {
+        let key = format!("plugins.entries.{id}");
+        findings.extend(check_name(&key, "plugin", id, &names.plugins));
+    }
+    for (key, ids) in [("plugins.allow", &plugins.allow), ("plugins.deny", &plugins.deny)] {
+        findings.extend(ids.iter().filter_map(|id| check_name(key, "plugin", id, &names.plugins)));
+    }
+    for (id, channel) in &config.channels {
+        let key = format!("channels.{id}");
+        findings.extend(check_name(&key, "channel", id, &names.channels));
+        for (account, settings) in &channel.accounts {
+            if let Some(model) = &settings.model {
+                let key = format!("channels.{id}.accounts.{account}.model");
+                findings.extend(check_name(&key, "provider", provider(model), &names.providers));
+            }
+        }
+    }
+    let default = provider(&config.models.default);
+    findings.extend(check_name("models.default", "provider", default, &names.providers));
+    findings
+}
+
+fn provider(model: &str) -> &str {
+    model.split_once('/').map_or(model, |(provider, _)| provider)
+}
+
+fn check_name(key: &str, what: &str, name: &str, known: &BTreeSet<String>) -> Option<Finding> {
+    if known.contains(name) {
+        return None;
+    }
+    let message = format!("`{key}` names the {what} `{name}`, which no plugin that is on provides");
+    let message = match what {
+        "plugin" => format!("`{key}` names the plugin `{name}`, which was not found"),
+        _ => message,
+    };
+    let hint = match nearest(name, known) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => "see what there is: loader plugins list".to_owned(),
+    };
+    Some(Finding::warning("LDR-CFG-NAMES-NOTHING", message).hint(hint))
+}
+
+/// Secrets that settings refer to and that nothing says the place of.
+fn check_secrets(config: &Config) -> Vec<Finding> {
+    let entries = config.plugins.entries.iter().map(|(id, entry)| {
+        (format!("plugins.entries.{id}.config"), serde_json::json!(entry.config))
+    });
+    let accounts = config.channels.iter().flat_map(|(id, channel)| {
+        channel.accounts.iter().map(move |(account, settings)| {
+            (format!("channels.{id}.accounts.{account}"), serde_json::json!(settings))
+        })
+    });
+    let mut findings = Vec::new();
+    for (key, settings) in entries.chain(accounts) {
+        for name in secrets::references(&settings) {
+            if !config.secrets.contains_key(name) {
+                let message = format!("`{key}` refers to the secret `{name}`, which has no place");
+                findings.push(
+                    Finding::warning("LDR-CFG-SECRET", message).hint(format!(
+                        "say where it is: [secrets.\"{name}\"] with `env`, `file` or `value`"
+                    )),
+                );
+            }
+        }
+    }
+    findings
+}

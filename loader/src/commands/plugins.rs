@@ -1,0 +1,46 @@
+//! `loader plugins`: looks at plugins without running any of their code.
+
+mod inspect;
+mod list;
+
+pub(super) use self::inspect::inspect;
+pub(super) use self::list::{list, nothing_found};
+
+use loader_core::Surveyed;
+use loader_core::manifest::Provided;
+use serde::Serialize;
+
+/// What would become of a plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Status {
+    /// It would be loaded.
+    Ok,
+    /// It is switched off.
+    Disabled,
+    /// It is switched on but unfit.
+    Refused,
+}
+
+impl Status {
+    fn of(plugin: &Surveyed) -> Self {
+        match (plugin.decision.enabled, &plugin.verdict) {
+            (false, _) => Self::Disabled,
+            (true, Ok(_)) => Self::Ok,
+            (true, Err(_)) => Self::Refused,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Disabled => "disabled",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// What a plugin provides, as `contract:id`.
+fn provides(provided: &[Provided]) -> Vec<String> {
+    provided.iter().map(|one| format!("{}:{}", one.contract, one.id)).collect()
+}

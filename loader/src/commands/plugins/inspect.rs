@@ -1,0 +1,125 @@
+//! `loader plugins inspect`: everything about one plugin that can be known without running it.
+
+use loader_core::vetting::Vetted;
+use loader_core::{Survey, Surveyed};
+use serde_json::json;
+
+use super::{Status, provides};
+use crate::context::Context;
+use crate::exit_code::Exit;
+use crate::finding::Finding;
+use crate::output::{Answer, CommandResult, Refusal, harmless};
+use crate::settings::nearest;
+
+/// Shows one plugin.
+pub(in crate::commands) fn inspect(context: &Context, id: &str) -> CommandResult {
+    let survey = loader_gateway::survey(&context.gateway_settings(None));
+    let Some(plugin) = survey.plugins.iter().find(|plugin| plugin.candidate.id() == id) else {
+        return Err(not_found(context, &survey, id));
+    };
+    let candidate = &plugin.candidate;
+    let about = |finding: &&loader_core::diagnostic::Diagnostic| finding.plugin.as_deref() == Some(id);
+    let said = survey.diagnostics.iter().filter(about).cloned();
+    let judged = match &plugin.verdict {
+        Ok(vetted) => vetted.warnings(),
+        Err(reasons) => reasons,
+    };
+    let findings: Vec<_> = said.chain(judged.iter().cloned()).map(Finding::from).collect();
+    let vetted = plugin.verdict.as_ref().ok();
+    Ok(Answer {
+        text: write(plugin),
+        data: json!({
+            "id": id,
+            "status": Status::of(plugin),
+            "decision": plugin.decision,
+            "origin": candidate.origin(),
+            "folder": candidate.folder(),
+            "manifest_path": candidate.manifest_path(),
+            "manifest_digest": candidate.manifest_digest(),
+            "manifest": candidate.manifest(),
+            "plugin": candidate.spec(),
+            "library": vetted.map(|vetted| json!({
+                "path": vetted.path(),
+                "digest": vetted.digest(),
+                "bytes": vetted.size(),
+                "facts": vetted.facts(),
+            })),
+            "diagnostics": findings,
+        }),
+        warnings: [context.warnings(), findings].concat(),
+    }
+    .into())
+}
+
+fn write(plugin: &Surveyed) -> String {
+    let (candidate, spec) = (&plugin.candidate, plugin.candidate.spec());
+    let manifest = candidate.manifest();
+    let mut sheet = Sheet(String::new());
+    sheet.line("plugin", &format!("{} {}", spec.id, spec.version));
+    sheet.line("name", if spec.name == spec.id { "" } else { &spec.name });
+    sheet.line("description", spec.description.as_deref().unwrap_or_default());
+    let status = Status::of(plugin).name();
+    sheet.line("status", &format!("{status} ({})", plugin.decision.reason));
+    sheet.line("provides", &provides(&spec.provides).join(", "));
+    let services = spec.requires.services.iter().map(ToString::to_string);
+    let contracts = spec.requires.contracts.iter().map(ToString::to_string);
+    sheet.line("requires", &services.chain(contracts).collect::<Vec<_>>().join(", "));
+    sheet.line("authors", &manifest.authors.join(", "));
+    sheet.line("licence", manifest.licence.as_deref().unwrap_or_default());
+    sheet.line("homepage", manifest.homepage.as_deref().unwrap_or_default());
+    sheet.line("origin", &candidate.origin().to_string());
+    sheet.line("manifest", &candidate.manifest_path().display().to_string());
+    sheet.line("interface", &spec.abi.to_string());
+    if let Ok(vetted) = &plugin.verdict {
+        sheet.library(vetted);
+    }
+    sheet.0
+}
+
+/// Lines of a name and a value.
+struct Sheet(String);
+
+impl Sheet {
+    /// Adds a line, unless there is nothing to say.
+    fn line(&mut self, name: &str, value: &str) {
+        if !value.is_empty() {
+            self.0.push_str(&format!("{name:<12} {}\n", harmless(value)));
+        }
+    }
+
+    fn library(&mut self, vetted: &Vetted) {
+        let facts = vetted.facts();
+        let path = vetted.path().display();
+        self.line("library", &format!("{path} ({} KiB)", vetted.size().div_ceil(1024)));
+        self.line("digest", &format!("sha256 {}", vetted.digest()));
+        self.line("built with", &facts.sdk);
+        self.line("compiler", &facts.rustc);
+        self.line("target", &facts.target);
+        self.line("on panic", &facts.panic);
+    }
+}
+
+/// No plugin has this id. One whose manifest makes no sense has none, but its folder may be named so.
+fn not_found(context: &Context, survey: &Survey, id: &str) -> Refusal {
+    let is_meant = |diagnostic: &&loader_core::diagnostic::Diagnostic| {
+        let folder = diagnostic.place.as_ref().and_then(|place| place.path.parent());
+        let is_folder = folder.and_then(|folder| folder.file_name()).is_some_and(|name| name == id);
+        diagnostic.is_error() && (is_folder || diagnostic.plugin.as_deref() == Some(id))
+    };
+    let broken: Vec<_> = survey.diagnostics.iter().filter(is_meant).cloned().collect();
+    if !broken.is_empty() {
+        let errors = broken.into_iter().map(Finding::from).collect();
+        return Refusal { exit: Exit::Failure, errors, warnings: context.warnings() };
+    }
+    let ids: Vec<String> =
+        survey.plugins.iter().map(|plugin| plugin.candidate.id().to_owned()).collect();
+    let hint = match nearest(id, &ids) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => "see which there are: loader plugins list".to_owned(),
+    };
+    let message = format!("no plugin `{}` was found", id.escape_debug());
+    Refusal {
+        warnings: context.warnings(),
+        ..Refusal::new(Exit::NotFound, Finding::error("LDR-PLUGINS-UNKNOWN", message).hint(hint))
+    }
+}

@@ -1,0 +1,83 @@
+//! `loader plugins list`: every plugin that is found and whether it would be loaded.
+
+use loader_core::Surveyed;
+use loader_core::discovery::Root;
+use serde_json::{Value, json};
+
+use super::{Status, provides};
+use crate::context::Context;
+use crate::finding::Finding;
+use crate::output::{Answer, CommandResult, table};
+use crate::shell;
+
+/// Lists the plugins, in the order of their ids.
+pub(in crate::commands) fn list(context: &Context) -> CommandResult {
+    let settings = context.gateway_settings(None);
+    let survey = loader_gateway::survey(&settings);
+    let mut warnings = context.warnings();
+    warnings.extend(survey.diagnostics.into_iter().map(Finding::from));
+    if survey.plugins.is_empty() {
+        warnings.push(nothing_found(&settings.roots));
+    }
+    let refusals = survey.plugins.iter().filter(|plugin| Status::of(plugin) == Status::Refused);
+    let refusals: Vec<Finding> = refusals.flat_map(findings).collect();
+    Ok(Answer {
+        text: write(&survey.plugins),
+        data: json!({ "plugins": survey.plugins.iter().map(describe).collect::<Vec<_>>() }),
+        warnings: [warnings, refusals].concat(),
+    }
+    .into())
+}
+
+fn write(plugins: &[Surveyed]) -> String {
+    if plugins.is_empty() {
+        return String::new();
+    }
+    let row = |plugin: &Surveyed| {
+        let spec = plugin.candidate.spec();
+        [
+            spec.id.clone(),
+            spec.version.to_string(),
+            Status::of(plugin).name().to_owned(),
+            provides(&spec.provides).join(", "),
+            plugin.candidate.origin().to_string(),
+        ]
+    };
+    let rows: Vec<_> = plugins.iter().map(row).collect();
+    table(["ID", "VERSION", "STATUS", "PROVIDES", "ORIGIN"], &rows)
+}
+
+fn describe(plugin: &Surveyed) -> Value {
+    let (candidate, spec) = (&plugin.candidate, plugin.candidate.spec());
+    json!({
+        "id": spec.id,
+        "version": spec.version,
+        "name": spec.name,
+        "description": spec.description,
+        "status": Status::of(plugin),
+        "reason": plugin.decision.reason,
+        "provides": provides(&spec.provides),
+        "origin": candidate.origin(),
+        "folder": candidate.folder(),
+        "diagnostics": findings(plugin),
+    })
+}
+
+fn findings(plugin: &Surveyed) -> Vec<Finding> {
+    let diagnostics = match &plugin.verdict {
+        Ok(vetted) => vetted.warnings(),
+        Err(reasons) => reasons,
+    };
+    diagnostics.iter().cloned().map(Finding::from).collect()
+}
+
+/// No plugin is anywhere.
+pub(in crate::commands) fn nothing_found(roots: &[Root]) -> Finding {
+    let folders: Vec<_> = roots.iter().map(|root| shell::word(&root.path)).collect();
+    let message = match folders.as_slice() {
+        [] => "no plugin was found: there is no folder to look in".to_owned(),
+        folders => format!("no plugin was found in {}", folders.join(", ")),
+    };
+    Finding::warning("LDR-PLUGINS-NONE", message)
+        .hint("name the folder they are in with `--plugins-dir DIR`")
+}

@@ -1,0 +1,139 @@
+//! `loader run`: starts the gateway and serves until it is asked to stop.
+
+mod listen;
+mod ready;
+
+use std::time::{Duration, Instant};
+
+use loader_gateway::Gateway;
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use self::ready::Ready;
+use crate::args::Run;
+use crate::context::Context;
+use crate::exit_code::Exit;
+use crate::finding::Finding;
+use crate::http::{self, ConnectionLimits, Edge, Policy};
+use crate::logging::{self, Filter};
+use crate::output::{CommandResult, Outcome, Output, Refusal};
+use crate::signals::StopSignals;
+use crate::state_dir::{Claim, Claimed, StateDir};
+use crate::token::Token;
+
+/// How long what is left after everything was stopped may take to end.
+const LAST_MOMENTS: Duration = Duration::from_secs(1);
+
+/// The settings that options of the command are short for.
+pub(super) fn flags(arguments: &Run) -> Vec<(String, toml::Value)> {
+    let listen = arguments.listen.iter();
+    listen.map(|listen| ("gateway.listen".to_owned(), listen.to_string().into())).collect()
+}
+
+/// Serves until it is asked to stop.
+pub(super) fn run(arguments: &Run, context: &Context, output: &Output) -> CommandResult {
+    let log = &context.resolved.config.log;
+    let filter = Filter::parse(&log.filter)
+        .map_err(|finding| Refusal::new(Exit::Configuration, finding))?;
+    logging::start(log, &filter, output.is_colourful());
+    output.report(&context.warnings());
+    let state = StateDir::open(context.state_dir()?)?;
+    let claim = match state.claim("run")? {
+        Claimed::Ours(claim) => claim,
+        Claimed::Theirs(holder) => return Err(Finding::from(holder).at(state.path()).into()),
+    };
+    let token = Token::ensure(&state)?;
+    let runtime = Builder::new_multi_thread().enable_all().thread_name("loader").build();
+    let runtime = runtime.map_err(|error| {
+        Finding::error("LDR-RUNTIME", format!("cannot start threads: {error}"))
+    })?;
+    let server = Server { arguments, context, output, token, claim };
+    let result = runtime.block_on(server.serve(&filter));
+    runtime.shutdown_timeout(LAST_MOMENTS);
+    result
+}
+
+struct Server<'a> {
+    arguments: &'a Run,
+    context: &'a Context,
+    output: &'a Output,
+    token: Token,
+    claim: Claim,
+}
+
+impl Server<'_> {
+    async fn serve(mut self, filter: &Filter) -> CommandResult {
+        let mut signals = StopSignals::new()?;
+        let config = &self.context.resolved.config;
+        let (listen, drain) =
+            (config.gateway.listen, Duration::from_millis(config.gateway.drain_timeout_ms));
+        // Before any plugin starts: what cannot serve need not start.
+        let listener = listen::bind(listen).await?;
+        let address = listener.local_addr().map_err(|error| listen::failed(listen, &error))?;
+        let policy = Policy::new(config, address, self.token.digest())
+            .map_err(|diagnostic| Refusal::new(Exit::Configuration, diagnostic))?;
+        self.output.report(&listen::exposure(address));
+
+        let settings = self.context.gateway_settings(Some(filter.for_plugins()));
+        let started = tokio::select! {
+            started = Gateway::start(settings) => started,
+            signal = signals.asked() => {
+                info!(signal, "asked to stop before everything had started");
+                return Ok(Outcome::Ended(Exit::Success));
+            }
+        };
+        let (gateway, diagnostics) = started.map_err(Finding::from)?;
+        let findings: Vec<_> = diagnostics.into_iter().map(Finding::from).collect();
+        self.output.report(&findings);
+
+        let edge = Edge::new(gateway.clone(), policy);
+        let limits = ConnectionLimits { drain, ..ConnectionLimits::default() };
+        let (stop, stopped) = oneshot::channel::<()>();
+        let mut edge = tokio::spawn(http::serve(listener, edge, limits, async {
+            let _ = stopped.await;
+        }));
+        let ready = Ready {
+            url: listen::url(address),
+            gateway: &gateway,
+            token_file: &self.token.file,
+            context: self.context,
+            findings,
+        };
+        self.claim.announce(&ready.url)?;
+        self.announce(&ready);
+
+        tokio::select! {
+            signal = signals.asked() => info!(signal, "asked to stop"),
+            ended = &mut edge => {
+                gateway.stop(Duration::ZERO).await;
+                let why = ended.map_or_else(|error| error.to_string(), |_| "it ended".to_owned());
+                let message = format!("the HTTP edge does not serve any more: {why}");
+                return Err(Finding::error("LDR-RUN-EDGE", message).into());
+            }
+        }
+        self.output.note("Stopping; again to stop at once.\n");
+        let deadline = Instant::now() + drain;
+        let _ = stop.send(());
+        match edge.await {
+            Ok(0) => {}
+            Ok(connections) => warn!(connections, "connections were cut off at the end of the drain"),
+            Err(error) => warn!(%error, "the HTTP edge did not end well"),
+        }
+        gateway.stop(deadline.saturating_duration_since(Instant::now())).await;
+        info!("stopped");
+        Ok(Outcome::Ended(Exit::Success))
+    }
+
+    /// Says that it serves. A reader that went away is no reason to stop serving.
+    fn announce(&self, ready: &Ready<'_>) {
+        let written = match (self.arguments.ready_json, self.output.is_json()) {
+            (true, _) => self.output.write(&ready.line()),
+            (false, true) => self.output.write_envelope("run", &ready.answer()),
+            (false, false) => self.output.write(&ready.summary()),
+        };
+        if let Err(error) = written {
+            warn!(%error, "nobody could be told that the gateway serves");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The gateway that runs with a state folder already, asked over HTTP like by any other client.
+
+mod decoder;
+
+use std::collections::VecDeque;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::{Method, Request};
+use hyper_util::rt::TokioIo;
+use loader_contract::text_inference::{Message, StreamEvent};
+use serde_json::json;
+use tokio::net::TcpStream;
+
+use self::decoder::Decoder;
+use crate::finding::Finding;
+use crate::token::Token;
+
+/// The most of an error's body that is read, in bytes.
+const LARGEST_ERROR: usize = 1024 * 1024;
+
+/// A gateway that runs in another process.
+pub(crate) struct RunningGateway {
+    /// Its address, such as `http://127.0.0.1:7280`.
+    pub(crate) url: String,
+    token: Token,
+}
+
+impl RunningGateway {
+    /// The gateway that serves at `url` and knows `token`.
+    pub(crate) fn new(url: String, token: Token) -> Self {
+        Self { url, token }
+    }
+
+    /// Asks for the answer to a conversation of texts, piece by piece. An empty model means the
+    /// gateway's default.
+    pub(crate) async fn stream(&self, model: &str, messages: &[Message]) -> Result<Events, Finding> {
+        let messages: Vec<_> = messages
+            .iter()
+            .map(|message| json!({ "role": message.role, "content": message.joined_text() }))
+            .collect();
+        let request = json!({
+            "model": model,
+            "messages": messages,
+            "stream": true,
+            "stream_options": { "include_usage": true },
+        });
+        let mut answer = self.send("/v1/chat/completions", request.to_string()).await?;
+        if answer.status().is_success() {
+            let body = answer.into_body();
+            return Ok(Events { body, decoder: Decoder::default(), ready: VecDeque::new() });
+        }
+        let status = answer.status();
+        let mut body = Vec::new();
+        while let Some(Ok(frame)) = answer.frame().await {
+            body.extend(frame.into_data().unwrap_or_default());
+            if body.len() > LARGEST_ERROR {
+                break;
+            }
+        }
+        let error = serde_json::from_slice(&body).ok().as_ref().and_then(decoder::complaint);
+        Err(error.unwrap_or_else(|| self.unusable(&format!("it answered {status}"))))
+    }
+
+    async fn send(&self, path: &str, body: String) -> Result<hyper::Response<Incoming>, Finding> {
+        let unusable = |error: &dyn std::error::Error| self.unusable(&error.to_string());
+        let authority = self.url.trim_start_matches("http://");
+        let stream = TcpStream::connect(authority).await.map_err(|error| unusable(&error))?;
+        let connected = http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await;
+        let (mut sender, connection) = connected.map_err(|error| unusable(&error))?;
+        // It ends when the answer has been read or dropped; what goes wrong shows there.
+        tokio::spawn(connection);
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header(HOST, authority)
+            .header(AUTHORIZATION, format!("Bearer {}", self.token.expose()))
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::from(body))
+            .map_err(|error| unusable(&error))?;
+        sender.send_request(request).await.map_err(|error| unusable(&error))
+    }
+
+    fn unusable(&self, why: &str) -> Finding {
+        let message = format!("the gateway at {} cannot be used: {why}", self.url);
+        Finding::error("LDR-CHAT-GATEWAY", message)
+            .hint("see its log, or start another with `loader run`")
+    }
+}
+
+/// The pieces of an answer. Dropping it cancels the work on the answer.
+pub(crate) struct Events {
+    body: Incoming,
+    decoder: Decoder,
+    ready: VecDeque<Result<StreamEvent, Finding>>,
+}
+
+impl Events {
+    /// The next piece. `None` comes only after `Finish`; an answer that breaks off is an error.
+    pub(crate) async fn next(&mut self) -> Option<Result<StreamEvent, Finding>> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            if self.decoder.is_finished() {
+                return None;
+            }
+            match self.body.frame().await {
+                Some(Ok(frame)) => {
+                    let data = frame.into_data().unwrap_or_default();
+                    self.ready.extend(self.decoder.decode(&data));
+                }
+                Some(Err(_)) | None => self.ready.push_back(Err(self.decoder.cut_off())),
+            }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Any text as `plugin.toml`: an answer, findings that point into the text, and a manifest exactly
+//! when there is no error.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use loader_core::{diagnostic::Diagnostic, manifest::Manifest};
+use std::path::{Component, Path};
+
+fuzz_target!(|text: &str| {
+    let parsed = Manifest::parse(Path::new("plugin.toml"), text);
+    let errors = parsed.diagnostics.iter().any(Diagnostic::is_error);
+    assert_eq!(parsed.manifest.is_none(), errors);
+    for finding in &parsed.diagnostics {
+        let place = finding.place.as_ref().expect("a place");
+        let Some((line, column)) = place.line.zip(place.column) else { continue };
+        let found = text.split('\n').nth(line - 1).expect("the line is in the text");
+        assert!((1..=found.chars().count() + 1).contains(&column), "{finding}");
+        assert!(!finding.message.contains(char::is_control), "{finding:?}");
+    }
+    let Some(manifest) = parsed.manifest else { return };
+    for plugin in manifest.plugins() {
+        let platforms = plugin.library.platforms();
+        for file in platforms.filter_map(|platform| plugin.library.file_for(platform)) {
+            let mut parts = Path::new(file.as_str()).components();
+            assert!(parts.all(|part| matches!(part, Component::Normal(_))), "{file}");
+        }
+    }
+});

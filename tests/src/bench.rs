@@ -1,0 +1,14 @@
+//! What the benchmarks share: their arguments, their clock, and the report they print.
+//!
+//! Contenders take turns in rounds, so that a slow moment of the machine falls on all of them, and
+//! every figure stands beside a baseline of the same run. A missed goal is reported, not a failure.
+
+mod arguments;
+mod gateway;
+mod report;
+mod timing;
+
+pub use arguments::Arguments;
+pub use gateway::Gateway;
+pub use report::{Goal, Report, Row, Unit};
+pub use timing::{Bounds, Series, Stretch, median};
