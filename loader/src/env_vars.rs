@@ -10,6 +10,7 @@ pub(crate) struct Variable {
     /// What it does, in one line.
     pub(crate) meaning: &'static str,
     /// The first version that reads it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only the reference page shows it"))]
     pub(crate) since: &'static str,
 }
 

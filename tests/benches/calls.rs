@@ -12,12 +12,11 @@ mod contender;
 mod peers;
 
 use contender::{Bare, Contender, Full, Named, Plain};
-use integration_tests::{
-    Home,
-    bench::{Arguments, Bounds, Goal, Report, Row, Series, Unit, median},
-    expect_no_error,
+use integration_tests::bench::{
+    Arguments, Bounds, Goal, Report, Row, Series, Served, Unit, median,
 };
-use loader_core::{Engine, Placement, PluginOptions};
+use loader_contract::http_route::{CONTRACT, method};
+use loader_core::Placement;
 use std::time::Duration;
 use tokio::runtime;
 
@@ -42,11 +41,9 @@ fn main() {
 }
 
 async fn measure(arguments: Arguments) -> Report {
-    let (inline_home, inline) = engine(Placement::Inline).await;
-    let (thread_home, thread) = engine(Placement::Thread { threads: 1 }).await;
-    let target = |engine: &Engine| {
-        engine.target("http-route/1", Some("bare-call"), "handle").expect("bare-call is served")
-    };
+    let inline = Served::load("bare-call", Placement::Inline).await;
+    let thread = Served::load("bare-call", Placement::Thread { threads: 1 }).await;
+    let target = |served: &Served| served.target(CONTRACT, method::HANDLE);
     let contenders: Vec<Box<dyn Contender>> = vec![
         Box::new(Named::new("dyn", Plain::new())),
         Box::new(Named::new("inline, bare", Bare(target(&inline)))),
@@ -83,24 +80,10 @@ async fn measure(arguments: Arguments) -> Report {
         });
     }
     peers::add_to(&mut report);
-    for engine in [inline, thread] {
-        engine.stop(Duration::from_secs(5)).await;
+    for served in [inline, thread] {
+        served.stop().await;
     }
-    drop((inline_home, thread_home));
     report
-}
-
-/// An engine that serves `bare-call` in this placement.
-async fn engine(placement: Placement) -> (Home, Engine) {
-    let home = Home::new();
-    home.add("bare-call");
-    let mut options = home.options();
-    options
-        .plugins
-        .insert("bare-call".to_owned(), PluginOptions { placement, ..PluginOptions::default() });
-    let engine = Engine::new(options).expect("an engine");
-    expect_no_error(&engine.load_all().await);
-    (home, engine)
 }
 
 async fn take_turns(contenders: &[Box<dyn Contender>], arguments: Arguments) -> Vec<Measured> {

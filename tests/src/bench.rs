@@ -6,9 +6,11 @@
 mod arguments;
 mod gateway;
 mod report;
+mod served;
 mod timing;
 
 pub use arguments::Arguments;
 pub use gateway::Gateway;
 pub use report::{Goal, Report, Row, Unit};
+pub use served::Served;
 pub use timing::{Bounds, Series, Stretch, median};

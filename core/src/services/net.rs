@@ -282,11 +282,13 @@ impl Names {
             Some(State::Open(commands)) if !commands.is_closed() => {
                 return Ok(Reserved::Open(commands.clone()));
             }
-            // Whoever gave up a moment ago may try again, although the dialling has yet to notice.
-            Some(State::Dialling(gone)) if gone.now_or_never().is_none() => {
-                return Err(held(&key.1));
+            Some(State::Dialling(gone)) => {
+                // Who gave up a moment ago may try again, although the dialling has yet to notice.
+                if gone.now_or_never().is_none() {
+                    return Err(held(&key.1));
+                }
             }
-            _ => {}
+            Some(State::Open(_)) | None => {}
         }
         let number = self.reservations.fetch_add(1, Ordering::Relaxed);
         let state = State::Dialling(Box::pin(holder.closed()));

@@ -22,7 +22,7 @@ use loader_sdk::{
     contract::channel::code,
     futures::future::{Either, join, select},
     prelude::*,
-    service::net::Writer,
+    service::net::{Connection, Writer},
 };
 use outbox::{Declined, Job, Outbox, Outcome, Ticket};
 use std::{
@@ -57,8 +57,9 @@ struct State {
     status: AccountStatus,
     /// What fits into a line, while messages can be sent.
     room: Option<Room>,
-    /// The way to the network, while there is one.
-    writer: Option<Arc<Writer>>,
+    /// The way to the network, while there is one. Both halves: a connection of which one half is
+    /// dropped is closed, and the host ends the task before the plugin may say goodbye.
+    connection: Option<Arc<Connection>>,
     /// When the account went online, on the clock that never goes back.
     online_since_ns: Option<u64>,
     /// Lines of the server that were too long to be taken.
@@ -107,7 +108,7 @@ impl Account {
             state: Signal::new(State {
                 status,
                 room: None,
-                writer: None,
+                connection: None,
                 online_since_ns: None,
                 overlong_lines: 0,
             }),
@@ -253,11 +254,11 @@ impl Account {
     /// after the task was dropped.
     pub(crate) async fn leave(&self, reason: &str) {
         let first = self.leaving.change(|leaving| !mem::replace(leaving, true));
-        let writer = self.state.look(|state| state.writer.clone());
-        if let Some(writer) = writer.filter(|_| first) {
+        let connection = self.state.look(|state| state.connection.clone());
+        if let Some(connection) = connection.filter(|_| first) {
             let reason = split(reason, REASON_BYTES).into_iter().next();
             let farewell = line("QUIT", &[], Some(reason.as_deref().unwrap_or("goodbye")));
-            let _ = self.host.timeout(FAREWELL, say(&writer, &farewell)).await;
+            let _ = self.host.timeout(FAREWELL, say(&connection.writer, &farewell)).await;
         }
         let ended = self.ended.until(|ended| ended.then_some(()));
         let _ = self.host.timeout(2 * FAREWELL, ended).await;
@@ -305,14 +306,14 @@ impl Account {
     /// Takes back what others may use of a connection that is over. Says how long the account was
     /// online, if it was.
     async fn end_connection(&self) -> Option<Duration> {
-        let (writer, since) = self.state.change(|state| {
+        let (connection, since) = self.state.change(|state| {
             state.room = None;
-            (state.writer.take(), state.online_since_ns.take())
+            (state.connection.take(), state.online_since_ns.take())
         });
         self.outbox.close();
-        // Whoever takes the writer closes the connection: by the time another looks, its name may
+        // Whoever takes the connection closes it: by the time another looks, its name may
         // belong to the next one. It is no error if the other side was faster.
-        if writer.is_some() {
+        if connection.is_some() {
             let _ = self.host.net().close(&self.connection_name()).await;
         }
         let since = since?;

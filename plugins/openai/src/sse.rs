@@ -174,6 +174,7 @@ mod tests {
     #[test]
     fn several_data_lines_make_one_event() {
         assert_eq!(data_of("data: a\ndata\ndata:b\n\n"), ["a\n\nb"]);
+        assert_eq!(data_of("data: a\r\ndata: b\r\n\r\n"), ["a\nb"]);
     }
 
     #[test]

@@ -421,7 +421,7 @@ fn health_tells_of_the_last_exchange_and_asks_nobody() {
     assert_eq!(report.output, "the last request failed: the server failed (status 500)");
     assert_eq!(report.details["code"], "upstream_failed");
     rig.generate().expect_err("a wrong request says nothing of the server");
-    assert_eq!(rig.health().status, HealthStatus::Warn);
+    assert_eq!(rig.health(), report);
     rig.generate().expect("it works again");
     assert_eq!(rig.health().status, HealthStatus::Pass);
     assert_eq!(rig.host.script().requests.len(), 3);

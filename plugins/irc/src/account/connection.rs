@@ -71,17 +71,17 @@ impl Account {
             Ok(opened) => opened,
             Err(ending) => return ending,
         };
-        let Connection { connected, reader, writer } = connection;
-        info!(account = self.name, peer = connected.peer, "connected; registering");
-        let writer = Arc::new(writer);
-        self.state.change(|state| state.writer = Some(writer.clone()));
+        info!(account = self.name, peer = connection.connected.peer, "connected; registering");
+        let connection = Arc::new(connection);
+        self.state.change(|state| state.connection = Some(connection.clone()));
+        let Connection { reader, writer, .. } = &*connection;
         self.outbox.open();
         let session = Session::new(&self.name, &self.settings, credentials);
         let pulse = Pulse::default();
         let parts = [
-            self.listen(session, &reader, &writer, &pulse).boxed(),
-            self.write(&writer).boxed(),
-            self.watch(&writer, &pulse).boxed(),
+            self.listen(session, reader, writer, &pulse).boxed(),
+            self.write(writer).boxed(),
+            self.watch(writer, &pulse).boxed(),
             self.watch_registration(&pulse).boxed(),
             self.leave_in_time().boxed(),
         ];

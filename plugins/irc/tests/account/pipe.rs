@@ -90,20 +90,24 @@ impl Pipe {
 /// The plugin's end of a connection: it writes into one pipe and reads from the other.
 pub(crate) fn duplex(outgoing: &Pipe, incoming: &Pipe) -> Duplex {
     Duplex {
-        sender: StreamSender_TO::from_value(Half(outgoing.clone()), TD_Opaque),
-        receiver: StreamReceiver_TO::from_value(Half(incoming.clone()), TD_Opaque),
+        sender: StreamSender_TO::from_value(Writing(outgoing.clone()), TD_Opaque),
+        receiver: StreamReceiver_TO::from_value(
+            Reading(incoming.clone(), outgoing.clone()),
+            TD_Opaque,
+        ),
     }
 }
 
-struct Half(Pipe);
+/// The plugin's way out.
+struct Writing(Pipe);
 
-impl Drop for Half {
+impl Drop for Writing {
     fn drop(&mut self) {
         self.0.end();
     }
 }
 
-impl StreamSender for Half {
+impl StreamSender for Writing {
     fn try_send(&self, message: Message) -> SendOutcome {
         let (status, returned) = self.0.change(|state| match (state.ended, state.stuffed) {
             (true, _) => (send_status::ENDED, Some(message)),
@@ -131,7 +135,17 @@ impl StreamSender for Half {
     }
 }
 
-impl StreamReceiver for Half {
+/// The plugin's way in, and its way out: a host closes a connection that nobody reads.
+struct Reading(Pipe, Pipe);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.end();
+        self.1.end();
+    }
+}
+
+impl StreamReceiver for Reading {
     fn try_receive(&self) -> ReceiveOutcome {
         self.0.change_quietly(|state| match state.messages.pop_front() {
             Some(bytes) => ReceiveOutcome {
