@@ -113,10 +113,9 @@ impl Candidate {
             |problem| {
                 let path = file.under(self.folder());
                 let message = format!("`{file}`, which the manifest names, {problem}");
-                Diagnostic::error("LDR-MANIFEST-FILE", message)
-                    .at(&path)
-                    .about(self.id())
-                    .hint(format!("put the file there, or correct {}", self.manifest_path().display()))
+                Diagnostic::error("LDR-MANIFEST-FILE", message).at(&path).about(self.id()).hint(
+                    format!("put the file there, or correct {}", self.manifest_path().display()),
+                )
             },
         )
     }
@@ -129,10 +128,11 @@ pub fn discover(roots: &[Root]) -> Discovery {
         search.look_in(root);
     }
     let plugins = search.winners.values().flat_map(|found| {
-        found.manifest.plugins().into_iter().map(|spec| Candidate {
-            found: Arc::clone(found),
-            spec: Arc::new(spec),
-        })
+        found
+            .manifest
+            .plugins()
+            .into_iter()
+            .map(|spec| Candidate { found: Arc::clone(found), spec: Arc::new(spec) })
     });
     let mut candidates: Vec<Candidate> = plugins.collect();
     candidates.sort_by(|one, other| one.id().cmp(other.id()));
@@ -157,7 +157,8 @@ impl Search {
             Ok(folders) => folders,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if root.required {
-                    let hint = format!("mkdir -p {}, or name another folder", shell_word(&root.path));
+                    let hint =
+                        format!("mkdir -p {}, or name another folder", shell_word(&root.path));
                     let message = "the plugin folder does not exist";
                     let finding = Diagnostic::warning("LDR-DISCOVERY-ROOT", message);
                     self.diagnostics.push(finding.at(&root.path).hint(hint));
@@ -175,7 +176,8 @@ impl Search {
         for (path, is_link) in folders {
             if is_link {
                 let message = "a symbolic link in a plugin folder is not followed";
-                let hint = "make its target a plugin folder of its own with --plugins-dir, or copy it";
+                let hint =
+                    "make its target a plugin folder of its own with --plugins-dir, or copy it";
                 let finding = Diagnostic::warning("LDR-DISCOVERY-LINK", message);
                 self.diagnostics.push(finding.at(&path).hint(hint));
             } else {

@@ -7,12 +7,8 @@
 mod session;
 
 use crate::{
-    diagnostic::Diagnostic,
-    digest::Digest,
-    discovery::Candidate,
-    folder::shell_word,
-    manifest::PluginSpec,
-    vetting::Vetted,
+    diagnostic::Diagnostic, digest::Digest, discovery::Candidate, folder::shell_word,
+    manifest::PluginSpec, vetting::Vetted,
 };
 use loader_abi::facts::Facts;
 use rustix::{
@@ -59,11 +55,13 @@ impl Store {
         if digest != vetted.digest() {
             let message = "the file changed while it was being loaded";
             let finding = Diagnostic::error("LDR-STAGE-CHANGED", message).at(vetted.path());
-            return Err(about(finding.hint("wait until it is written, then load the plugin again")));
+            return Err(about(
+                finding.hint("wait until it is written, then load the plugin again"),
+            ));
         }
-        let found = file.metadata().map_err(|error| {
-            about(Problem::Write(errno(&error)).describe(vetted, &copy.path))
-        })?;
+        let found = file
+            .metadata()
+            .map_err(|error| about(Problem::Write(errno(&error)).describe(vetted, &copy.path)))?;
         Ok(Staged {
             vetted: vetted.clone(),
             generation,
@@ -80,7 +78,8 @@ impl Store {
         let suffix = std::env::consts::DLL_SUFFIX;
         let name = format!("{id}-g{generation}-{}{suffix}", vetted.digest().short());
         let path = self.folder().join(name);
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let handle = fs::open(&path, flags, Mode::RUSR | Mode::XUSR)
             .map_err(|errno| Problem::Write(errno).describe(vetted, &path))?;
         let copy = Copy { path, is_kept: false };
@@ -181,7 +180,10 @@ impl Problem {
         match *self {
             Self::Read(errno) => {
                 let message = format!("the library cannot be read any more: {errno}");
-                let hint = format!("look at its disk, then try again; ls -l {}", shell_word(vetted.path()));
+                let hint = format!(
+                    "look at its disk, then try again; ls -l {}",
+                    shell_word(vetted.path())
+                );
                 Diagnostic::error("LDR-STAGE-READ", message).at(vetted.path()).hint(hint)
             }
             Self::Write(errno) => unwritable(errno, copy),
@@ -191,7 +193,8 @@ impl Problem {
 
 /// Why the store cannot be written.
 fn unwritable(errno: Errno, path: &Path) -> Diagnostic {
-    let folder = shell_word(path.parent().unwrap_or(path));
+    // The store itself, since this process's own folder in it may be gone when the hint is read.
+    let folder = shell_word(path.ancestors().nth(2).unwrap_or(path));
     let finding = match errno {
         Errno::NOSPC | Errno::DQUOT => {
             let message = format!("no space is left for a private copy of the library: {errno}");
@@ -204,7 +207,8 @@ fn unwritable(errno: Errno, path: &Path) -> Diagnostic {
         }
         _ => {
             let message = format!("the private copy of the library cannot be written: {errno}");
-            let hint = format!("make the store writable (ls -ld {folder}), or choose another --state-dir");
+            let hint =
+                format!("make the store writable (ls -ld {folder}), or choose another --state-dir");
             Diagnostic::error("LDR-STAGE-WRITE", message).hint(hint)
         }
     };

@@ -195,7 +195,9 @@ fn unreadable(candidate: &Candidate, library: &RelativePath, problem: &Unreadabl
         Unreadable::Link | Unreadable::NotAFile => {
             format!("put a copy of the library itself there; ls -l {}", shell_word(&path))
         }
-        Unreadable::TooLarge { .. } => "strip it: `strip = true` below [profile.release]".to_owned(),
+        Unreadable::TooLarge { .. } => {
+            "strip it: `strip = true` below [profile.release]".to_owned()
+        }
         Unreadable::System(_) => format!("make it readable: chmod u+r {}", shell_word(&path)),
     };
     let message = format!("`{library}` {problem}");
@@ -237,7 +239,8 @@ fn facts_of(bytes: &[u8], library: &RelativePath) -> Result<Facts, Vec<Diagnosti
         return Err(refusals);
     }
     if !binary.has_root_symbol {
-        let message = format!("`{library}` is a library without a plugin: it exports no root symbol");
+        let message =
+            format!("`{library}` is a library without a plugin: it exports no root symbol");
         let hint = "call `loader_sdk::export_plugin!` in it, and build it as a `cdylib`";
         refusals.push(Diagnostic::error("LDR-VET-SYMBOL", message).hint(hint));
     }
@@ -246,7 +249,8 @@ fn facts_of(bytes: &[u8], library: &RelativePath) -> Result<Facts, Vec<Diagnosti
             "`{library}` demands static thread-local storage (DF_STATIC_TLS), which a library loaded \
              later may not get"
         );
-        let hint = "remove a custom global allocator or `-Z tls-model=initial-exec`, and build again";
+        let hint =
+            "remove a custom global allocator or `-Z tls-model=initial-exec`, and build again";
         refusals.push(Diagnostic::error("LDR-VET-TLS", message).hint(hint));
     }
     match read_facts(&binary) {
@@ -256,7 +260,8 @@ fn facts_of(bytes: &[u8], library: &RelativePath) -> Result<Facts, Vec<Diagnosti
         Err(_) if !binary.has_root_symbol => {}
         Err(reason) => {
             let message = format!("`{library}` does not say what it was built with: {reason}");
-            let hint = "build it with `loader_sdk::export_plugin!`, whose metadata survives `strip`";
+            let hint =
+                "build it with `loader_sdk::export_plugin!`, whose metadata survives `strip`";
             refusals.push(Diagnostic::error("LDR-VET-FACTS", message).hint(hint));
         }
     }

@@ -1,5 +1,6 @@
 //! From a folder to a staged library: manifests, discovery, the gate and the private store, on real
 //! files and without running any code of a plugin.
+#![expect(clippy::unwrap_used, reason = "what helps a test may panic like the test itself")]
 #![cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
 
 #[path = "pipeline_files/discovery.rs"]

@@ -29,7 +29,7 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
 /// What `--help` says after everything else.
 static REFERENCE: LazyLock<String> = LazyLock::new(|| {
     let codes = Exit::ALL.map(|exit| format!("  {:<4} {}\n", exit.code(), exit.meaning()));
-    let names = env_vars::ALL.map(|one| format!("  {:<24} {}\n", one.name, one.meaning));
+    let names = env_vars::ALL.map(|one| format!("  {}\n      {}\n", one.name, one.meaning));
     let names = names.concat().replace('`', "");
     let codes = codes.concat().replace('`', "");
     format!("Exit codes:\n{codes}\nEnvironment:\n{names}{EXAMPLES}")

@@ -24,8 +24,7 @@ pub(crate) const STATE_DIR: Variable = Variable {
 /// The configuration file.
 pub(crate) const CONFIG: Variable = Variable {
     name: "LOADER_CONFIG",
-    meaning: "A configuration file in place of the project's `loader.toml`; unlike one that \
-              `--config` names, it may not say which code is loaded",
+    meaning: "A configuration file in place of the project's `loader.toml`, trusted no more than that",
     since: "0.1.0",
 };
 

@@ -42,7 +42,7 @@ use loader_core::diagnostic::Diagnostic;
 use loader_core::message::Failure;
 use loader_gateway::config::Config;
 use loader_gateway::openai::Complaint;
-use tracing::{Instrument as _, info, info_span, warn};
+use tracing::{Instrument as _, info, info_span};
 
 pub(crate) use self::backend::Backend;
 pub(crate) use self::body::BodyLimits;
@@ -142,7 +142,9 @@ impl<B: Backend> Edge<B> {
             };
             let mut response = result.unwrap_or_else(Fault::into_response);
             response.headers_mut().insert(request_id::HEADER, request_id.clone());
-            note(response.status().as_u16(), began);
+            // A streamed answer only begins here; its body says when it ends.
+            let status = response.status().as_u16();
+            info!(status, duration_ms = milliseconds_since(began), "answered");
             response
         };
         // An instrumented future enters its span at every poll, even a disabled one.
@@ -210,16 +212,6 @@ impl<B: Backend> Inner<B> {
         let trace = visit.parts.headers.get("traceparent").and_then(|value| value.to_str().ok());
         options.trace = trace.and_then(TraceContext::parse).unwrap_or_default();
         options
-    }
-}
-
-/// Says how a request was answered. A streamed answer only begins here.
-fn note(status: u16, began: Instant) {
-    let duration_ms = milliseconds_since(began);
-    if status >= 500 {
-        warn!(status, duration_ms, "answered");
-    } else {
-        info!(status, duration_ms, "answered");
     }
 }
 

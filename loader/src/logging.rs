@@ -8,9 +8,10 @@ use std::io;
 use std::sync::Arc;
 
 use loader_core::LogFilter;
+use loader_core::diagnostic::Severity;
 use loader_gateway::config::{Log, LogFormat};
-use tracing::Level;
 use tracing::level_filters::LevelFilter;
+use tracing::{Level, error, warn};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
@@ -26,20 +27,22 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// Reads a filter such as `info,loader_core=debug`.
+    /// Reads a filter such as `info,loader_core=debug`: levels, for everything or by target.
     pub(crate) fn parse(text: &str) -> Result<Self, Finding> {
-        let wanted: Targets = text.parse().map_err(|_| {
-            Finding::error("LDR-CFG-LOG-FILTER", "`log.filter` is not a list of levels by target")
-                .hint("write a level, or a list such as \"info,loader_core=debug,my_plugin=trace\"")
-        })?;
-        let every_plugin = wanted.iter().find(|(target, _)| *target == PLUGIN_TARGET);
-        let plugins = match every_plugin {
-            None => wanted.clone(),
-            Some((_, level)) => {
-                let others = wanted.iter().filter(|(target, _)| *target != PLUGIN_TARGET);
-                let others = others.map(|(target, level)| (target.to_owned(), level));
-                Targets::new().with_default(level).with_targets(others)
+        let mut wanted = Targets::new();
+        let mut every_plugin = None;
+        for directive in text.split(',').map(str::trim) {
+            match directive.split_once('=') {
+                None => wanted = wanted.with_default(level_named(directive)?),
+                Some((PLUGIN_TARGET, level)) => every_plugin = Some(level_named(level)?),
+                Some((target, level)) => {
+                    wanted = wanted.with_target(target_named(target)?, level_named(level)?);
+                }
             }
+        }
+        let plugins = match every_plugin {
+            Some(level) => wanted.clone().with_default(level),
+            None => wanted.clone(),
         };
         // What plugins send was filtered before they sent it.
         let host = wanted.with_target(PLUGIN_TARGET, LevelFilter::TRACE);
@@ -65,6 +68,39 @@ pub(crate) fn start(log: &Log, filter: &Filter, colour: bool) {
     let _ = subscriber.try_init();
 }
 
+/// A level by its name. The crate's own reader also takes numbers and nothing at all.
+fn level_named(name: &str) -> Result<LevelFilter, Finding> {
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    let known = levels.iter().find(|level| level.eq_ignore_ascii_case(name));
+    let level = known.and_then(|level| level.parse().ok());
+    level.ok_or_else(|| nonsense(name, "no level"))
+}
+
+/// The path of a module, or of the module of a plugin.
+fn target_named(name: &str) -> Result<&str, Finding> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_:-.".contains(&byte);
+    let is_target = !name.is_empty() && name.bytes().all(fits);
+    if is_target { Ok(name) } else { Err(nonsense(name, "no target")) }
+}
+
+fn nonsense(text: &str, what: &str) -> Finding {
+    let message = format!("`log.filter` has `{}`, which is {what}", text.escape_debug());
+    Finding::error("LDR-CFG-LOG-FILTER", message).hint(
+        "write off, error, warn, info, debug or trace, or a list such as \"info,loader_core=debug\"",
+    )
+}
+
+/// Logs findings, for when standard error is read by programs.
+pub(crate) fn record(findings: &[Finding]) {
+    for Finding { code, severity, message, place, plugin, hint } in findings {
+        let place = place.as_ref().map(tracing::field::display);
+        match severity {
+            Severity::Error => error!(%code, plugin, place, hint, "{message}"),
+            Severity::Warning => warn!(%code, plugin, place, hint, "{message}"),
+        }
+    }
+}
+
 fn level_of(level: u32) -> Level {
     match level {
         loader_abi::level::ERROR => Level::ERROR,
@@ -87,7 +123,7 @@ mod tests {
 
     #[test]
     fn plugins_obey_the_directives_of_their_own_targets() {
-        assert!(wants("info", INFO, "irc::session") && !wants("info", DEBUG, "irc::session"));
+        assert!(wants("INFO", INFO, "irc::session") && !wants("info", DEBUG, "irc::session"));
         assert!(wants("warn,irc=debug", DEBUG, "irc::session"));
         assert!(!wants("warn,irc=debug", INFO, "hello"));
         assert!(!wants("irc=debug", WARN, "hello"));
@@ -114,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_filter_that_makes_no_sense_is_refused() {
-        for text in ["info,loader=loud", "a=b=c", "loader[span]=info"] {
+        for text in ["", "inof", "info,", "info,loader=loud", "a=b=c", "loader[span]=info", "=info"] {
             let Err(finding) = Filter::parse(text) else { panic!("{text} was accepted") };
             assert_eq!(finding.code, "LDR-CFG-LOG-FILTER");
         }

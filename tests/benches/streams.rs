@@ -53,11 +53,11 @@ async fn measure(arguments: Arguments) -> Report {
         }
     }
     let mut report = Report::new("streams", "chunks per second through one plugin");
+    let channel = &rates[0];
     for ((name, _), rates) in sources.iter().zip(&rates).skip(1) {
-        for (index, streams) in STREAMS.into_iter().enumerate() {
-            let row = format!("{name}, {streams} at once");
-            let row = Row::new(row, Unit::PerSecond("chunks"), median(&rates[index]));
-            report.add(row.beside("channel", median(&rates[0][index])));
+        for ((streams, rates), channel) in STREAMS.iter().zip(rates).zip(channel) {
+            let row = Row::new(format!("{name}, {streams} at once"), Unit::PerSecond("chunks"), median(rates));
+            report.add(row.beside("channel", median(channel)));
         }
     }
     for served in [inline, thread] {

@@ -39,6 +39,12 @@ pub fn loader() -> PathBuf {
     target().join("release/loader")
 }
 
+/// A built example of the engine's.
+pub fn example(name: &str) -> PathBuf {
+    build();
+    target().join("release/examples").join(name)
+}
+
 /// A fixture built to abort on panic, which the loader must refuse.
 pub fn aborting_library(name: &str) -> PathBuf {
     build();

@@ -1,7 +1,9 @@
 //! What the end-to-end tests share: built libraries, plugin folders, an engine to load them.
 
+pub mod bench;
 pub mod build;
 pub mod process;
+pub mod wire;
 
 use loader_core::{
     CallOptions, Engine, Options, PluginOptions, Retirement,
@@ -52,6 +54,11 @@ impl Home {
 
     /// Lays a built fixture or bundled plugin out and returns its folder.
     pub fn add(&self, name: &str) -> PathBuf {
+        self.add_built(name, &build::library(name))
+    }
+
+    /// Lays a fixture or bundled plugin out with a library that was built in another way.
+    pub fn add_built(&self, name: &str, library: &Path) -> PathBuf {
         let source = build::crate_folder(name);
         let folder = self.plugins().join(name);
         fs::create_dir_all(&folder).expect("a folder");
@@ -62,9 +69,8 @@ impl Home {
                 fs::copy(&path, folder.join(file)).expect("a copy");
             }
         }
-        let library = build::library(name);
-        let file = library.file_name().expect("a library has a name");
-        fs::copy(&library, folder.join(file)).expect("a copy");
+        let file = format!("lib{}.so", name.replace('-', "_"));
+        fs::copy(library, folder.join(file)).expect("a copy");
         folder
     }
 

@@ -15,7 +15,7 @@ use loader_core::{
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, OnceLock},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 use tracing::{info, warn};
@@ -37,9 +37,16 @@ pub struct AccountView {
 pub(crate) struct Channels {
     events: EventBus,
     states: Mutex<BTreeMap<(String, String), AccountStatus>>,
-    /// Set once the engine exists; messages that come before have nowhere to go yet.
-    conversations: OnceLock<Conversations>,
-    engine: OnceLock<Engine>,
+    /// There from the start to the stop; messages that come before or after have nowhere to go. The
+    /// engine owns the inbox and with it this, so it could never end if this were not let go.
+    life: Mutex<Option<Life>>,
+}
+
+/// What messages are answered with.
+#[derive(Clone)]
+struct Life {
+    engine: Engine,
+    conversations: Conversations,
 }
 
 impl Channels {
@@ -47,8 +54,7 @@ impl Channels {
         Self {
             events,
             states: Mutex::default(),
-            conversations: OnceLock::new(),
-            engine: OnceLock::new(),
+            life: Mutex::default(),
         }
     }
 
@@ -60,8 +66,7 @@ impl Channels {
         channels: &BTreeMap<String, config::Channel>,
         secrets: &secrets::Secrets,
     ) {
-        let _ = self.engine.set(engine.clone());
-        let _ = self.conversations.set(conversations);
+        *self.life() = Some(Life { engine: engine.clone(), conversations });
         for (channel, settings) in channels {
             let snapshot = engine.snapshot();
             let Some(capability) = snapshot.capability(CONTRACT, channel) else {
@@ -112,6 +117,12 @@ impl Channels {
         }
     }
 
+    /// Answers no message any more, and lets the engine go.
+    pub(crate) fn end(&self) {
+        let life = self.life().take();
+        drop(life);
+    }
+
     /// How every account is, as the channels last said.
     pub(crate) fn accounts(&self) -> Vec<AccountView> {
         let states = self.states();
@@ -148,6 +159,10 @@ impl Channels {
         self.states.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
+    fn life(&self) -> MutexGuard<'_, Option<Life>> {
+        self.life.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
     /// Takes note of a state, and tells of it when it changed.
     fn note(&self, channel: &str, status: AccountStatus) {
         let key = (channel.to_owned(), status.account.clone());
@@ -169,17 +184,19 @@ impl Channels {
         let _ = self.events.publish("gateway", &format!("channel.{state}"), payload);
     }
 
-    /// The channel a plugin provides.
-    fn channel_of(&self, plugin: &str) -> Result<String, Failure> {
-        let starting = || {
+    fn living(&self) -> Result<Life, Failure> {
+        self.life().clone().ok_or_else(|| {
             Failure::new(
                 class::UNAVAILABLE,
                 "LDR-CHANNEL-STARTING",
-                "the gateway is still starting and takes no messages yet",
+                "the gateway is starting or stopping and takes no messages now",
             )
-        };
-        let engine = self.engine.get().ok_or_else(starting)?;
-        let snapshot = engine.snapshot();
+        })
+    }
+
+    /// The channel a plugin provides.
+    fn channel_of(&self, plugin: &str) -> Result<String, Failure> {
+        let snapshot = self.living()?.engine.snapshot();
         let mut own = snapshot.capabilities(CONTRACT).filter(|one| one.plugin == plugin);
         own.next().map(|capability| capability.id.clone()).ok_or_else(|| {
             Failure::new(
@@ -213,9 +230,8 @@ impl Service for Inbox {
                 let channel = channels.channel_of(&request.caller.plugin)?;
                 let payload = serde_json::json!({ "channel": channel, "message": message });
                 let _ = channels.events.publish("gateway", "message.received", payload);
-                if let Some(conversations) = channels.conversations.get() {
-                    conversations.take(&channel, message).await?;
-                }
+                let conversations = channels.living()?.conversations;
+                conversations.take(&channel, message).await?;
                 Reply::json(&())
             }),
             method => Answer::unimplemented(INBOX, method),

@@ -232,6 +232,8 @@ impl Gateway {
     pub async fn stop(&self, drain: Duration) -> Vec<(String, Retirement)> {
         let goodbye = self.0.channels.disconnect(&self.0.engine);
         let _ = tokio::time::timeout(drain.max(Duration::from_secs(1)), goodbye).await;
-        self.0.engine.stop(drain).await
+        let outcomes = self.0.engine.stop(drain).await;
+        self.0.channels.end();
+        outcomes
     }
 }

@@ -119,7 +119,8 @@ fn extensions(root: &mut Fields<'_>, pack_has_library: bool) -> Vec<Extension> {
             config: parts::config(&mut table),
         };
         if !own_library && !pack_has_library {
-            let message = format!("neither [[extensions]] `{}` nor the pack has a library", extension.id);
+            let message =
+                format!("neither [[extensions]] `{}` nor the pack has a library", extension.id);
             let hint = "add `[library]` with `linux-x86_64 = \"libmy_pack.so\"`";
             notes.error("LDR-MANIFEST-MISSING", table.at(), message, hint);
         }
@@ -137,7 +138,8 @@ fn extensions(root: &mut Fields<'_>, pack_has_library: bool) -> Vec<Extension> {
 fn warn_of_unused(notes: &Notes<'_>, document: &DeTable<'_>) {
     for name in ["requires", "config"] {
         if let Some((key, _)) = document.get_key_value(name) {
-            let message = format!("[{name}] applies to no plugin, since the pack itself provides none");
+            let message =
+                format!("[{name}] applies to no plugin, since the pack itself provides none");
             let hint = format!("move it below the extension it is for, as `[extensions.{name}]`");
             notes.warning("LDR-MANIFEST-UNUSED", key.span().start, message, hint);
         }
@@ -152,7 +154,8 @@ fn plugin_id(notes: &Notes<'_>, found: Text<'_>) -> Option<String> {
         if text.len() <= MAX_ID_BYTES {
             return Some(text.to_owned());
         }
-        let message = format!("the id has {} bytes; at most {MAX_ID_BYTES} are allowed", text.len());
+        let message =
+            format!("the id has {} bytes; at most {MAX_ID_BYTES} are allowed", text.len());
         notes.error("LDR-MANIFEST-VALUE", at, message, "choose a shorter one");
         return None;
     }

@@ -1,7 +1,10 @@
 //! Reading one table of a manifest: typed values, errors with their place, and the keys nobody
 //! asked for.
 
-use super::{RelativePath, notes::Notes};
+use super::{
+    RelativePath,
+    notes::{MOST_FINDINGS, Notes},
+};
 use crate::nearest::nearest;
 use toml::{
     Spanned,
@@ -55,7 +58,9 @@ impl<'a> Fields<'a> {
     }
 
     /// Every key with its value, for tables whose keys are data.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&'a Spanned<DeString<'a>>, &'a Value<'a>)> {
+    pub(super) fn entries(
+        &self,
+    ) -> impl Iterator<Item = (&'a Spanned<DeString<'a>>, &'a Value<'a>)> {
         self.table.iter()
     }
 
@@ -114,7 +119,8 @@ impl<'a> Fields<'a> {
             Ok(path) => Some(path),
             Err(error) => {
                 let message = format!("`{key}` = \"{}\" {error}", found.text.escape_debug());
-                let hint = "name a file inside the plugin's own folder, such as `lib/libmy_plugin.so`";
+                let hint =
+                    "name a file inside the plugin's own folder, such as `lib/libmy_plugin.so`";
                 self.notes.error("LDR-MANIFEST-PATH", found.at, message, hint);
                 None
             }
@@ -155,7 +161,8 @@ impl<'a> Fields<'a> {
 
     /// Warns about every key that was not asked for.
     pub(super) fn finish(self) -> &'a Notes<'a> {
-        for key in self.table.keys().filter(|key| !self.known.contains(&key.get_ref().as_ref())) {
+        let known = |key: &&Spanned<DeString<'_>>| self.known.contains(&key.get_ref().as_ref());
+        for key in self.table.keys().filter(|key| !known(key)).take(MOST_FINDINGS) {
             let (written, at) = (key.get_ref(), key.span().start);
             let message = format!("{} has an unknown key `{}`", self.name, written.escape_debug());
             let hint = match nearest(written, self.known.iter().copied()) {
@@ -176,7 +183,12 @@ pub(super) fn text<'a>(notes: &Notes<'_>, name: &str, value: &'a Value<'_>) -> O
         return None;
     };
     if text.trim().is_empty() {
-        notes.error("LDR-MANIFEST-VALUE", at, format!("{name} is empty"), "fill it in or remove it");
+        notes.error(
+            "LDR-MANIFEST-VALUE",
+            at,
+            format!("{name} is empty"),
+            "fill it in or remove it",
+        );
         return None;
     }
     if text.chars().any(char::is_control) {

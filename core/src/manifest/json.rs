@@ -15,9 +15,9 @@ pub(super) fn convert(value: &Spanned<DeValue<'_>>) -> Result<Value, NotJson> {
     let refused = || NotJson(value.span().start);
     Ok(match value.get_ref() {
         DeValue::String(text) => Value::String(text.to_string()),
-        DeValue::Integer(number) => {
-            Value::from(i64::from_str_radix(number.as_str(), number.radix()).map_err(|_| refused())?)
-        }
+        DeValue::Integer(number) => Value::from(
+            i64::from_str_radix(number.as_str(), number.radix()).map_err(|_| refused())?,
+        ),
         DeValue::Float(number) => {
             let number = number.as_str().parse().ok().and_then(Number::from_f64);
             Value::Number(number.ok_or_else(refused)?)

@@ -49,8 +49,14 @@ impl Library {
             (Some(path), true) => Some(Self::EveryPlatform(path)),
             (None, false) => Some(Self::PerPlatform(files)),
             (Some(_), false) => {
-                let message = format!("{name} has `path` and platform keys; they exclude each other");
-                notes.error("LDR-MANIFEST-VALUE", at, message, "keep either `path` or the platforms");
+                let message =
+                    format!("{name} has `path` and platform keys; they exclude each other");
+                notes.error(
+                    "LDR-MANIFEST-VALUE",
+                    at,
+                    message,
+                    "keep either `path` or the platforms",
+                );
                 None
             }
             (None, true) => {

@@ -4,7 +4,7 @@ use crate::diagnostic::Diagnostic;
 use std::{cell::RefCell, path::Path};
 
 /// More findings than this help nobody.
-const MOST_FINDINGS: usize = 20;
+pub(super) const MOST_FINDINGS: usize = 20;
 
 /// Collects findings while a manifest is read.
 pub(super) struct Notes<'a> {

@@ -2,7 +2,7 @@
 
 use crate::services::{cause, trust::Trust};
 use rustls_pki_types::ServerName;
-use std::{net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -41,7 +41,21 @@ pub(crate) async fn tcp(
     end: Instant,
 ) -> Result<(TcpStream, SocketAddr), DialError> {
     let addresses = resolve(host, port, end).await?;
-    let mut last = DialError::Late;
+    first_to_answer(&addresses, end).await.map_err(|error| match error {
+        Some(error) => {
+            DialError::Unreachable(format!("no connection to {}: {error}", place(host, port)))
+        }
+        None => DialError::Late,
+    })
+}
+
+/// Connects to one address after the other. The error is that of the last; none means that the time
+/// was over.
+async fn first_to_answer(
+    addresses: &[SocketAddr],
+    end: Instant,
+) -> Result<(TcpStream, SocketAddr), Option<io::Error>> {
+    let mut last = None;
     for (tried, address) in addresses.iter().enumerate() {
         // An address that swallows packets must leave time for those after it.
         let left = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
@@ -53,11 +67,8 @@ pub(crate) async fn tcp(
                 let _ = stream.set_nodelay(true);
                 return Ok((stream, *address));
             }
-            Ok(Err(error)) => {
-                let place = place(host, port);
-                last = DialError::Unreachable(format!("no connection to {place}: {error}"));
-            }
-            Err(_) => last = DialError::Late,
+            Ok(Err(error)) => last = Some(error),
+            Err(_) => last = None,
         }
     }
     Err(last)
@@ -67,7 +78,8 @@ async fn resolve(host: &str, port: u16, end: Instant) -> Result<Vec<SocketAddr>,
     let failed =
         |why: &str| DialError::Resolve(format!("`{}` has no address: {why}", host.escape_debug()));
     let looked_up = timeout_at(end, tokio::net::lookup_host((host, port))).await;
-    let addresses = looked_up.map_err(|_| DialError::Late)?.map_err(|error| failed(&error.to_string()))?;
+    let addresses =
+        looked_up.map_err(|_| DialError::Late)?.map_err(|error| failed(&error.to_string()))?;
     let addresses: Vec<_> = addresses.collect();
     if addresses.is_empty() { Err(failed("the list is empty")) } else { Ok(addresses) }
 }
@@ -80,7 +92,10 @@ pub(crate) async fn tls(
     end: Instant,
 ) -> Result<TlsStream<TcpStream>, DialError> {
     let server = ServerName::try_from(name.to_owned()).map_err(|_| {
-        DialError::Certificate(format!("no certificate can carry the name `{}`", name.escape_debug()))
+        DialError::Certificate(format!(
+            "no certificate can carry the name `{}`",
+            name.escape_debug()
+        ))
     })?;
     let shaking = TlsConnector::from(trust.config()).connect(server, stream);
     let shaken = timeout_at(end, shaking).await.map_err(|_| DialError::Late)?;
@@ -99,5 +114,25 @@ pub(crate) fn place(host: &str, port: u16) -> String {
         format!("[{host}]:{port}")
     } else {
         format!("{host}:{port}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_does_not_keep_the_next_from_being_tried() {
+        let server = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let deaf = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let answering = server.local_addr().expect("its address");
+        let refusing = deaf.local_addr().expect("its address");
+        drop(deaf);
+        let end = end_of(Duration::from_secs(5));
+        let (_, peer) = first_to_answer(&[refusing, answering], end).await.expect("it answers");
+        assert_eq!(peer, answering);
+        let refused = first_to_answer(&[refusing], end).await.expect_err("nobody answers");
+        assert_eq!(refused.map(|error| error.kind()), Some(io::ErrorKind::ConnectionRefused));
     }
 }

@@ -177,7 +177,8 @@ impl Exchange {
     fn failure(&self, error: &reqwest::Error) -> Failure {
         let origin = &self.origin;
         // The first link of the chain names the address; what follows says why.
-        let why = std::error::Error::source(error).map_or("no cause is known".to_owned(), cause::chain);
+        let why =
+            std::error::Error::source(error).map_or("no cause is known".to_owned(), cause::chain);
         if error.is_connect() {
             let message = format!("{origin} cannot be reached: {why}");
             let failure = Failure::new(class::UNAVAILABLE, code::UNREACHABLE, message);

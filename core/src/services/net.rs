@@ -1,38 +1,31 @@
 //! `net/1`: byte streams that the host owns and lends by name.
 //!
-//! This file keeps the names: who may open, take over or close what. A [`connection`] is a task of
-//! its own that owns the socket, so that it outlives the stream, the call and the generation that
-//! asked for it.
+//! This file speaks the contract and dials. [`names`] says who may open, take over or close what. A
+//! [`connection`] is a task of its own that owns the socket, so that it outlives the stream, the call
+//! and the generation that asked for it.
 //!
 //! A name is reserved while it is dialled, and free again once the connection is closed or the other
 //! side hung up: whoever sees the end of a stream can connect by the same name at once.
 
 mod connection;
+mod names;
 mod outgoing;
 
 use crate::{
-    message::{Failure, Message, Metadata, Reply, from_json},
+    message::{Failure, Reply, from_json},
     service::{Answer, Service, ServiceCaller, ServiceRequest},
     services::{
         dial::{self, DialError, Socket},
         trust::Trust,
     },
-    stream::{Sender, StreamEnd},
+    stream::StreamEnd,
 };
-use connection::{Claim, Command, Granted, Lease};
-use futures_util::{FutureExt, future::BoxFuture};
+use connection::{Claim, Command, Holder, Refusal};
+use futures_util::future::BoxFuture;
 use loader_abi::class;
-use loader_contract::service::net::{Close, Connect, Connected, SERVICE, Tls, code, method};
-use std::{
-    collections::HashMap,
-    net::SocketAddr,
-    path::Path,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use loader_contract::service::net::{Close, Connect, SERVICE, Tls, code, method};
+use names::{Key, Names, Reserved};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
@@ -55,12 +48,7 @@ impl Net {
     fn close(&self, request: &ServiceRequest) -> Result<Reply, Failure> {
         let name = from_json::<Close>(&request.body)?.name;
         let key = (request.caller.plugin.clone(), name);
-        let mut table = self.names.table();
-        if let Some(Entry { state: State::Open(commands), .. }) = table.get(&key) {
-            // The name is free at once; the connection still writes what it was given.
-            let _ = commands.send(Command::Close);
-            table.remove(&key);
-        }
+        self.names.tell(&key, Command::Close);
         Ok(Reply::empty())
     }
 }
@@ -89,34 +77,23 @@ impl Service for Net {
             }
             let connect = read(&request)?;
             let limit = Limit::of(&connect, request.deadline);
-            let key = (request.caller.plugin.clone(), connect.name.clone());
-            let granted = obtain(&names, key, &stream.sender, &connect, &trust, limit).await?;
-            let connected = Connected { peer: granted.peer.to_string(), adopted: granted.adopted };
-            let head = serde_json::to_vec(&connected).map_err(|error| {
-                Failure::new(class::INTERNAL, "LDR-CALL-INTERNAL", error.to_string())
-            })?;
-            stream.sender.send(Message::head(Metadata::new(), head)).await?;
             let (outcome, ended) = oneshot::channel();
-            let lease = Lease {
-                stream,
+            let holder = Holder {
+                sender: stream.sender,
+                receiver: Some(stream.receiver),
                 generation: request.caller.generation,
                 keep: Duration::from_millis(connect.keep_ms),
                 outcome,
             };
-            // When the connection is gone already, the lease and with it `outcome` is dropped.
-            let _ = granted.lease.send(lease);
+            let key = (request.caller.plugin, connect.name.clone());
+            hold(&names, key, &connect, &trust, limit, holder).await?;
             ended.await.unwrap_or_else(|_| Err(broken("the connection was closed")))
         })
     }
 
     fn release(&self, caller: &ServiceCaller) {
-        for ((plugin, _), entry) in self.names.table().iter() {
-            if let State::Open(commands) = &entry.state
-                && *plugin == caller.plugin
-            {
-                let _ = commands.send(Command::Release { generation: caller.generation });
-            }
-        }
+        let generation = caller.generation;
+        self.names.tell_all(|| Command::Release { generation });
     }
 }
 
@@ -155,32 +132,37 @@ impl Limit {
     }
 }
 
-/// Takes over the open connection of this name, or opens one.
-async fn obtain(
+/// Gives the open connection of this name to a holder, or a new one.
+async fn hold(
     names: &Arc<Names>,
     key: Key,
-    holder: &Sender,
     connect: &Connect,
     trust: &Trust,
     limit: Limit,
-) -> Result<Granted, Failure> {
+    mut holder: Holder,
+) -> Result<(), Failure> {
     let address = Address::of(connect);
     let reservation = loop {
-        let commands = match names.reserve(&key, holder)? {
+        let commands = match names.reserve(&key, &holder.sender)? {
             Reserved::New(reservation) => break reservation,
             Reserved::Open(commands) => commands,
         };
-        let (reply, answer) = oneshot::channel();
-        let _ = commands.send(Command::Claim(Claim { address: address.clone(), reply }));
-        match answer.await {
-            Ok(Some(granted)) => return Ok(granted),
-            Ok(None) => return Err(held(&connect.name)),
-            // It has just closed, and its name is free.
-            Err(_) => tokio::task::yield_now().await,
-        }
+        let (reply, refusal) = oneshot::channel();
+        let claim = Claim { address: address.clone(), holder, reply };
+        holder = match commands.send(Command::Claim(claim)) {
+            Ok(()) => match refusal.await {
+                Ok(Refusal::Closed(holder)) => *holder,
+                Ok(Refusal::Held) => return Err(held(&connect.name)),
+                Err(_) => return Ok(()),
+            },
+            Err(mpsc::error::SendError(Command::Claim(claim))) => claim.holder,
+            Err(_) => return Err(broken("the connection was closed")),
+        };
+        // It has just closed, and its name is free.
     };
     let (socket, peer) = dial(connect, trust, limit).await?;
-    Ok(connection::spawn(socket, peer, address, reservation))
+    connection::spawn(socket, peer, address, reservation, holder);
+    Ok(())
 }
 
 async fn dial(
@@ -201,7 +183,8 @@ async fn dial(
         let socket: Box<dyn Socket> = match &connect.tls {
             None => Box::new(stream),
             Some(tls) => {
-                let name = if tls.server_name.is_empty() { &connect.host } else { &tls.server_name };
+                let name =
+                    if tls.server_name.is_empty() { &connect.host } else { &tls.server_name };
                 Box::new(dial::tls(stream, name, trust, limit.end).await?)
             }
         };
@@ -240,87 +223,5 @@ struct Address {
 impl Address {
     fn of(connect: &Connect) -> Self {
         Self { host: connect.host.clone(), port: connect.port, tls: connect.tls.clone() }
-    }
-}
-
-/// The plugin and the name within it.
-type Key = (Arc<str>, String);
-
-/// Which connections there are.
-#[derive(Default)]
-struct Names {
-    table: Mutex<HashMap<Key, Entry>>,
-    reservations: AtomicU64,
-}
-
-struct Entry {
-    /// Tells this entry from a later one of the same name.
-    reservation: u64,
-    state: State,
-}
-
-enum State {
-    /// It is being dialled for somebody; resolves when that somebody is gone.
-    Dialling(BoxFuture<'static, ()>),
-    /// The way to the connection.
-    Open(mpsc::UnboundedSender<Command>),
-}
-
-enum Reserved {
-    New(Reservation),
-    Open(mpsc::UnboundedSender<Command>),
-}
-
-impl Names {
-    fn table(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn reserve(self: &Arc<Self>, key: &Key, holder: &Sender) -> Result<Reserved, Failure> {
-        let mut table = self.table();
-        match table.get_mut(key).map(|entry| &mut entry.state) {
-            Some(State::Open(commands)) if !commands.is_closed() => {
-                return Ok(Reserved::Open(commands.clone()));
-            }
-            Some(State::Dialling(gone)) => {
-                // Who gave up a moment ago may try again, although the dialling has yet to notice.
-                if gone.now_or_never().is_none() {
-                    return Err(held(&key.1));
-                }
-            }
-            Some(State::Open(_)) | None => {}
-        }
-        let number = self.reservations.fetch_add(1, Ordering::Relaxed);
-        let state = State::Dialling(Box::pin(holder.closed()));
-        table.insert(key.clone(), Entry { reservation: number, state });
-        drop(table);
-        Ok(Reserved::New(Reservation { names: self.clone(), key: key.clone(), number }))
-    }
-}
-
-/// The right to a name. Dropping it frees the name.
-struct Reservation {
-    names: Arc<Names>,
-    key: Key,
-    number: u64,
-}
-
-impl Reservation {
-    /// Says where the connection can be told things. Nothing happens when the name was closed.
-    fn announce(&self, commands: mpsc::UnboundedSender<Command>) {
-        if let Some(entry) = self.names.table().get_mut(&self.key)
-            && entry.reservation == self.number
-        {
-            entry.state = State::Open(commands);
-        }
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        let mut table = self.names.table();
-        if table.get(&self.key).is_some_and(|entry| entry.reservation == self.number) {
-            table.remove(&self.key);
-        }
     }
 }

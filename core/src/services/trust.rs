@@ -42,7 +42,9 @@ impl Trust {
             Some(path) => Self::only(path),
             None => match SYSTEM_BUNDLES.iter().map(Path::new).find(|path| path.exists()) {
                 Some(path) => Self::only(path).or_else(|failure| Self::nobody(failure.message)),
-                None => Self::nobody("this system has no list of certificate authorities".to_owned()),
+                None => {
+                    Self::nobody("this system has no list of certificate authorities".to_owned())
+                }
             },
         }
     }
@@ -86,8 +88,10 @@ fn config(roots: RootCertStore) -> Result<Arc<ClientConfig>, Failure> {
 fn roots(path: &Path) -> Result<RootCertStore, Failure> {
     let refused = |why: String| {
         let message = format!("the authorities in `{}` cannot be used: {why}", path.display());
-        Failure::new(class::INVALID, "LDR-TLS-AUTHORITIES", message)
-            .hint(format!("see what the file holds: openssl x509 -noout -subject -in '{}'", path.display()))
+        Failure::new(class::INVALID, "LDR-TLS-AUTHORITIES", message).hint(format!(
+            "see what the file holds: openssl x509 -noout -subject -in '{}'",
+            path.display()
+        ))
     };
     let pem = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();

@@ -111,7 +111,11 @@ struct Handshake {
 }
 
 impl Handshake {
-    fn read(connect: Connect, deadline: Option<std::time::Instant>, agent: &str) -> Result<Self, Failure> {
+    fn read(
+        connect: Connect,
+        deadline: Option<std::time::Instant>,
+        agent: &str,
+    ) -> Result<Self, Failure> {
         // The address itself may carry a key, so it is not quoted.
         let uri: Uri = connect.url.parse().map_err(|error| {
             invalid(format!("the address makes no sense: {error}"))
@@ -178,7 +182,9 @@ impl Handshake {
             Error::Http(response) => {
                 refused(format!("{place} answered {} instead of the upgrade", response.status()))
             }
-            Error::Io(error) => unreachable(format!("the connection to {place} broke off: {error}")),
+            Error::Io(error) => {
+                unreachable(format!("the connection to {place} broke off: {error}"))
+            }
             error => {
                 let why = cause::chain(&error);
                 refused(format!("{place} did not agree to the upgrade: {why}"))
@@ -201,11 +207,15 @@ fn checked(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Failure
     let valid = HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| invalid(format!("`{shown}` is not the name of a header")))?;
     if RESERVED.contains(&valid.as_str()) {
-        return Err(invalid(format!("the header `{shown}` is part of the handshake, which is the host's"))
-            .hint("leave it out; subprotocols go into `protocols`"));
+        return Err(invalid(format!(
+            "the header `{shown}` is part of the handshake, which is the host's"
+        ))
+        .hint("leave it out; subprotocols go into `protocols`"));
     }
     let value = HeaderValue::from_str(value).map_err(|_| {
-        invalid(format!("the value of the header `{shown}` has a character that no header may have"))
+        invalid(format!(
+            "the value of the header `{shown}` has a character that no header may have"
+        ))
     })?;
     Ok((valid, value))
 }

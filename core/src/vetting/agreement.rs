@@ -22,7 +22,8 @@ fn check_interface(candidate: &Candidate, facts: &Facts) -> Option<Diagnostic> {
     let declared = candidate.spec().abi;
     let Ok(built) = facts.abi.parse::<AbiVersion>() else {
         let found = facts.abi.escape_debug();
-        let message = format!("the library names `{found}` as its interface version; this host has {host}");
+        let message =
+            format!("the library names `{found}` as its interface version; this host has {host}");
         return Some(Diagnostic::error("LDR-VET-ABI", message).hint(REBUILD));
     };
     if built.major != host.major {
@@ -80,7 +81,8 @@ fn check_version(candidate: &Candidate, facts: &Facts) -> Option<Diagnostic> {
 /// The plugin must be in the library, and register what the manifest declares: no more, no less.
 fn check_capabilities(candidate: &Candidate, facts: &Facts) -> Option<Diagnostic> {
     let spec = candidate.spec();
-    let Some(plugin) = facts.plugins.iter().find(|plugin| plugin.id == spec.library_plugin_id) else {
+    let Some(plugin) = facts.plugins.iter().find(|plugin| plugin.id == spec.library_plugin_id)
+    else {
         let has: Vec<String> =
             facts.plugins.iter().map(|plugin| plugin.id.escape_debug().to_string()).collect();
         let message = format!(
@@ -91,8 +93,11 @@ fn check_capabilities(candidate: &Candidate, facts: &Facts) -> Option<Diagnostic
         let hint = "use one id in the manifest and in `export_plugin!`";
         return Some(Diagnostic::error("LDR-VET-ID", message).hint(hint));
     };
-    let declared: BTreeSet<String> =
-        spec.provides.iter().map(|provided| format!("{} {}", provided.contract, provided.id)).collect();
+    let declared: BTreeSet<String> = spec
+        .provides
+        .iter()
+        .map(|provided| format!("{} {}", provided.contract, provided.id))
+        .collect();
     let built: BTreeSet<String> = plugin
         .provides
         .iter()
@@ -109,7 +114,8 @@ fn check_capabilities(candidate: &Candidate, facts: &Facts) -> Option<Diagnostic
             only(&declared, &built),
             only(&built, &declared)
         );
-        let hint = "make [provides] and the `provides` of `export_plugin!` the same, and build again";
+        let hint =
+            "make [provides] and the `provides` of `export_plugin!` the same, and build again";
         Diagnostic::error("LDR-VET-PROVIDES", message).hint(hint)
     })
 }
@@ -123,7 +129,8 @@ fn check_services(candidate: &Candidate, policy: &Policy) -> Option<Diagnostic> 
             listed(missing.iter().map(String::as_str)),
             listed(policy.services.iter().map(String::as_str))
         );
-        let hint = "upgrade loader, or remove the service from [requires] if the plugin can do without";
+        let hint =
+            "upgrade loader, or remove the service from [requires] if the plugin can do without";
         Diagnostic::error("LDR-VET-SERVICE", message).hint(hint)
     })
 }

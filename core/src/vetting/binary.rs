@@ -99,9 +99,9 @@ fn facts_section<'a>(file: &File<'a>) -> Result<Option<&'a [u8]>, Malformed> {
         }
         let segment = section.segment_name_bytes().ok().flatten().unwrap_or_default();
         let name = section.name_bytes().unwrap_or_default();
-        facts::SECTION_MACHO
-            .split_once(',')
-            .is_some_and(|(wanted, section)| segment == wanted.as_bytes() && name == section.as_bytes())
+        facts::SECTION_MACHO.split_once(',').is_some_and(|(wanted, section)| {
+            segment == wanted.as_bytes() && name == section.as_bytes()
+        })
     };
     sections.find(ours).map(|section| section.data().map_err(|error| damaged(&error))).transpose()
 }

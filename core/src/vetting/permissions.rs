@@ -37,8 +37,11 @@ fn check_one(path: &Path, found: &Metadata) -> Option<Diagnostic> {
         );
         Diagnostic::error("LDR-VET-OWNER", message).hint(format!("sudo chown {us} {word}"))
     } else if mode & WRITABLE_BY_OTHERS != 0 {
-        let message =
-            format!("can be changed by other users (mode {:04o}, wanted {:04o})", mode & 0o7777, mode & 0o7755);
+        let message = format!(
+            "can be changed by other users (mode {:04o}, wanted {:04o})",
+            mode & 0o7777,
+            mode & 0o7755
+        );
         Diagnostic::error("LDR-VET-MODE", message).hint(format!("chmod go-w {word}"))
     } else if found.is_file() && mode & SETUID_OR_SETGID != 0 {
         let message = format!(

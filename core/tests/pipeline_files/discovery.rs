@@ -8,9 +8,7 @@ use loader_core::{
 use std::{fs, os::unix::fs::symlink};
 
 fn manifest(id: &str, version: &str) -> String {
-    MANIFEST
-        .replacen("id = \"hello\"", &format!("id = \"{id}\""), 1)
-        .replacen("0.1.0", version, 1)
+    MANIFEST.replacen("id = \"hello\"", &format!("id = \"{id}\""), 1).replacen("0.1.0", version, 1)
 }
 
 fn ids(found: &loader_core::discovery::Discovery) -> Vec<&str> {
@@ -82,7 +80,8 @@ fn within_one_origin_the_second_is_refused() {
 fn one_folder_named_twice_is_found_once() {
     let folder = Folder::new();
     folder.plugin("hello", MANIFEST);
-    let roots = [folder.root(Origin::Config), folder.root(Origin::Config), folder.root(Origin::User)];
+    let roots =
+        [folder.root(Origin::Config), folder.root(Origin::Config), folder.root(Origin::User)];
     let found = discover(&roots);
     assert_eq!(ids(&found), ["hello"]);
     assert_eq!(found.diagnostics, []);
@@ -145,14 +144,14 @@ fn one_bad_folder_never_stops_the_others() {
     assert_eq!(
         codes(&found.diagnostics),
         [
-            "LDR-MANIFEST-SYNTAX",  // bad-bytes
-            "LDR-MANIFEST-SYNTAX",  // bad-syntax
-            "LDR-MANIFEST-VALUE",   // bad-value
-            "LDR-DISCOVERY-EMPTY",  // empty
-            "LDR-MANIFEST-SIZE",    // large
-            "LDR-MANIFEST-READ",    // linked-manifest
-            "LDR-MANIFEST-READ",    // pipe
-            "LDR-DISCOVERY-LINK",   // z-link
+            "LDR-MANIFEST-SYNTAX", // bad-bytes
+            "LDR-MANIFEST-SYNTAX", // bad-syntax
+            "LDR-MANIFEST-VALUE",  // bad-value
+            "LDR-DISCOVERY-EMPTY", // empty
+            "LDR-MANIFEST-SIZE",   // large
+            "LDR-MANIFEST-READ",   // linked-manifest
+            "LDR-MANIFEST-READ",   // pipe
+            "LDR-DISCOVERY-LINK",  // z-link
         ]
     );
 }

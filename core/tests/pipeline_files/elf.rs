@@ -92,7 +92,8 @@ impl Elf {
         file.resize(file.len().next_multiple_of(8), 0);
         let section_table = file.len() as u64;
         // (type, link, info, entry size) of each section.
-        let shapes = [(0, 0, 0, 0), (11, 2, 1, 24), (3, 0, 0, 0), (1, 0, 0, 0), (6, 2, 0, 16), (3, 0, 0, 0)];
+        let shapes =
+            [(0, 0, 0, 0), (11, 2, 1, 24), (3, 0, 0, 0), (1, 0, 0, 0), (6, 2, 0, 16), (3, 0, 0, 0)];
         for (index, (kind, link, info, entry)) in shapes.into_iter().enumerate() {
             let (offset, size) = if index == 0 { (0, 0) } else { places[index] };
             file.extend(name_at[index].to_le_bytes());
@@ -104,7 +105,9 @@ impl Elf {
         let size = file.len() as u64;
         let header = self.header(section_table, shapes.len() as u16);
         file[..HEADER_BYTES].copy_from_slice(&header);
-        for (index, (kind, (offset, size))) in [(1, (0, size)), (2, places[4])].into_iter().enumerate() {
+        for (index, (kind, (offset, size))) in
+            [(1, (0, size)), (2, places[4])].into_iter().enumerate()
+        {
             let at = HEADER_BYTES + index * SEGMENT_BYTES;
             file[at..at + SEGMENT_BYTES].copy_from_slice(&segment(kind, offset, size));
         }
@@ -116,7 +119,8 @@ impl Elf {
         header.resize(16, 0);
         header.extend([self.kind, self.machine].into_iter().flat_map(u16::to_le_bytes));
         header.extend(1u32.to_le_bytes());
-        header.extend([0, HEADER_BYTES as u64, section_table].into_iter().flat_map(u64::to_le_bytes));
+        header
+            .extend([0, HEADER_BYTES as u64, section_table].into_iter().flat_map(u64::to_le_bytes));
         header.extend(0u32.to_le_bytes());
         let sizes = [HEADER_BYTES as u16, SEGMENT_BYTES as u16, 2, 64, sections, sections - 1];
         header.extend(sizes.into_iter().flat_map(u16::to_le_bytes));

@@ -207,7 +207,10 @@ fn each_mistake_is_told_with_its_place() {
         (with("\"libhello.so\"", "\"../libhello.so\""), ("LDR-MANIFEST-PATH", 7, 8)),
         (with("\"libhello.so\"", "\"a\\\\b.so\""), ("LDR-MANIFEST-PATH", 7, 8)),
         (with("\"http-route/1\"", "http-route"), ("LDR-MANIFEST-VALUE", 10, 1)),
-        (with("\"health/1\" = [\"hello\"]", "\"health/1\" = \"hello\""), ("LDR-MANIFEST-TYPE", 11, 14)),
+        (
+            with("\"health/1\" = [\"hello\"]", "\"health/1\" = \"hello\""),
+            ("LDR-MANIFEST-TYPE", 11, 14),
+        ),
         (with("[\"hello\"]", "[\"hello\", \"hello\"]"), ("LDR-MANIFEST-DUPLICATE", 11, 24)),
         (with("[\"hello\"]", "[\"hello world\"]"), ("LDR-MANIFEST-VALUE", 11, 15)),
         (with("[\"hello\"]", "[{ prefix = \"/\" }]"), ("LDR-MANIFEST-MISSING", 11, 15)),
@@ -243,7 +246,8 @@ fn several_mistakes_are_told_at_once_in_the_order_of_the_text() {
 
 #[test]
 fn an_unknown_key_warns_with_the_nearest_name() {
-    let text = with("abi", "desciption = \"x\"\nabi").replace("path =", "linux-x86_65 = \"a\"\npath =");
+    let text =
+        with("abi", "desciption = \"x\"\nabi").replace("path =", "linux-x86_65 = \"a\"\npath =");
     let parsed = parse(&text);
     assert!(parsed.manifest.is_some());
     let hints: Vec<_> = parsed
@@ -275,7 +279,8 @@ fn another_format_is_the_only_thing_said() {
 
 #[test]
 fn the_longest_manifest_is_read_and_a_longer_one_is_not() {
-    let padded = |length: usize| format!("{MANIFEST}#{}\n", "x".repeat(length - MANIFEST.len() - 2));
+    let padded =
+        |length: usize| format!("{MANIFEST}#{}\n", "x".repeat(length - MANIFEST.len() - 2));
     sound(&padded(MAX_BYTES));
     let parsed = parse(&padded(MAX_BYTES + 1));
     assert_eq!(parsed.manifest, None);

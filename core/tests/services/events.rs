@@ -101,7 +101,8 @@ async fn a_plugin_that_does_not_read_holds_nobody_up_and_is_told_what_it_missed(
 async fn malformed_topics_and_large_events_are_refused() {
     let host = Host::new();
     let plugin = host.plugin("one");
-    for topic in ["", ".", "a.", ".a", "a..b", "A", "a b", "a.*", "*", "a*", "ä", &"a".repeat(257)] {
+    for topic in ["", ".", "a.", ".a", "a..b", "A", "a b", "a.*", "*", "a*", "ä", &"a".repeat(257)]
+    {
         let failure = publish(&plugin, topic, Value::Null).await.unwrap_err();
         assert_eq!((failure.class, &*failure.code), (class::INVALID, "LDR-EVENT-TOPIC"), "{topic}");
     }

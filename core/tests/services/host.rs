@@ -19,37 +19,36 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 /// The longest any test waits for what must come.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-pub struct Host {
-    pub standard: StandardServices,
-    pub folder: TempDir,
+pub(crate) struct Host {
+    pub(crate) standard: StandardServices,
+    pub(crate) folder: TempDir,
 }
 
 impl Host {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::trusting(None)
     }
 
-    pub fn trusting(authorities: Option<PathBuf>) -> Self {
+    pub(crate) fn trusting(authorities: Option<PathBuf>) -> Self {
         let folder = TempDir::new().unwrap();
         let standard = settings(folder.path().join("kv.redb"), authorities).open().unwrap();
         Self { standard, folder }
     }
 
     /// A plugin without configuration, in its first generation.
-    pub fn plugin(&self, id: &str) -> Plugin<'_> {
+    pub(crate) fn plugin(&self, id: &str) -> Plugin<'_> {
         self.configured(id, json!({}))
     }
 
-    pub fn configured(&self, id: &str, config: Value) -> Plugin<'_> {
-        let caller =
-            ServiceCaller { plugin: id.into(), generation: 1, config: Arc::new(config) };
+    pub(crate) fn configured(&self, id: &str, config: Value) -> Plugin<'_> {
+        let caller = ServiceCaller { plugin: id.into(), generation: 1, config: Arc::new(config) };
         Plugin { host: self, caller, deadline: None }
     }
 }
 
-pub fn settings(kv_path: PathBuf, authorities: Option<PathBuf>) -> Standard {
+pub(crate) fn settings(kv_path: PathBuf, authorities: Option<PathBuf>) -> Standard {
     let secrets = BTreeMap::from([
         ("openai".to_owned(), SecretBytes::from("sk-hush".to_owned())),
         ("irc".to_owned(), SecretBytes::from("open-sesame".to_owned())),
@@ -58,20 +57,20 @@ pub fn settings(kv_path: PathBuf, authorities: Option<PathBuf>) -> Standard {
 }
 
 #[derive(Clone)]
-pub struct Plugin<'a> {
-    pub host: &'a Host,
-    pub caller: ServiceCaller,
+pub(crate) struct Plugin<'a> {
+    pub(crate) host: &'a Host,
+    pub(crate) caller: ServiceCaller,
     deadline: Option<Duration>,
 }
 
 impl Plugin<'_> {
     /// The same plugin while it serves a call of which so much time is left.
-    pub fn within(&self, deadline: Duration) -> Self {
+    pub(crate) fn within(&self, deadline: Duration) -> Self {
         Self { deadline: Some(deadline), ..self.clone() }
     }
 
     /// The next generation of the same plugin.
-    pub fn reloaded(&self) -> Self {
+    pub(crate) fn reloaded(&self) -> Self {
         let generation = self.caller.generation + 1;
         Self { caller: ServiceCaller { generation, ..self.caller.clone() }, ..self.clone() }
     }
@@ -86,7 +85,7 @@ impl Plugin<'_> {
         }
     }
 
-    pub async fn call(
+    pub(crate) async fn call(
         &self,
         operation: &str,
         metadata: Metadata,
@@ -100,7 +99,7 @@ impl Plugin<'_> {
         }
     }
 
-    pub async fn call_json<T: DeserializeOwned>(
+    pub(crate) async fn call_json<T: DeserializeOwned>(
         &self,
         operation: &str,
         request: &impl Serialize,
@@ -111,7 +110,7 @@ impl Plugin<'_> {
         Ok(serde_json::from_slice(body).unwrap())
     }
 
-    pub async fn open(
+    pub(crate) async fn open(
         &self,
         operation: &str,
         metadata: Metadata,
@@ -122,7 +121,12 @@ impl Plugin<'_> {
     }
 
     /// Opens a stream and does not wait for its head.
-    pub fn start(&self, operation: &str, metadata: Metadata, body: impl Into<Vec<u8>>) -> Opening {
+    pub(crate) fn start(
+        &self,
+        operation: &str,
+        metadata: Metadata,
+        body: impl Into<Vec<u8>>,
+    ) -> Opening {
         let (service, method) = operation.rsplit_once('/').unwrap();
         let service = self.host.standard.services.get(service).unwrap();
         let (near, far) = stream::pair();
@@ -137,7 +141,7 @@ impl Plugin<'_> {
         Opening { end: near, outcome }
     }
 
-    pub async fn open_json(
+    pub(crate) async fn open_json(
         &self,
         operation: &str,
         request: &impl Serialize,
@@ -147,13 +151,13 @@ impl Plugin<'_> {
 }
 
 /// A stream that was asked for. Dropping it gives up.
-pub struct Opening {
+pub(crate) struct Opening {
     end: StreamEnd,
     outcome: JoinHandle<Option<Result<(), Failure>>>,
 }
 
 impl Opening {
-    pub async fn accepted(self) -> Result<Opened, Failure> {
+    pub(crate) async fn accepted(self) -> Result<Opened, Failure> {
         match soon(self.end.receiver.receive()).await {
             Ok(head) => {
                 assert_eq!(head.kind, message_kind::HEAD);
@@ -166,32 +170,32 @@ impl Opening {
 
 /// An accepted stream. Dropping it is what a plugin does that goes away.
 #[derive(Debug)]
-pub struct Opened {
-    pub head: Message,
-    pub end: StreamEnd,
+pub(crate) struct Opened {
+    pub(crate) head: Message,
+    pub(crate) end: StreamEnd,
     outcome: JoinHandle<Option<Result<(), Failure>>>,
 }
 
 impl Opened {
-    pub fn head<T: DeserializeOwned>(&self) -> T {
+    pub(crate) fn head<T: DeserializeOwned>(&self) -> T {
         serde_json::from_slice(&self.head.body).unwrap()
     }
 
-    pub async fn send(&self, bytes: &[u8]) {
+    pub(crate) async fn send(&self, bytes: &[u8]) {
         soon(self.end.sender.send(Message::data(bytes.to_vec()))).await.unwrap();
     }
 
     /// Says that nothing more will be sent.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.end.sender.end(End::Done);
     }
 
-    pub async fn receive(&self) -> Result<Message, End> {
+    pub(crate) async fn receive(&self) -> Result<Message, End> {
         soon(self.end.receiver.receive()).await
     }
 
     /// Receives exactly so many bytes.
-    pub async fn read(&self, count: usize) -> Vec<u8> {
+    pub(crate) async fn read(&self, count: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
         while bytes.len() < count {
             let message = self.receive().await.unwrap();
@@ -204,13 +208,13 @@ impl Opened {
     }
 
     /// How the service ended the stream; everything before was read.
-    pub async fn outcome(self) -> Result<(), Failure> {
+    pub(crate) async fn outcome(self) -> Result<(), Failure> {
         assert!(self.receive().await.is_err(), "there is more to read");
         soon(self.outcome).await.unwrap().expect("the service ended it, not the plugin")
     }
 }
 
 /// Waits for what must come.
-pub async fn soon<T>(work: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, work).await.expect("it did not come")
 }

@@ -33,7 +33,7 @@ fn assert_failure(failure: &Failure, class: u32, code: &str) {
     assert_eq!((failure.class, &*failure.code), (class, code), "{failure}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn fetch_sends_what_was_asked_and_answers_with_what_came() {
     let (host, server) = (Host::new(), Server::new().await);
     let plugin = host.plugin("one");
@@ -66,7 +66,7 @@ async fn fetch_sends_what_was_asked_and_answers_with_what_came() {
     assert!(reply.metadata.get("connection").is_none(), "it is about a connection of the host's");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_user_agent_of_the_plugins_own_counts() {
     let (host, server) = (Host::new(), Server::new().await);
     let request = to(&server.url("/")).with("user-agent", "mine");
@@ -83,7 +83,7 @@ async fn a_user_agent_of_the_plugins_own_counts() {
     assert!(head.contains("user-agent: mine"), "{head}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn requests_that_make_no_sense_are_refused_before_anything_is_sent() {
     let (host, server) = (Host::new(), Server::new().await);
     let plugin = host.plugin("one");
@@ -117,9 +117,10 @@ async fn requests_that_make_no_sense_are_refused_before_anything_is_sent() {
     assert!(server.is_idle().await);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_response_that_is_too_large_for_a_call_says_to_stream_it() {
-    let exact = [&b"HTTP/1.1 200 OK\r\ncontent-length: 1048576\r\n\r\n"[..], &vec![b'x'; MAX_BODY_BYTES]];
+    let exact =
+        [&b"HTTP/1.1 200 OK\r\ncontent-length: 1048576\r\n\r\n"[..], &vec![b'x'; MAX_BODY_BYTES]];
     assert_eq!(fetch_answered(&exact.concat()).await.unwrap().body.len(), MAX_BODY_BYTES);
     // One says so beforehand, the other does not.
     let announced = b"HTTP/1.1 200 OK\r\ncontent-length: 1048577\r\n\r\n".to_vec();
@@ -134,7 +135,7 @@ async fn a_response_that_is_too_large_for_a_call_says_to_stream_it() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn stream_gives_the_head_at_once_and_the_body_piece_by_piece() {
     let (host, server) = (Host::new(), Server::new().await);
     let plugin = host.plugin("one");
@@ -157,7 +158,7 @@ async fn stream_gives_the_head_at_once_and_the_body_piece_by_piece() {
     opened.outcome().await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_is_not_read_holds_the_server_back_and_loses_nothing() {
     const BODY: usize = 64 * 1024 * 1024;
     let (host, server) = (Host::new(), Server::new().await);
@@ -176,7 +177,7 @@ async fn a_stream_that_is_not_read_holds_the_server_back_and_loses_nothing() {
     opened.outcome().await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn dropping_a_stream_closes_the_connection_to_the_server() {
     let (host, server) = (Host::new(), Server::new().await);
     let plugin = host.plugin("one");
@@ -196,7 +197,7 @@ async fn dropping_a_stream_closes_the_connection_to_the_server() {
     read_to_end(&mut stream).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn dropping_a_fetch_closes_the_connection_to_the_server() {
     let (host, server) = (Host::new(), Server::new().await);
     let plugin = host.plugin("one");
@@ -212,7 +213,7 @@ async fn dropping_a_fetch_closes_the_connection_to_the_server() {
     read_to_end(&mut stream).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_never_answers_ends_at_the_deadline_or_the_timeout() {
     let (host, server) = (Host::new(), Server::new().await);
     let plugin = host.plugin("one");
@@ -227,7 +228,7 @@ async fn a_server_that_never_answers_ends_at_the_deadline_or_the_timeout() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_deadline_ends_a_slow_fetch_but_no_open_stream() {
     let (host, server) = (Host::new(), Server::new().await);
     let plugin = host.plugin("one").within(Duration::from_millis(300));
@@ -249,7 +250,7 @@ async fn the_deadline_ends_a_slow_fetch_but_no_open_stream() {
     opened.outcome().await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unreachable_server_is_told_by_its_origin_and_the_cause_alone() {
     let host = Host::new();
     let port = deaf_port().await;
@@ -261,7 +262,7 @@ async fn an_unreachable_server_is_told_by_its_origin_and_the_cause_alone() {
     assert!(!format!("{failure:?}").contains("hush"), "{failure:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_breaks_off_is_told_apart() {
     for response in [
         // No response, half a head, half a body, half a chunk.
@@ -292,7 +293,7 @@ fn redirect(location: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_redirect_within_the_origin_is_followed_with_its_headers() {
     let (host, server) = (Host::new(), Server::new().await);
     let request = to(&server.url("/old")).with("x-key", "hush");
@@ -309,7 +310,7 @@ async fn a_redirect_within_the_origin_is_followed_with_its_headers() {
     assert_eq!(reply.unwrap().body, b"ok");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_redirect_to_another_origin_is_the_answer_and_nothing_is_sent_there() {
     let other = Server::new().await;
     let location = other.url("/elsewhere");
@@ -319,7 +320,7 @@ async fn a_redirect_to_another_origin_is_the_answer_and_nothing_is_sent_there() 
     assert!(other.is_idle().await);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_redirect_in_circles_ends_after_five() {
     let (host, server) = (Host::new(), Server::new().await);
     let request = to(&server.url("/"));
@@ -334,7 +335,7 @@ async fn a_redirect_in_circles_ends_after_five() {
     assert!(server.is_idle().await);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn tls_is_spoken_with_those_the_host_trusts_and_nobody_else() {
     let (identity, stranger) = (Identity::new(), Identity::new());
     let host = Host::trusting(Some(identity.authorities()));

@@ -82,7 +82,8 @@ async fn a_list_of_long_keys_fits_into_an_answer_and_goes_on() {
     let host = Host::new();
     let plugin = host.plugin("one");
     // The worst there is: characters that JSON writes as six.
-    let keys: Vec<_> = (0..200).map(|number| format!("{number:03}{}", "\u{1}".repeat(1021))).collect();
+    let keys: Vec<_> =
+        (0..200).map(|number| format!("{number:03}{}", "\u{1}".repeat(1021))).collect();
     for key in &keys {
         put(&plugin, key, b"").await;
     }

@@ -14,41 +14,41 @@ use tokio_rustls::{
 };
 
 /// A port that listens on the loopback.
-pub struct Server {
+pub(crate) struct Server {
     listener: TcpListener,
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
 impl Server {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         Self { listener, port }
     }
 
     /// The next connection.
-    pub async fn accept(&self) -> TcpStream {
+    pub(crate) async fn accept(&self) -> TcpStream {
         soon(self.listener.accept()).await.unwrap().0
     }
 
     /// Whether nobody is waiting to be accepted.
-    pub async fn is_idle(&self) -> bool {
+    pub(crate) async fn is_idle(&self) -> bool {
         let turn = tokio::time::timeout(std::time::Duration::ZERO, self.listener.accept());
         turn.await.is_err()
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 }
 
 /// A port nobody listens on.
-pub async fn deaf_port() -> u16 {
+pub(crate) async fn deaf_port() -> u16 {
     Server::new().await.port
 }
 
 /// Reads one HTTP request: its head in lower case as far as names go, and its body.
-pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> (String, Vec<u8>) {
+pub(crate) async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> (String, Vec<u8>) {
     let mut bytes = Vec::new();
     let split = loop {
         if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -67,7 +67,7 @@ pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> (String, Vec
 }
 
 /// Waits until the other side has closed, and returns what it said before.
-pub async fn read_to_end(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
+pub(crate) async fn read_to_end(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
     let mut bytes = Vec::new();
     // A reset is a way to close, too.
     let _ = soon(stream.read_to_end(&mut bytes)).await;
@@ -75,19 +75,19 @@ pub async fn read_to_end(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
 }
 
 /// Answers one request on one connection, as is.
-pub async fn answer(stream: &mut TcpStream, response: &[u8]) {
+pub(crate) async fn answer(stream: &mut TcpStream, response: &[u8]) {
     read_request(stream).await;
     stream.write_all(response).await.unwrap();
 }
 
 /// A certificate for `localhost`, signed by itself.
-pub struct Identity {
+pub(crate) struct Identity {
     folder: TempDir,
     acceptor: TlsAcceptor,
 }
 
 impl Identity {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let folder = TempDir::new().unwrap();
@@ -103,11 +103,11 @@ impl Identity {
     }
 
     /// The file a client needs to trust this.
-    pub fn authorities(&self) -> PathBuf {
+    pub(crate) fn authorities(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
 
-    pub async fn accept(
+    pub(crate) async fn accept(
         &self,
         server: &Server,
     ) -> std::io::Result<tokio_rustls::server::TlsStream<TcpStream>> {

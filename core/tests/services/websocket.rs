@@ -57,7 +57,7 @@ fn assert_failure(failure: &Failure, class: u32, code: &str) {
     assert!(!format!("{failure:?}").contains("hush"), "{failure:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn text_is_an_event_and_bytes_are_data_both_ways() {
     let (host, server) = (Host::new(), Server::new().await);
     let (opened, mut socket) = pair(&host.plugin("one"), &server).await;
@@ -74,7 +74,7 @@ async fn text_is_an_event_and_bytes_are_data_both_ways() {
     assert_eq!((message.kind, &*message.body), (message_kind::DATA, &b"\xfe"[..]));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn pings_are_answered_while_the_plugin_waits() {
     let (host, server) = (Host::new(), Server::new().await);
     let (_opened, mut socket) = pair(&host.plugin("one"), &server).await;
@@ -82,7 +82,7 @@ async fn pings_are_answered_while_the_plugin_waits() {
     assert_eq!(next(&mut socket).await, Frame::Pong("are you there".into()));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_closes_ends_the_stream() {
     let (host, server) = (Host::new(), Server::new().await);
     let (opened, mut socket) = pair(&host.plugin("one"), &server).await;
@@ -94,7 +94,7 @@ async fn a_server_that_closes_ends_the_stream() {
     opened.outcome().await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_that_finishes_says_goodbye_and_hears_the_rest() {
     let (host, server) = (Host::new(), Server::new().await);
     let (opened, mut socket) = pair(&host.plugin("one"), &server).await;
@@ -106,21 +106,23 @@ async fn a_plugin_that_finishes_says_goodbye_and_hears_the_rest() {
     tokio::join!(opened.outcome(), draining).0.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_that_goes_away_still_sends_what_it_queued_and_a_goodbye() {
     let (host, server) = (Host::new(), Server::new().await);
     let (opened, mut socket) = pair(&host.plugin("one"), &server).await;
+    // More than the network takes in before the server reads.
+    let text = |number: u32| format!("{number}{}", ".".repeat(500_000));
     for number in 0..50 {
-        say(&opened, &number.to_string()).await;
+        say(&opened, &text(number)).await;
     }
     drop(opened);
     for number in 0..50 {
-        assert_eq!(next(&mut socket).await, Frame::text(number.to_string()));
+        assert_eq!(next(&mut socket).await, Frame::text(text(number)));
     }
     assert!(matches!(next(&mut socket).await, Frame::Close(_)));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_socket_that_breaks_off_and_a_message_that_is_too_large_are_failures() {
     let (host, server) = (Host::new(), Server::new().await);
     let (opened, socket) = pair(&host.plugin("one"), &server).await;
@@ -143,7 +145,7 @@ async fn a_socket_that_breaks_off_and_a_message_that_is_too_large_are_failures()
     assert_failure(&failure, class::UNAVAILABLE, "LDR-WEBSOCKET-BROKEN");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_is_not_text_is_refused() {
     let (host, server) = (Host::new(), Server::new().await);
     let (opened, mut socket) = pair(&host.plugin("one"), &server).await;
@@ -155,7 +157,7 @@ async fn an_event_that_is_not_text_is_refused() {
     assert_failure(&outcome.unwrap_err(), class::INVALID, "LDR-WEBSOCKET-REQUEST");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn headers_and_subprotocols_are_sent_and_the_choice_is_told() {
     let (host, server) = (Host::new(), Server::new().await);
     let plugin = host.plugin("one");
@@ -182,7 +184,7 @@ async fn headers_and_subprotocols_are_sent_and_the_choice_is_told() {
     assert_eq!(opened.unwrap().head::<Connected>().protocol, "chat.v1");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn requests_that_make_no_sense_are_refused_before_anything_is_sent() {
     let (host, server) = (Host::new(), Server::new().await);
     let plugin = host.plugin("one");
@@ -208,7 +210,7 @@ async fn requests_that_make_no_sense_are_refused_before_anything_is_sent() {
     assert!(server.is_idle().await);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn no_connection_and_no_upgrade_are_told_apart() {
     let (host, server) = (Host::new(), Server::new().await);
     let plugin = host.plugin("one");
@@ -218,7 +220,10 @@ async fn no_connection_and_no_upgrade_are_told_apart() {
     for (response, said) in [
         ("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n", "403"),
         ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "200"),
-        ("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n", ""),
+        (
+            "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n",
+            "",
+        ),
     ] {
         let request = to(&server);
         let serving = async {
@@ -233,7 +238,7 @@ async fn no_connection_and_no_upgrade_are_told_apart() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_never_answers_the_handshake_is_given_up() {
     let (host, server) = (Host::new(), Server::new().await);
     let plugin = host.plugin("one");
@@ -249,7 +254,7 @@ async fn a_server_that_never_answers_the_handshake_is_given_up() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_secure_socket_trusts_whom_the_host_trusts() {
     let (identity, stranger) = (Identity::new(), Identity::new());
     let host = Host::trusting(Some(identity.authorities()));

@@ -6,6 +6,7 @@ mod ready;
 use std::time::{Duration, Instant};
 
 use loader_gateway::Gateway;
+use loader_gateway::config::LogFormat;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
@@ -37,7 +38,7 @@ pub(super) fn run(arguments: &Run, context: &Context, output: &Output) -> Comman
     let filter = Filter::parse(&log.filter)
         .map_err(|finding| Refusal::new(Exit::Configuration, finding))?;
     logging::start(log, &filter, output.is_colourful());
-    output.report(&context.warnings());
+    tell(output, log.format, &context.warnings());
     let state = StateDir::open(context.state_dir()?)?;
     let claim = match state.claim("run")? {
         Claimed::Ours(claim) => claim,
@@ -52,6 +53,14 @@ pub(super) fn run(arguments: &Run, context: &Context, output: &Output) -> Comman
     let result = runtime.block_on(server.serve(&filter));
     runtime.shutdown_timeout(LAST_MOMENTS);
     result
+}
+
+/// Says what is wrong in the form in which standard error is read.
+fn tell(output: &Output, format: LogFormat, findings: &[Finding]) {
+    match format {
+        LogFormat::Text => output.report(findings),
+        LogFormat::Json => logging::record(findings),
+    }
 }
 
 struct Server<'a> {
@@ -73,7 +82,7 @@ impl Server<'_> {
         let address = listener.local_addr().map_err(|error| listen::failed(listen, &error))?;
         let policy = Policy::new(config, address, self.token.digest())
             .map_err(|diagnostic| Refusal::new(Exit::Configuration, diagnostic))?;
-        self.output.report(&listen::exposure(address));
+        self.tell(&listen::exposure(address));
 
         let settings = self.context.gateway_settings(Some(filter.for_plugins()));
         let started = tokio::select! {
@@ -85,7 +94,7 @@ impl Server<'_> {
         };
         let (gateway, diagnostics) = started.map_err(Finding::from)?;
         let findings: Vec<_> = diagnostics.into_iter().map(Finding::from).collect();
-        self.output.report(&findings);
+        self.tell(&findings);
 
         let edge = Edge::new(gateway.clone(), policy);
         let limits = ConnectionLimits { drain, ..ConnectionLimits::default() };
@@ -112,7 +121,9 @@ impl Server<'_> {
                 return Err(Finding::error("LDR-RUN-EDGE", message).into());
             }
         }
-        self.output.note("Stopping; again to stop at once.\n");
+        if config.log.format == LogFormat::Text {
+            self.output.note("Stopping; again to stop at once.\n");
+        }
         let deadline = Instant::now() + drain;
         let _ = stop.send(());
         match edge.await {
@@ -123,6 +134,10 @@ impl Server<'_> {
         gateway.stop(deadline.saturating_duration_since(Instant::now())).await;
         info!("stopped");
         Ok(Outcome::Ended(Exit::Success))
+    }
+
+    fn tell(&self, findings: &[Finding]) {
+        tell(self.output, self.context.resolved.config.log.format, findings);
     }
 
     /// Says that it serves. A reader that went away is no reason to stop serving.

@@ -7,6 +7,7 @@ use axum::response::Response;
 use loader_abi::class;
 use loader_core::message::Failure;
 use loader_gateway::openai::Complaint;
+use tracing::{debug, warn};
 
 /// A complaint, and a header that goes with it.
 pub(super) struct Fault {
@@ -63,7 +64,12 @@ impl Fault {
         let status = StatusCode::from_u16(self.complaint.status());
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let failure = self.complaint.failure();
-        tracing::debug!(code = failure.code, origin = failure.origin, "{}", failure.message);
+        if status.is_server_error() {
+            warn!(code = failure.code, origin = failure.origin, "{}", failure.message);
+        } else {
+            // What a client did wrong may quote what it sent, which does not belong in a log.
+            debug!(code = failure.code, origin = failure.origin, "refused");
+        }
         let mut response = json(status, self.complaint.to_json());
         let headers = response.headers_mut();
         if let Some(seconds) = self.complaint.retry_after_seconds() {

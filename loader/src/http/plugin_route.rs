@@ -40,8 +40,10 @@ fn request_metadata(parts: &Parts, path: String, request_id: &HeaderValue) -> Me
     }
     let connection_names = connection_names(&parts.headers);
     for (name, value) in &parts.headers {
-        if !is_kept_back(name.as_str()) && !connection_names.contains(&name.as_str()) {
-            metadata.push(name.as_str(), value.as_bytes());
+        let name = name.as_str();
+        let hop = connection_names.iter().any(|hop| hop.eq_ignore_ascii_case(name));
+        if !hop && !is_kept_back(name) {
+            metadata.push(name, value.as_bytes());
         }
     }
     metadata.push(request_id::HEADER, request_id.as_bytes());
@@ -53,7 +55,7 @@ fn connection_names(headers: &HeaderMap) -> Vec<&str> {
     let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
     let names = values.flat_map(|value| value.split(',')).map(str::trim);
     // `host` is no such header, whatever the client says.
-    names.filter(|name| !matches!(*name, "close" | "keep-alive" | "host")).collect()
+    names.filter(|name| !name.eq_ignore_ascii_case("host")).collect()
 }
 
 /// Whether a plugin must not see a request's header of this name.

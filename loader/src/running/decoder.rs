@@ -29,18 +29,20 @@ impl Decoder {
         let mut events = Vec::new();
         // Only the new bytes, and the one before them, can complete the end of an event.
         let mut searched = self.buffer.len().saturating_sub(1);
-        self.buffer.extend_from_slice(bytes);
-        let mut start = 0;
-        while let Some(length) = self.buffer[searched..].windows(2).position(|end| end == b"\n\n") {
-            let end = searched + length;
-            let event = self.buffer[start..end].to_vec();
-            start = end + 2;
-            searched = start;
-            self.event(&event, &mut events);
+        let mut received = std::mem::take(&mut self.buffer);
+        received.extend_from_slice(bytes);
+        let mut rest = &received[..];
+        while let Some(length) = rest[searched..].windows(2).position(|end| end == b"\n\n") {
+            let (event, after) = rest.split_at(searched + length);
+            self.event(event, &mut events);
+            rest = &after[2..];
+            searched = 0;
         }
-        self.buffer.drain(..start);
-        if self.buffer.len() > LONGEST_EVENT {
+        if rest.len() > LONGEST_EVENT {
             self.end(&mut events, garbled());
+        }
+        if !self.finished {
+            self.buffer = rest.to_vec();
         }
         events
     }
@@ -99,7 +101,6 @@ impl Decoder {
 
     fn end(&mut self, events: &mut Vec<Result<StreamEvent, Finding>>, error: Finding) {
         self.finished = true;
-        self.buffer.clear();
         events.push(Err(error));
     }
 }

@@ -123,7 +123,8 @@ fn status(failure: &Failure) -> u16 {
         class::EXHAUSTED => 429,
         class::UNIMPLEMENTED => 501,
         class::UNAUTHENTICATED => 502,
-        class::UNAVAILABLE if from_plugin => 502,
+        // The gateway itself is there: it notices, too, when an answer of a provider breaks off.
+        class::UNAVAILABLE if from_plugin || failure.code.starts_with("upstream_") => 502,
         class::UNAVAILABLE => 503,
         class::DEADLINE => 504,
         class::CANCELLED if from_plugin => 503,

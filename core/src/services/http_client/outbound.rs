@@ -60,10 +60,12 @@ fn invalid(message: impl Into<String>) -> Failure {
 }
 
 fn url(metadata: &Metadata) -> Result<Url, Failure> {
-    let text = metadata.get_text(URL).ok_or_else(|| invalid(format!("the request has no `{URL}`")))?;
+    let text =
+        metadata.get_text(URL).ok_or_else(|| invalid(format!("the request has no `{URL}`")))?;
     // The text itself may carry a key, so it is not quoted.
     let url = Url::parse(text).map_err(|error| {
-        invalid(format!("the address makes no sense: {error}")).hint("write it as https://host/path")
+        invalid(format!("the address makes no sense: {error}"))
+            .hint("write it as https://host/path")
     })?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(invalid(format!("`{}:` is neither http: nor https:", url.scheme())));
@@ -97,16 +99,22 @@ fn timeout(metadata: &Metadata) -> Result<Option<Duration>, Failure> {
 fn header(name: &str, value: &[u8]) -> Result<(HeaderName, HeaderValue), Failure> {
     let shown = name.escape_debug();
     if HOP_BY_HOP.contains(&name.to_ascii_lowercase().as_str()) {
-        return Err(invalid(format!("the header `{shown}` is about the connection, which is the host's"))
-            .hint("leave it out"));
+        return Err(invalid(format!(
+            "the header `{shown}` is about the connection, which is the host's"
+        ))
+        .hint("leave it out"));
     }
     if name.eq_ignore_ascii_case("content-length") {
-        return Err(invalid("the host says the length of the body").hint("leave out `content-length`"));
+        return Err(
+            invalid("the host says the length of the body").hint("leave out `content-length`")
+        );
     }
     let valid = HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| invalid(format!("`{shown}` is not the name of a header")))?;
     let mut value = HeaderValue::from_bytes(value).map_err(|_| {
-        invalid(format!("the value of the header `{shown}` has a character that no header may have"))
+        invalid(format!(
+            "the value of the header `{shown}` has a character that no header may have"
+        ))
     })?;
     // Keeps the value out of whatever the client may write to its log.
     value.set_sensitive(true);

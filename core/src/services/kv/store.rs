@@ -68,7 +68,7 @@ impl Store {
     ) -> Result<(), Failure> {
         // An expiry of zero would mean never.
         let expiry = life.map_or(0, |life| unix_milliseconds().saturating_add(life).max(1));
-        let sweeps = self.writes.fetch_add(1, Ordering::Relaxed) % WRITES_PER_SWEEP == 0;
+        let sweeps = self.writes.fetch_add(1, Ordering::Relaxed).is_multiple_of(WRITES_PER_SWEEP);
         self.write(|tables| {
             remove(tables, plugin, key)?;
             tables.values.insert((plugin, key), (expiry, value))?;
@@ -202,8 +202,12 @@ fn open(path: &Path) -> Result<Database, Failure> {
     })?;
     let opened = Builder::new().set_cache_size(CACHE_BYTES).create_file(file);
     opened.map_err(|error| match error {
-        DatabaseError::DatabaseAlreadyOpen => refused(path, "another program has it open")
-            .hint(format!("stop the other gateway, or use another --state-dir; it is: fuser '{}'", path.display())),
+        DatabaseError::DatabaseAlreadyOpen => {
+            refused(path, "another program has it open").hint(format!(
+                "stop the other gateway, or use another --state-dir; it is: fuser '{}'",
+                path.display()
+            ))
+        }
         error => unreadable(path, &cause::chain(&error)),
     })
 }

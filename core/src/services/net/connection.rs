@@ -4,29 +4,21 @@
 //! two things and never into one: no byte is lost, doubled or reordered. What a holder had not read
 //! when it went is read by the next one; what it had queued is still written.
 
-use super::{Address, Reservation, broken, outgoing::Outgoing};
+use super::{Address, broken, names::Reservation, outgoing::Outgoing};
 use crate::{
-    message::{Failure, Message},
+    message::{Failure, Message, Reply},
     services::dial::Socket,
-    stream::{End, Receiver, Refused, Sender, StreamEnd},
+    stream::{End, Receiver, Refused, Sender},
 };
 use futures_util::FutureExt;
 use loader_abi::message_kind;
+use loader_contract::service::net::Connected;
 use std::{
-    future::pending,
-    io,
-    net::SocketAddr,
-    ops::ControlFlow,
-    pin::Pin,
-    task::Poll,
-    time::Duration,
+    future::pending, io, net::SocketAddr, ops::ControlFlow, pin::Pin, task::Poll, time::Duration,
 };
 use tokio::{
     io::{AsyncReadExt, ReadHalf, WriteHalf},
-    sync::{
-        mpsc,
-        oneshot::{self, error::TryRecvError},
-    },
+    sync::{mpsc, oneshot},
     time::{Sleep, sleep, timeout},
 };
 
@@ -50,23 +42,26 @@ pub(super) enum Command {
     Release { generation: u64 },
 }
 
-/// A wish to hold a connection.
+/// A wish to hold a connection. When it is granted, the reply is dropped.
 pub(super) struct Claim {
     pub(super) address: Address,
-    /// `None`: another holds it. Dropped: the connection is closed.
-    pub(super) reply: oneshot::Sender<Option<Granted>>,
+    pub(super) holder: Holder,
+    pub(super) reply: oneshot::Sender<Refusal>,
 }
 
-/// The right to hold a connection.
-pub(super) struct Granted {
-    pub(super) peer: SocketAddr,
-    pub(super) adopted: bool,
-    pub(super) lease: oneshot::Sender<Lease>,
+/// Why a wish is not granted.
+pub(super) enum Refusal {
+    /// Another holds the connection.
+    Held,
+    /// The connection is closed; the holder is handed back.
+    Closed(Box<Holder>),
 }
 
-/// A holder.
-pub(super) struct Lease {
-    pub(super) stream: StreamEnd,
+/// Who holds a connection: a plugin's stream.
+pub(super) struct Holder {
+    pub(super) sender: Sender,
+    /// None once nothing more is to come, or can be written.
+    pub(super) receiver: Option<Receiver>,
     pub(super) generation: u64,
     /// How long the connection waits for the next holder.
     pub(super) keep: Duration,
@@ -74,18 +69,24 @@ pub(super) struct Lease {
     pub(super) outcome: oneshot::Sender<Result<(), Failure>>,
 }
 
-/// Starts serving a connection; the first holder is expected at once.
+impl Holder {
+    fn has_left(&self) -> bool {
+        self.outcome.is_closed() || self.sender.closed().now_or_never().is_some()
+    }
+}
+
+/// Starts serving a connection to its first holder.
 pub(super) fn spawn(
     socket: Box<dyn Socket>,
     peer: SocketAddr,
     address: Address,
     reservation: Reservation,
-) -> Granted {
+    holder: Holder,
+) {
     let (commands, orders) = mpsc::unbounded_channel();
     reservation.announce(commands);
-    let (lease, coming) = oneshot::channel();
     let (reader, writer) = tokio::io::split(socket);
-    let connection = Connection {
+    let mut connection = Connection {
         reader,
         writer,
         peer,
@@ -96,11 +97,10 @@ pub(super) fn spawn(
         outgoing: Outgoing::default(),
         write_error: None,
         holder: None,
-        coming: Some(coming),
         orphaned: None,
     };
+    connection.take_on(holder, false);
     tokio::spawn(connection.serve(orders));
-    Granted { peer, adopted: false, lease }
 }
 
 struct Connection {
@@ -118,19 +118,8 @@ struct Connection {
     /// Why nothing can be written any more.
     write_error: Option<Failure>,
     holder: Option<Holder>,
-    /// A holder that was granted the connection and is about to come.
-    coming: Option<oneshot::Receiver<Lease>>,
     /// When the wait for the next holder is over.
     orphaned: Option<Pin<Box<Sleep>>>,
-}
-
-struct Holder {
-    sender: Sender,
-    /// None once nothing more is to come, or can be written.
-    receiver: Option<Receiver>,
-    generation: u64,
-    keep: Duration,
-    outcome: oneshot::Sender<Result<(), Failure>>,
 }
 
 /// What happened next.
@@ -140,7 +129,6 @@ enum Happening {
     Given(Result<Message, End>),
     Room,
     HolderLeft,
-    HolderCame(Option<Lease>),
     Expired,
     Ordered(Command),
 }
@@ -157,8 +145,13 @@ impl Connection {
             }
         }
         // The name first: whoever asks for it now gets a connection of its own.
-        drop(self.reservation.take());
-        drop(orders);
+        self.reservation = None;
+        orders.close();
+        while let Ok(command) = orders.try_recv() {
+            if let Command::Claim(claim) = command {
+                let _ = claim.reply.send(Refusal::Closed(Box::new(claim.holder)));
+            }
+        }
         let _ = timeout(LINGER, self.outgoing.finish(&mut self.writer)).await;
     }
 
@@ -183,7 +176,6 @@ impl Connection {
             () = or_never(sender.map(Sender::writable)), if waits => Happening::Room,
             () = or_never(sender.map(Sender::closed)) => Happening::HolderLeft,
             () = or_never(outcome.map(oneshot::Sender::closed)) => Happening::HolderLeft,
-            lease = or_never(self.coming.as_mut()) => Happening::HolderCame(lease.ok()),
             () = or_never(self.orphaned.as_mut()) => Happening::Expired,
             Some(order) = orders.recv() => Happening::Ordered(order),
         }
@@ -191,7 +183,9 @@ impl Connection {
 
     fn handle(&mut self, happening: Happening) -> ControlFlow<()> {
         match happening {
-            Happening::Read(Ok(0)) => self.hung_up = Some(self.write_error.take().map_or(Ok(()), Err)),
+            Happening::Read(Ok(0)) => {
+                self.hung_up = Some(self.write_error.take().map_or(Ok(()), Err))
+            }
             Happening::Read(Ok(_)) | Happening::Room | Happening::Written(Ok(())) => {}
             Happening::Read(Err(error)) => {
                 self.hung_up = Some(Err(self.lost(&error)));
@@ -217,36 +211,23 @@ impl Connection {
                 self.mute();
             }
             Happening::HolderLeft => return self.orphan(End::Cancelled),
-            Happening::HolderCame(lease) => return self.settle(lease),
             Happening::Expired => return ControlFlow::Break(()),
-            Happening::Ordered(command) => {
-                // A holder may have come a moment before the command.
-                match self.coming.as_mut().map(oneshot::Receiver::try_recv) {
-                    None | Some(Err(TryRecvError::Empty)) => {}
-                    Some(lease) => self.settle(lease.ok())?,
+            Happening::Ordered(Command::Claim(claim)) => return self.consider(claim),
+            Happening::Ordered(Command::Close) => return self.dismiss(Ok(())),
+            Happening::Ordered(Command::Release { generation }) => {
+                if self.holder.as_ref().is_some_and(|holder| holder.generation == generation) {
+                    return self.orphan(End::Superseded);
                 }
-                return self.obey(command);
             }
         }
         ControlFlow::Continue(())
-    }
-
-    fn obey(&mut self, command: Command) -> ControlFlow<()> {
-        match command {
-            Command::Claim(claim) => self.consider(claim),
-            Command::Close => self.dismiss(Ok(())),
-            Command::Release { generation } => match &self.holder {
-                Some(holder) if holder.generation == generation => self.orphan(End::Superseded),
-                _ => ControlFlow::Continue(()),
-            },
-        }
     }
 
     /// Gives the holder what was read, and, after the last of it, the end.
     fn deliver(&mut self) -> ControlFlow<()> {
         let Some(holder) = &self.holder else {
             return match self.hung_up {
-                Some(_) if self.unread.is_empty() && self.coming.is_none() => ControlFlow::Break(()),
+                Some(_) if self.unread.is_empty() => ControlFlow::Break(()),
                 _ => ControlFlow::Continue(()),
             };
         };
@@ -272,7 +253,9 @@ impl Connection {
                 // The holder may still write. The name is free before the end is seen.
                 self.reservation = None;
                 holder.sender.end(End::Done);
-                if self.outgoing.is_closed() || (holder.receiver.is_none() && !self.outgoing.is_pending()) {
+                if self.outgoing.is_closed()
+                    || (holder.receiver.is_none() && !self.outgoing.is_pending())
+                {
                     return self.dismiss(Ok(()));
                 }
             }
@@ -289,25 +272,14 @@ impl Connection {
         broken(&format!("the connection to {} broke off: {error}", self.peer))
     }
 
-    /// Takes on the holder that was expected, or goes on without when it gave up.
-    fn settle(&mut self, lease: Option<Lease>) -> ControlFlow<()> {
-        self.coming = None;
-        let Some(lease) = lease else {
-            return match self.orphaned {
-                Some(_) => ControlFlow::Continue(()),
-                // The first holder never came: nobody knows of the connection.
-                None => ControlFlow::Break(()),
-            };
-        };
+    fn take_on(&mut self, holder: Holder, adopted: bool) {
+        let connected = Connected { peer: self.peer.to_string(), adopted };
+        if let Ok(head) = Reply::json(&connected) {
+            // A holder that left already is noticed next.
+            let _ = holder.sender.try_send(Message::head(head.metadata, head.body));
+        }
         self.orphaned = None;
-        self.holder = Some(Holder {
-            sender: lease.stream.sender,
-            receiver: Some(lease.stream.receiver),
-            generation: lease.generation,
-            keep: lease.keep,
-            outcome: lease.outcome,
-        });
-        ControlFlow::Continue(())
+        self.holder = Some(holder);
     }
 
     /// Stops taking bytes from the holder.
@@ -320,24 +292,17 @@ impl Connection {
     /// Decides on a wish to hold the connection.
     fn consider(&mut self, claim: Claim) -> ControlFlow<()> {
         // A holder may have left a moment ago.
-        let left = |holder: &Holder| {
-            holder.outcome.is_closed() || holder.sender.closed().now_or_never().is_some()
-        };
-        if self.holder.as_ref().is_some_and(left) {
-            self.orphan(End::Cancelled)?;
-        }
-        if self.holder.is_some() || self.coming.is_some() {
-            let _ = claim.reply.send(None);
-            return ControlFlow::Continue(());
-        }
-        if claim.address != self.address {
+        let left = self.holder.as_ref().is_some_and(Holder::has_left);
+        let flow = if left { self.orphan(End::Cancelled) } else { ControlFlow::Continue(()) };
+        if self.holder.is_some() {
+            let _ = claim.reply.send(Refusal::Held);
+        } else if flow.is_continue() && claim.address == self.address {
+            self.take_on(claim.holder, true);
+        } else {
+            // The name first: whoever asks for it now gets a connection of its own.
             self.reservation = None;
+            let _ = claim.reply.send(Refusal::Closed(Box::new(claim.holder)));
             return ControlFlow::Break(());
-        }
-        let (lease, coming) = oneshot::channel();
-        let granted = Granted { peer: self.peer, adopted: true, lease };
-        if claim.reply.send(Some(granted)).is_ok() {
-            self.coming = Some(coming);
         }
         ControlFlow::Continue(())
     }
@@ -383,8 +348,8 @@ impl Connection {
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(end)) => {
                     if end == End::Done {
-                    self.outgoing.close();
-                }
+                        self.outgoing.close();
+                    }
                     return;
                 }
                 Poll::Pending => return,

@@ -61,7 +61,10 @@ impl Outgoing {
     }
 
     /// Does the next piece of work. Dropping the future loses nothing.
-    pub(super) async fn advance(&mut self, writer: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+    pub(super) async fn advance(
+        &mut self,
+        writer: &mut (impl AsyncWrite + Unpin),
+    ) -> io::Result<()> {
         if let Some(first) = self.queue.front() {
             let count = writer.write(&first[self.written..]).await?;
             if count == 0 {
@@ -84,7 +87,10 @@ impl Outgoing {
     }
 
     /// Writes all that is left and the end.
-    pub(super) async fn finish(&mut self, writer: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+    pub(super) async fn finish(
+        &mut self,
+        writer: &mut (impl AsyncWrite + Unpin),
+    ) -> io::Result<()> {
         self.close();
         while self.is_pending() {
             self.advance(writer).await?;

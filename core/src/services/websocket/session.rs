@@ -33,11 +33,7 @@ pub(super) async fn run(socket: Open, stream: StreamEnd) -> Result<(), Failure> 
     ended.await.unwrap_or_else(|_| Err(broken("its task ended")))
 }
 
-async fn serve(
-    socket: Open,
-    stream: StreamEnd,
-    mut outcome: oneshot::Sender<Result<(), Failure>>,
-) {
+async fn serve(socket: Open, stream: StreamEnd, mut outcome: oneshot::Sender<Result<(), Failure>>) {
     let (mut writer, mut reader) = socket.split();
     let result = tokio::select! {
         result = read(&mut reader, &stream.sender) => Some(result),

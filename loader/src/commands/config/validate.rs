@@ -38,12 +38,17 @@ pub(in crate::commands) fn validate(context: &Context) -> CommandResult {
     let plugins = survey.plugins.len();
     Ok(Answer {
         text: format!(
-            "The configuration is valid: {settings} settings from {files} files, {plugins} plugins.\n"
+            "The configuration is valid: {}.\n",
+            [count(settings, "setting"), count(files, "file"), count(plugins, "plugin")].join(", ")
         ),
         data: json!({ "files": files, "settings": settings, "plugins": plugins }),
         warnings,
     }
     .into())
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// What is wrong with the configuration of plugins. What else is wrong with a plugin is not the

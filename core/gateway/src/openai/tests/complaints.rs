@@ -26,6 +26,7 @@ fn every_class_has_its_status_code_and_type() {
         (host(class::EXHAUSTED, "LDR-CALL-BUSY"), 429, "rate_limit_exceeded", "rate_limit_error"),
         (host(class::EXHAUSTED, "LDR-CALL-TOO-LARGE"), 413, "rate_limit_exceeded", "invalid_request_error"),
         (plugin(class::UNAVAILABLE, "upstream_failed"), 502, "upstream_failed", "server_error"),
+        (host(class::UNAVAILABLE, "upstream_cut_off"), 502, "upstream_cut_off", "server_error"),
         (host(class::UNAVAILABLE, "LDR-CALL-BREAKER"), 503, "unavailable", "server_error"),
         (host(class::DEADLINE, "LDR-CALL-DEADLINE"), 504, "deadline_exceeded", "timeout_error"),
         (plugin(class::DEADLINE, "upstream_timeout"), 504, "upstream_timeout", "timeout_error"),

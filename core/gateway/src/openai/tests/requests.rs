@@ -228,8 +228,8 @@ fn a_field_of_the_wrong_type_is_refused_with_its_place() {
     for (body, place) in [
         ("{\"messages\": [],\n\"temperature\": \"hot\"}", "line 2 column 20"),
         ("{\"messages\": \"hi\"}", "line 1 column 17"),
-        ("{\"messages\": [{\"role\": \"user\", \"content\": 5}]}", "line 1 column 44"),
-        ("{\"messages\": [{\"role\": \"user\", \"content\": [{}]}]}", "line 1 column 46"),
+        ("{\"messages\": [{\"role\": \"user\", \"content\": 5}]}", "line 1 column 43"),
+        ("{\"messages\": [{\"role\": \"user\", \"content\": [{}]}]}", "line 1 column 45"),
         ("{\"messages\": [], \"max_tokens\": -1}", "line 1 column 33"),
         ("{\"messages\": [], \"stop\": 1}", "`stop` is a string or a list of strings"),
         ("{\"messages\": [], \"tool_choice\": 1}", "`tool_choice` is"),

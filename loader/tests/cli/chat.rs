@@ -1,0 +1,213 @@
+//! Talking to a model from the terminal.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+
+use serde_json::{Value, json};
+
+use crate::context::Context;
+use crate::gateway::{Gateway, Running};
+
+#[test]
+fn one_question_has_one_answer() {
+    let context = Context::with_plugins();
+    assert_eq!(context.run(&["chat", "Hello, you"]).data(), "Hello, you\n");
+    assert_eq!(context.run(&["chat", "--model", "echo/echo", "Hi"]).data(), "Hi\n");
+}
+
+#[test]
+fn every_line_is_a_turn() {
+    let context = Context::with_plugins();
+    let outcome = context.run_with_input(&["chat"], b"one\n\n  \nand two");
+    assert_eq!(outcome.data(), "one\nand two\n");
+    // The partner is told the whole conversation: its words are counted as tokens.
+    let outcome = context.run_with_input(&["chat", "--json"], b"one\nand two\n");
+    outcome.data();
+    let tokens = |event: &Value| event["usage"]["input_tokens"].as_u64();
+    let tokens: Vec<_> = outcome.json_lines().iter().filter_map(tokens).collect();
+    assert_eq!(tokens, [1, 4]);
+}
+
+#[test]
+fn events_are_one_json_value_per_line() {
+    let context = Context::with_plugins();
+    let outcome = context.run(&["chat", "--json", "--model", "echo/echo", "Hello you"]);
+    outcome.data();
+    assert_eq!(
+        outcome.json_lines(),
+        [
+            json!({ "type": "start", "schema": "loader.chat/1", "model": "echo/echo" }),
+            json!({ "type": "text", "text": "Hello " }),
+            json!({ "type": "text", "text": "you" }),
+            json!({
+                "type": "finish",
+                "reason": "stop",
+                "usage": { "input_tokens": 2, "output_tokens": 2 },
+            }),
+        ]
+    );
+}
+
+#[test]
+fn a_model_that_does_not_exist_is_named() {
+    let context = Context::with_plugins();
+    assert_eq!(
+        context.run(&["chat", "--model", "nobody/x", "Hello"]).to_string(),
+        "\
+exit: 4
+-- stdout
+-- stderr
+error[model_not_found]: there is no provider `nobody`
+  hint: providers: echo
+"
+    );
+    let outcome = context.run(&["chat", "--json", "--model", "echo/x", "Hello"]);
+    assert_eq!((outcome.code, &*outcome.stderr), (Some(4), ""), "{outcome}");
+    let events = outcome.json_lines();
+    assert_eq!(events[1]["type"], "error");
+    assert_eq!(events[1]["error"]["code"], "model_not_found");
+    assert_eq!(events[1]["error"]["plugin"], "echo");
+}
+
+#[test]
+fn a_turn_that_fails_leaves_the_others_alone() {
+    let context = Context::with_plugins();
+    let outcome = context.run_with_input(&["chat", "--model", "echo/x"], b"one\ntwo\n");
+    assert_eq!(outcome.code, Some(4), "{outcome}");
+    assert_eq!(outcome.stderr.matches("error[model_not_found]").count(), 2, "{outcome}");
+}
+
+#[test]
+fn a_plugin_that_did_not_start_is_named_when_its_model_is_missed() {
+    let context = Context::new();
+    context.install("echo");
+    fs::write(context.plugins().join("echo/libecho.so"), "no library").expect("a file");
+    let outcome = context.run(&["chat", "Hello"]);
+    assert_eq!(outcome.code, Some(4), "{outcome}");
+    let place = outcome.stderr.find("echo/libecho.so");
+    let consequence = outcome.stderr.find("error[model_not_found]");
+    assert!(place.is_some() && place < consequence, "{outcome}");
+}
+
+#[test]
+fn input_that_is_no_text_is_an_error() {
+    let context = Context::with_plugins();
+    let outcome = context.run_with_input(&["chat"], b"fine\n\xff\xfe\n");
+    assert_eq!((outcome.code, &*outcome.stdout), (Some(1), "fine\n"), "{outcome}");
+    assert!(outcome.stderr.starts_with("error[LDR-CHAT-INPUT]: "), "{outcome}");
+}
+
+#[test]
+fn a_reader_that_went_away_is_no_failure() {
+    let context = Context::with_plugins();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let outcome = context.outcome(context.command(&["chat", "Hello"]).stdout(writer));
+    assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{outcome}");
+}
+
+#[test]
+fn a_gateway_that_runs_is_who_answers() {
+    let context = Context::with_plugins();
+    let gateway = Gateway::start(&context, &["--set", "log.filter=loader=debug"]);
+    // This one could not answer by itself.
+    let mut alone = context.command_alone(&["chat", "--json", "Hello you"]);
+    alone.args(["--set", "plugins.enabled=false"]);
+    let outcome = context.outcome(&mut alone);
+    outcome.data();
+    assert_eq!(
+        outcome.json_lines()[1..],
+        [
+            json!({ "type": "text", "text": "Hello " }),
+            json!({ "type": "text", "text": "you" }),
+            json!({
+                "type": "finish",
+                "reason": "stop",
+                "usage": { "input_tokens": 2, "output_tokens": 2 },
+            }),
+        ]
+    );
+    let outcome = context.run(&["chat", "--model", "nobody/x", "Hello"]);
+    assert_eq!(outcome.code, Some(4), "{outcome}");
+    assert_eq!(
+        outcome.stderr,
+        "error[model_not_found]: there is no provider `nobody`\n  hint: providers: echo\n"
+    );
+    gateway.stop();
+}
+
+/// A gateway that does as the test says, and holds the state folder like a real one.
+struct FakeGateway {
+    listener: TcpListener,
+    _lock: File,
+}
+
+impl FakeGateway {
+    fn start(context: &Context) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("it has an address"));
+        let mut folder = fs::DirBuilder::new();
+        folder.recursive(true).mode(0o700).create(context.state()).expect("a folder");
+        let private = |name: &str| {
+            let mut options = File::options();
+            options.write(true).create_new(true).mode(0o600);
+            options.open(context.state().join(name)).expect("a file")
+        };
+        private("token").write_all(b"ldr_a_token_for_a_test\n").expect("a token");
+        let mut lock = private("lock");
+        lock.lock().expect("nobody else has it");
+        let note = json!({ "pid": 1, "command": "run", "url": url });
+        lock.write_all(note.to_string().as_bytes()).expect("a note");
+        Self { listener, _lock: lock }
+    }
+
+    /// Accepts a request, checks its token, and answers with the beginning of a stream.
+    fn begin_answer(&self) -> TcpStream {
+        let (mut stream, _) = self.listener.accept().expect("a request");
+        let mut request = Vec::new();
+        let mut byte = [0];
+        while !request.ends_with(b"}]}") && stream.read(&mut byte).is_ok_and(|read| read == 1) {
+            request.push(byte[0]);
+            if request.ends_with(b"\"stream\":true") {
+                break;
+            }
+        }
+        let request = String::from_utf8(request).expect("it is text");
+        assert!(request.contains("authorization: Bearer ldr_a_token_for_a_test\r\n"), "{request}");
+        let chunk = json!({ "choices": [{ "delta": { "content": "half an" } }] });
+        let event = format!("data: {chunk}\n\n");
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked";
+        let answer = format!("{head}\r\n\r\n{:x}\r\n{event}\r\n", event.len());
+        stream.write_all(answer.as_bytes()).expect("it reads the answer");
+        stream
+    }
+}
+
+#[test]
+fn ctrl_c_cancels_the_answer_under_way() {
+    let context = Context::new();
+    let fake = FakeGateway::start(&context);
+    let mut running = Running::start(context.command(&["chat", "--json", "Hello"]));
+    let mut stream = fake.begin_answer();
+    assert!(running.line().contains("start"));
+    assert!(running.line().contains("half an"));
+    running.signal("INT");
+    let (status, stdout, stderr) = running.end();
+    assert_eq!((status.code(), &*stdout), (Some(130), "{\"type\":\"cancelled\"}\n"), "{stderr}");
+    // The gateway sees that nobody waits for the rest.
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest);
+}
+
+#[test]
+fn a_gateway_that_goes_away_leaves_no_answer_that_looks_complete() {
+    let context = Context::new();
+    let fake = FakeGateway::start(&context);
+    let running = Running::start(context.command(&["chat", "Hello"]));
+    drop(fake.begin_answer());
+    let (status, stdout, stderr) = running.end();
+    assert_eq!((status.code(), &*stdout), (Some(1), "half an\n"), "{stderr}");
+    assert!(stderr.starts_with("error[upstream_cut_off]: "), "{stderr}");
+}

@@ -1,0 +1,12 @@
+//! The program as its users meet it: arguments in, output and exit code out.
+
+mod chat;
+mod completions;
+mod config;
+mod context;
+mod gateway;
+mod help;
+mod http;
+mod plugins;
+mod run;
+mod signals;
