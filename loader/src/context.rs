@@ -29,7 +29,10 @@ pub(crate) struct Context {
 
 impl Context {
     /// Reads the configuration. `flags` are settings that options of the command are short for.
-    pub(crate) fn read(global: &Global, flags: Vec<(String, toml::Value)>) -> Result<Self, Refusal> {
+    pub(crate) fn read(
+        global: &Global,
+        flags: Vec<(String, toml::Value)>,
+    ) -> Result<Self, Refusal> {
         let working_directory = std::env::current_dir().map_err(|error| {
             Finding::error("LDR-FOLDER", format!("cannot tell the working directory: {error}"))
                 .hint("start loader in a folder that exists")
@@ -86,7 +89,9 @@ impl Context {
             required: true,
         });
         let bundled = match &plugins.bundled_dir {
-            Some(path) => Some(Root { path: path.clone(), origin: Origin::Bundled, required: true }),
+            Some(path) => {
+                Some(Root { path: path.clone(), origin: Origin::Bundled, required: true })
+            }
             None => usual_plugins_dir().map(|path| Root {
                 path,
                 origin: Origin::Bundled,

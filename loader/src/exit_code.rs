@@ -84,8 +84,8 @@ mod tests {
         let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/exit-codes.md");
         let page = std::fs::read_to_string(page).expect("the page exists");
         let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
-        let expected =
-            Exit::ALL.map(|exit| format!("| `{}` | {} | {} |", exit.code(), exit.meaning(), exit.since()));
+        let expected = Exit::ALL
+            .map(|exit| format!("| `{}` | {} | {} |", exit.code(), exit.meaning(), exit.since()));
         assert_eq!(rows, expected);
     }
 

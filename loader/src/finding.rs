@@ -68,11 +68,8 @@ impl From<Diagnostic> for Finding {
 
 impl From<Problem> for Finding {
     fn from(problem: Problem) -> Self {
-        let place = problem.file.map(|path| Place {
-            path,
-            line: problem.line,
-            column: problem.column,
-        });
+        let place =
+            problem.file.map(|path| Place { path, line: problem.line, column: problem.column });
         Self {
             code: problem.code.into(),
             severity: match problem.severity {

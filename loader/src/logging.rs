@@ -150,7 +150,8 @@ mod tests {
 
     #[test]
     fn a_filter_that_makes_no_sense_is_refused() {
-        for text in ["", "inof", "info,", "info,loader=loud", "a=b=c", "loader[span]=info", "=info"] {
+        for text in ["", "inof", "info,", "info,loader=loud", "a=b=c", "loader[span]=info", "=info"]
+        {
             let Err(finding) = Filter::parse(text) else { panic!("{text} was accepted") };
             assert_eq!(finding.code, "LDR-CFG-LOG-FILTER");
         }

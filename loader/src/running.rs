@@ -36,7 +36,11 @@ impl RunningGateway {
 
     /// Asks for the answer to a conversation of texts, piece by piece. An empty model means the
     /// gateway's default.
-    pub(crate) async fn stream(&self, model: &str, messages: &[Message]) -> Result<Events, Finding> {
+    pub(crate) async fn stream(
+        &self,
+        model: &str,
+        messages: &[Message],
+    ) -> Result<Events, Finding> {
         let messages: Vec<_> = messages
             .iter()
             .map(|message| json!({ "role": message.role, "content": message.joined_text() }))

@@ -18,7 +18,8 @@ mod tests {
 
     #[test]
     fn a_shell_reads_the_word_back_as_it_was() {
-        for text in ["/plain/a-b_c.d", "/with space", "/it's", "/$HOME `x` \"y\" \\", "/ü;&|", ""] {
+        for text in ["/plain/a-b_c.d", "/with space", "/it's", "/$HOME `x` \"y\" \\", "/ü;&|", ""]
+        {
             let script = format!("printf %s {}", word(text));
             let output = std::process::Command::new("sh").args(["-c", &script]).output();
             let output = output.expect("there is a shell");

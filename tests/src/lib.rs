@@ -2,6 +2,8 @@
 
 pub mod bench;
 pub mod build;
+pub mod gateway;
+pub mod peers;
 pub mod process;
 pub mod wire;
 

@@ -5,7 +5,10 @@ use super::{
     servers::{Identity, Server, deaf_port, read_to_end},
 };
 use loader_abi::class;
-use loader_contract::service::net::{Close, Connect, Connected, Tls};
+use loader_contract::service::{
+    clock::Sleep,
+    net::{Close, Connect, Connected, Tls},
+};
 use loader_core::{message::Failure, stream::End};
 use std::time::Duration;
 use tokio::{
@@ -169,6 +172,19 @@ async fn an_orphan_that_is_not_wanted_closes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_was_taken_over_outlives_the_time_it_waited_for_that() {
+    let (host, server) = (Host::new(), Server::new().await);
+    let plugin = host.plugin("one");
+    let request = Connect { keep_ms: 500, ..to(&server) };
+    let (opened, mut stream) = pair(&plugin, &server, &request).await;
+    drop(opened);
+    let opened = adopt(&plugin, &request).await;
+    let () = plugin.call_json("clock/1/sleep", &Sleep { duration_ms: 600 }).await.unwrap();
+    opened.send(b"still here").await;
+    assert_eq!(read(&mut stream, 10).await, b"still here");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_orphan_takes_in_no_more_than_it_may_and_loses_nothing() {
     const SENT: usize = 32 * 1024 * 1024;
     let (host, server) = (Host::new(), Server::new().await);
@@ -235,9 +251,10 @@ async fn a_name_that_is_being_dialled_is_held_and_free_when_that_failed() {
     let mut stream = server.accept().await;
     let failure = connect(&plugin, &to(&server)).await.unwrap_err();
     assert_failure(&failure, class::CONFLICT, "LDR-NET-HELD");
+    // Whoever gave up may try again at once.
     drop(dialling);
-    read_to_end(&mut stream).await;
     pair(&plugin, &server, &to(&server)).await;
+    read_to_end(&mut stream).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,9 +36,8 @@ pub(super) fn chat(arguments: &Chat, context: &Context, output: &Output) -> Comm
     logging::start(log, &filter, output.is_colourful());
     output.report(&context.warnings());
     let runtime = Builder::new_multi_thread().enable_all().thread_name("loader").build();
-    let runtime = runtime.map_err(|error| {
-        Finding::error("LDR-RUNTIME", format!("cannot start threads: {error}"))
-    })?;
+    let runtime = runtime
+        .map_err(|error| Finding::error("LDR-RUNTIME", format!("cannot start threads: {error}")))?;
     let result = runtime.block_on(async {
         let partner = Partner::find(context, filter.for_plugins()).await?;
         let result = Conversation::new(arguments, &partner, output)?.hold().await;
@@ -66,11 +65,7 @@ struct Conversation<'a> {
 }
 
 impl<'a> Conversation<'a> {
-    fn new(
-        arguments: &'a Chat,
-        partner: &'a Partner,
-        output: &'a Output,
-    ) -> Result<Self, Finding> {
+    fn new(arguments: &'a Chat, partner: &'a Partner, output: &'a Output) -> Result<Self, Finding> {
         let interrupt = signal(SignalKind::interrupt()).map_err(|error| {
             Finding::error("LDR-SIGNALS", format!("cannot take over Ctrl-C: {error}"))
         })?;
@@ -121,7 +116,12 @@ impl<'a> Conversation<'a> {
                 }
             };
             let ended = match line {
-                None => return Ok(exit),
+                None => {
+                    if is_conversation {
+                        self.transcript.note("\n");
+                    }
+                    return Ok(exit);
+                }
                 Some(Ok(line)) if line.trim().is_empty() => continue,
                 Some(Ok(line)) => self.turn(line).await?,
                 Some(Err(finding)) => {

@@ -13,8 +13,10 @@ use crate::output::{Answer, CommandResult, Outcome};
 pub(super) fn show(context: &Context) -> CommandResult {
     let resolved = &context.resolved;
     let files = resolved.files.iter();
-    let listed: String =
-        files.clone().map(|file| format!("# {} file: {}\n", file.layer, file.path.display())).collect();
+    let listed: String = files
+        .clone()
+        .map(|file| format!("# {} file: {}\n", file.layer, file.path.display()))
+        .collect();
     let files: Vec<_> =
         files.map(|file| json!({ "layer": file.layer, "path": file.path })).collect();
     Ok(Answer {

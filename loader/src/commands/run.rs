@@ -35,8 +35,8 @@ pub(super) fn flags(arguments: &Run) -> Vec<(String, toml::Value)> {
 /// Serves until it is asked to stop.
 pub(super) fn run(arguments: &Run, context: &Context, output: &Output) -> CommandResult {
     let log = &context.resolved.config.log;
-    let filter = Filter::parse(&log.filter)
-        .map_err(|finding| Refusal::new(Exit::Configuration, finding))?;
+    let filter =
+        Filter::parse(&log.filter).map_err(|finding| Refusal::new(Exit::Configuration, finding))?;
     logging::start(log, &filter, output.is_colourful());
     tell(output, log.format, &context.warnings());
     let state = StateDir::open(context.state_dir()?)?;
@@ -46,9 +46,8 @@ pub(super) fn run(arguments: &Run, context: &Context, output: &Output) -> Comman
     };
     let token = Token::ensure(&state)?;
     let runtime = Builder::new_multi_thread().enable_all().thread_name("loader").build();
-    let runtime = runtime.map_err(|error| {
-        Finding::error("LDR-RUNTIME", format!("cannot start threads: {error}"))
-    })?;
+    let runtime = runtime
+        .map_err(|error| Finding::error("LDR-RUNTIME", format!("cannot start threads: {error}")))?;
     let server = Server { arguments, context, output, token, claim };
     let result = runtime.block_on(server.serve(&filter));
     runtime.shutdown_timeout(LAST_MOMENTS);
@@ -128,7 +127,9 @@ impl Server<'_> {
         let _ = stop.send(());
         match edge.await {
             Ok(0) => {}
-            Ok(connections) => warn!(connections, "connections were cut off at the end of the drain"),
+            Ok(connections) => {
+                warn!(connections, "connections were cut off at the end of the drain")
+            }
             Err(error) => warn!(%error, "the HTTP edge did not end well"),
         }
         gateway.stop(deadline.saturating_duration_since(Instant::now())).await;

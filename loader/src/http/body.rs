@@ -74,11 +74,13 @@ fn too_large(max_bytes: usize) -> Complaint {
 }
 
 fn too_slow() -> Complaint {
-    let failure = Failure::new(class::DEADLINE, "LDR-HTTP-BODY-TIMEOUT", "the body came too slowly");
+    let failure =
+        Failure::new(class::DEADLINE, "LDR-HTTP-BODY-TIMEOUT", "the body came too slowly");
     Complaint::new(408, "body_timeout", failure)
 }
 
 fn broken() -> Complaint {
-    let failure = Failure::new(class::INVALID, "LDR-HTTP-BODY", "the body broke off or is malformed");
+    let failure =
+        Failure::new(class::INVALID, "LDR-HTTP-BODY", "the body broke off or is malformed");
     Complaint::new(400, "invalid_body", failure)
 }

@@ -35,12 +35,12 @@ pub(super) fn check(
 /// Whether a page of this origin came from the gateway itself: from the host of this request, or
 /// from a name the operator gave the gateway, under which a proxy may serve it.
 fn is_ours(origin: &str, host: &Authority<'_>, hosts: &Hosts) -> bool {
-    let (rest, default_port) = match (origin.strip_prefix("http://"), origin.strip_prefix("https://"))
-    {
-        (Some(rest), _) => (rest, 80),
-        (None, Some(rest)) => (rest, 443),
-        (None, None) => return false,
-    };
+    let (rest, default_port) =
+        match (origin.strip_prefix("http://"), origin.strip_prefix("https://")) {
+            (Some(rest), _) => (rest, 80),
+            (None, Some(rest)) => (rest, 443),
+            (None, None) => return false,
+        };
     Authority::parse(rest)
         .is_some_and(|origin| origin.equals(host, default_port) || hosts.names(&origin))
 }

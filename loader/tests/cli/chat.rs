@@ -92,6 +92,19 @@ fn a_plugin_that_did_not_start_is_named_when_its_model_is_missed() {
 }
 
 #[test]
+fn a_chat_connects_nobodys_accounts() {
+    let context = Context::with_plugins();
+    // No plugin provides this channel, which whoever connects its accounts complains about.
+    let account = "channels.none.accounts.mine.enabled=true";
+    let settings = ["--set", account, "--set", "log.filter=warn"];
+    let complaint = "LDR-CHANNEL-UNKNOWN";
+    let outcome = context.run(&[&["chat", "Hello"][..], &settings].concat());
+    assert_eq!(outcome.data(), "Hello\n");
+    let (_, _, stderr) = Gateway::start(&context, &settings).stop();
+    assert!(stderr.contains(complaint), "{stderr}");
+}
+
+#[test]
 fn input_that_is_no_text_is_an_error() {
     let context = Context::with_plugins();
     let outcome = context.run_with_input(&["chat"], b"fine\n\xff\xfe\n");
@@ -139,13 +152,13 @@ fn a_gateway_that_runs_is_who_answers() {
 }
 
 /// A gateway that does as the test says, and holds the state folder like a real one.
-struct FakeGateway {
+pub(crate) struct FakeGateway {
     listener: TcpListener,
     _lock: File,
 }
 
 impl FakeGateway {
-    fn start(context: &Context) -> Self {
+    pub(crate) fn start(context: &Context) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("it has an address"));
         let mut folder = fs::DirBuilder::new();
@@ -164,7 +177,7 @@ impl FakeGateway {
     }
 
     /// Accepts a request, checks its token, and answers with the beginning of a stream.
-    fn begin_answer(&self) -> TcpStream {
+    pub(crate) fn begin_answer(&self) -> TcpStream {
         let (mut stream, _) = self.listener.accept().expect("a request");
         let mut request = Vec::new();
         let mut byte = [0];
@@ -178,7 +191,8 @@ impl FakeGateway {
         assert!(request.contains("authorization: Bearer ldr_a_token_for_a_test\r\n"), "{request}");
         let chunk = json!({ "choices": [{ "delta": { "content": "half an" } }] });
         let event = format!("data: {chunk}\n\n");
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked";
+        let head =
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked";
         let answer = format!("{head}\r\n\r\n{:x}\r\n{event}\r\n", event.len());
         stream.write_all(answer.as_bytes()).expect("it reads the answer");
         stream

@@ -41,7 +41,10 @@ fn show_is_data_too_and_hides_secrets() {
     let envelope = outcome.json();
     assert_eq!(envelope["schema"], "loader.config.show/1");
     let data = &envelope["data"];
-    assert_eq!(data["files"], json!([{ "layer": "project", "path": "[ROOT]/project/loader.toml" }]));
+    assert_eq!(
+        data["files"],
+        json!([{ "layer": "project", "path": "[ROOT]/project/loader.toml" }])
+    );
     assert_eq!(data["settings"]["secrets.key.value"]["value"], "<set>");
     let origin = json!({ "value": "[ROOT]/plugins", "origin": { "layer": "flag" } });
     assert_eq!(data["settings"]["plugins.bundled_dir"], origin);
@@ -92,7 +95,9 @@ error[LDR-CFG-TYPE]: `gateway.max_body_bytes` is a string, but an integer is wan
   --> [ROOT]/project/loader.toml:4:18
   hint: for example, `gateway.max_body_bytes = 1048576`
 ";
-    for arguments in [&["config", "validate"][..], &["config", "show"], &["plugins", "list"], &["run"]] {
+    for arguments in
+        [&["config", "validate"][..], &["config", "show"], &["plugins", "list"], &["run"]]
+    {
         assert_eq!(context.run(arguments).to_string(), expected, "{arguments:?}");
     }
     let outcome = context.run(&["config", "validate", "--json"]);
@@ -100,11 +105,14 @@ error[LDR-CFG-TYPE]: `gateway.max_body_bytes` is a string, but an integer is wan
     let envelope = outcome.json();
     assert_eq!(envelope["ok"], false);
     assert_eq!(envelope["error"], envelope["errors"][0]);
-    assert_eq!(envelope["error"]["place"], json!({
-        "path": "[ROOT]/project/loader.toml",
-        "line": 2,
-        "column": 10,
-    }));
+    assert_eq!(
+        envelope["error"]["place"],
+        json!({
+            "path": "[ROOT]/project/loader.toml",
+            "line": 2,
+            "column": 10,
+        })
+    );
     let codes = |list: &str| -> Vec<_> {
         let list = envelope[list].as_array().expect("a list").iter();
         list.map(|one| one["code"].as_str().expect("a code").to_owned()).collect()
@@ -211,7 +219,8 @@ fn output_that_cannot_be_written_is_a_failure() {
 #[test]
 fn colours_are_for_terminals_and_whoever_asks_for_them() {
     let context = Context::new();
-    let stderr = |arguments: &[&str]| context.run(&[&["plugins", "list"], arguments].concat()).stderr;
+    let stderr =
+        |arguments: &[&str]| context.run(&[&["plugins", "list"], arguments].concat()).stderr;
     assert!(!stderr(&[]).contains('\u{1b}'));
     assert!(!stderr(&["--color", "never"]).contains('\u{1b}'));
     assert!(stderr(&["--color", "always"]).starts_with("\u{1b}["));

@@ -54,7 +54,8 @@ impl Context {
         fs::create_dir(&folder).expect("a folder");
         let manifest = repository().join("plugins").join(id).join("plugin.toml");
         fs::copy(manifest, folder.join("plugin.toml")).expect("a copy");
-        let library = format!("{}{id}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+        let library =
+            format!("{}{id}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
         fs::copy(built(&library), folder.join(&library)).expect("a copy");
     }
 
@@ -143,7 +144,8 @@ impl Outcome {
 
     /// Standard output as one JSON value per line.
     pub(crate) fn json_lines(&self) -> Vec<Value> {
-        let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {self}"));
+        let parse =
+            |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {self}"));
         self.stdout.lines().map(parse).collect()
     }
 

@@ -29,7 +29,8 @@ impl Gateway {
         let usual = ["run", "--listen", "127.0.0.1:0", "--ready-json"];
         let mut running = Running::start(context.command(&[&usual[..], arguments].concat()));
         let line = running.line();
-        let line: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let line: Value =
+            serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
         let text = |key: &str| line[key].as_str().unwrap_or_else(|| panic!("{key}: {line}"));
         let token = fs::read_to_string(text("token_file")).expect("there is a token");
         let (url, token) = (text("url").to_owned(), token.trim().to_owned());

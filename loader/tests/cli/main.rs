@@ -10,3 +10,4 @@ mod http;
 mod plugins;
 mod run;
 mod signals;
+mod terminal;

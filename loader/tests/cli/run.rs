@@ -243,7 +243,8 @@ fn logs_in_json_are_json_to_the_last_line() {
     let (_, _, stderr) = gateway.stop();
     let mut codes = Vec::new();
     for line in stderr.lines() {
-        let event: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let event: Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         codes.extend(event["fields"]["code"].as_str().map(str::to_owned));
     }
     for code in ["LDR-CFG-UNKNOWN-KEY", "LDR-RUN-EXPOSED"] {
@@ -262,7 +263,8 @@ fn a_reader_of_the_summary_that_went_away_does_not_stop_the_gateway() {
     // It says in the lock where it serves, before it tells anybody else.
     let lock = context.state().join("lock");
     let url = loop {
-        let note = fs::read(&lock).ok().and_then(|note| serde_json::from_slice::<Value>(&note).ok());
+        let note =
+            fs::read(&lock).ok().and_then(|note| serde_json::from_slice::<Value>(&note).ok());
         if let Some(url) = note.and_then(|note| note["url"].as_str().map(str::to_owned)) {
             break url;
         }

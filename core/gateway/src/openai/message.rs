@@ -43,8 +43,11 @@ impl Message {
         let at = format!("messages[{position}]");
         let role = role(&self.role, &at)?;
         if self.function_call.is_some() {
-            return Err(unsupported("`function_call` is the former way to call functions", USE_TOOLS)
-                .about(format!("{at}.function_call")));
+            return Err(unsupported(
+                "`function_call` is the former way to call functions",
+                USE_TOOLS,
+            )
+            .about(format!("{at}.function_call")));
         }
         let calls = self.tool_calls.unwrap_or_default().into_iter().enumerate();
         let tool_calls =
@@ -104,9 +107,7 @@ impl Part {
         let Self { kind, text, refusal, image_url } = self;
         let missing = |field| wrong(format!("a part of type `{kind}` needs `{field}`"));
         let part = match kind.as_str() {
-            "text" => {
-                text.map(|text| contract::Part::Text { text }).ok_or_else(|| missing("text"))
-            }
+            "text" => text.map(|text| contract::Part::Text { text }).ok_or_else(|| missing("text")),
             "refusal" => {
                 refusal.map(|text| contract::Part::Text { text }).ok_or_else(|| missing("refusal"))
             }

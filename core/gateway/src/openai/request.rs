@@ -132,7 +132,9 @@ impl Wire {
             let hint = "leave `n` out, or send the request several times";
             return Err(unsupported("only one answer per request is supported", hint).about("n"));
         }
-        for (field, value) in [("functions", &self.functions), ("function_call", &self.function_call)] {
+        for (field, value) in
+            [("functions", &self.functions), ("function_call", &self.function_call)]
+        {
             if value.is_some() {
                 let message = format!("`{field}` is the former way to call functions");
                 return Err(unsupported(message, USE_TOOLS).about(field));
@@ -247,7 +249,11 @@ fn unreadable(error: &serde_json::Error) -> Complaint {
         Category::Data => wrong(format!("the body makes no sense: {error}")),
         Category::Syntax | Category::Eof | Category::Io => {
             let message = format!("the body is not JSON: {error}");
-            Complaint::new(400, "invalid_json", Failure::new(class::INVALID, "LDR-CHAT-JSON", message))
+            Complaint::new(
+                400,
+                "invalid_json",
+                Failure::new(class::INVALID, "LDR-CHAT-JSON", message),
+            )
         }
     }
 }

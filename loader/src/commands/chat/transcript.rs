@@ -64,7 +64,9 @@ impl<'a> Transcript<'a> {
                 let cut = match reason {
                     FinishReason::Length => "the answer reached the limit of its length",
                     FinishReason::ContentFilter => "the provider's filter ended the answer",
-                    FinishReason::ToolCalls => "the model wants to call tools, which a chat has none of",
+                    FinishReason::ToolCalls => {
+                        "the model wants to call tools, which a chat has none of"
+                    }
                     _ => return Ok(()),
                 };
                 self.output.report(&[Finding::warning("LDR-CHAT-FINISH", cut)]);

@@ -65,10 +65,7 @@ fn check_plugins(survey: &Survey) -> Vec<Finding> {
 }
 
 fn as_warning(diagnostic: Diagnostic) -> Finding {
-    Finding {
-        severity: loader_core::diagnostic::Severity::Warning,
-        ..Finding::from(diagnostic)
-    }
+    Finding { severity: loader_core::diagnostic::Severity::Warning, ..Finding::from(diagnostic) }
 }
 
 /// The names that plugins give to what settings refer to.
@@ -156,11 +153,9 @@ fn check_secrets(config: &Config) -> Vec<Finding> {
         for name in secrets::references(&settings) {
             if !config.secrets.contains_key(name) {
                 let message = format!("`{key}` refers to the secret `{name}`, which has no place");
-                findings.push(
-                    Finding::warning("LDR-CFG-SECRET", message).hint(format!(
-                        "say where it is: [secrets.\"{name}\"] with `env`, `file` or `value`"
-                    )),
-                );
+                findings.push(Finding::warning("LDR-CFG-SECRET", message).hint(format!(
+                    "say where it is: [secrets.\"{name}\"] with `env`, `file` or `value`"
+                )));
             }
         }
     }

@@ -18,7 +18,8 @@ pub(in crate::commands) fn inspect(context: &Context, id: &str) -> CommandResult
         return Err(not_found(context, &survey, id));
     };
     let candidate = &plugin.candidate;
-    let about = |finding: &&loader_core::diagnostic::Diagnostic| finding.plugin.as_deref() == Some(id);
+    let about =
+        |finding: &&loader_core::diagnostic::Diagnostic| finding.plugin.as_deref() == Some(id);
     let said = survey.diagnostics.iter().filter(about).cloned();
     let judged = match &plugin.verdict {
         Ok(vetted) => vetted.warnings(),

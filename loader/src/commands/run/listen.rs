@@ -39,7 +39,8 @@ pub(super) fn exposure(address: SocketAddr) -> Vec<Finding> {
     if address.ip().is_loopback() {
         return Vec::new();
     }
-    let message = format!("{address} can be reached from other machines, and HTTP is not encrypted");
+    let message =
+        format!("{address} can be reached from other machines, and HTTP is not encrypted");
     let hint = "let a reverse proxy with TLS listen there, and loader on 127.0.0.1";
     vec![Finding::warning("LDR-RUN-EXPOSED", message).hint(hint)]
 }
@@ -86,7 +87,9 @@ mod tests {
         let hint = |kind: ErrorKind| failed(address("127.0.0.1:80"), &kind.into()).hint;
         let hint = |kind| hint(kind).expect("it has a hint");
         assert!(hint(ErrorKind::AddrInUse).ends_with("`loader run --listen 127.0.0.1:0`"));
-        assert!(hint(ErrorKind::PermissionDenied).ends_with("`loader run --listen 127.0.0.1:7280`"));
+        assert!(
+            hint(ErrorKind::PermissionDenied).ends_with("`loader run --listen 127.0.0.1:7280`")
+        );
         assert!(hint(ErrorKind::AddrNotAvailable).contains("ip address"));
     }
 }

@@ -28,7 +28,8 @@ fn to_host(host: &str) -> Request<Body> {
 
 #[tokio::test]
 async fn only_hosts_on_the_list_are_answered() {
-    let edge = with_hosts("192.0.2.7:7280", &["gateway.example", "other.example:8443", "[2001:db8::1]"]);
+    let edge =
+        with_hosts("192.0.2.7:7280", &["gateway.example", "other.example:8443", "[2001:db8::1]"]);
     for (host, status) in [
         ("localhost", 200),
         ("localhost:1", 200),

@@ -50,7 +50,8 @@ async fn a_body_may_be_as_large_as_the_limit_and_no_larger() {
 #[tokio::test]
 async fn the_limit_holds_for_the_gateways_own_routes_too() {
     let large = format!("{{\"messages\": \"{}\"}}", "x".repeat(100));
-    let request = request("POST", "/v1/chat/completions").body(Body::from(large)).expect("a request");
+    let request =
+        request("POST", "/v1/chat/completions").body(Body::from(large)).expect("a request");
     assert_eq!(ask(&strict(), request).await.fault(), (413, "LDR-HTTP-BODY-SIZE".into()));
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use axum::http::Request;
 use axum::body::Body;
+use axum::http::Request;
 use http_body_util::BodyExt as _;
 use loader_abi::class;
 use loader_core::message::Failure;
@@ -149,7 +149,9 @@ async fn a_stream_that_stops_without_finish_is_broken_too() {
 }
 
 /// The events that came, and whether the body ended properly.
-async fn read_to_the_end(response: axum::response::Response) -> (Vec<String>, Result<(), axum::Error>) {
+async fn read_to_the_end(
+    response: axum::response::Response,
+) -> (Vec<String>, Result<(), axum::Error>) {
     let mut body = response.into_body();
     let mut read = Vec::new();
     let end = loop {

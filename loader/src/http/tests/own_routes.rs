@@ -68,7 +68,9 @@ async fn a_method_a_path_does_not_know_is_a_405_that_says_which_it_knows() {
 #[tokio::test]
 async fn a_path_nobody_answers_is_a_404() {
     let edge = edge(Fake::new());
-    for path in ["/", "/nowhere", "/v1", "/v1/models/", "/v1/models/x", "/hellow", "/Hello", "/V1/models"] {
+    for path in
+        ["/", "/nowhere", "/v1", "/v1/models/", "/v1/models/x", "/hellow", "/Hello", "/V1/models"]
+    {
         let answered = ask(&edge, empty(request("GET", path))).await;
         assert_eq!(answered.fault(), (404, "LDR-HTTP-NO-ROUTE".into()), "{path}");
     }

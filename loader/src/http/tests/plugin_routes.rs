@@ -66,7 +66,8 @@ async fn a_plugin_knows_the_request_by_the_same_name_as_the_client() {
     let given = ask(&edge, empty(request("GET", "/hello").header("x-request-id", "mine"))).await;
     let made = ask(&edge, empty(request("GET", "/hello").header("x-request-id", "not sane"))).await;
     for (seen, answered) in watcher.handled().iter().zip([given, made]) {
-        let ids: Vec<_> = seen.metadata.iter().filter(|(name, _)| *name == "x-request-id").collect();
+        let ids: Vec<_> =
+            seen.metadata.iter().filter(|(name, _)| *name == "x-request-id").collect();
         assert_eq!(ids, [("x-request-id", answered.header("x-request-id").as_bytes())]);
     }
 }

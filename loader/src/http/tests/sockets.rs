@@ -45,7 +45,8 @@ impl Client {
 
     async fn get(&mut self, path: &str) {
         let host = "host: localhost";
-        self.send(&format!("GET {path} HTTP/1.1\r\n{host}\r\nauthorization: {BEARER}\r\n\r\n")).await;
+        self.send(&format!("GET {path} HTTP/1.1\r\n{host}\r\nauthorization: {BEARER}\r\n\r\n"))
+            .await;
     }
 
     async fn chat(&mut self, stream: bool) {
@@ -54,7 +55,8 @@ impl Client {
         );
         let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost";
         let length = body.len();
-        let text = format!("{head}\r\nauthorization: {BEARER}\r\ncontent-length: {length}\r\n\r\n{body}");
+        let text =
+            format!("{head}\r\nauthorization: {BEARER}\r\ncontent-length: {length}\r\n\r\n{body}");
         self.send(&text).await;
     }
 
@@ -204,8 +206,10 @@ async fn a_client_that_does_not_read_is_given_up() {
     let fake = Fake::answering(Script::Events(Vec::new()));
     let further = fake.further();
     let mut watcher = fake.watcher();
-    let limits =
-        ConnectionLimits { write_timeout: Duration::from_millis(100), ..ConnectionLimits::default() };
+    let limits = ConnectionLimits {
+        write_timeout: Duration::from_millis(100),
+        ..ConnectionLimits::default()
+    };
     let server = Server::start(fake, limits).await;
     let mut client = server.client().await;
     client.chat(true).await;

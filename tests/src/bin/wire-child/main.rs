@@ -62,7 +62,7 @@ fn create(library: &str, id: &str, host: RemoteHost) -> Result<PluginBox, Box<dy
     // SAFETY: the library is never closed.
     let root = unsafe { layout::accept(header) }.map_err(|refusal| format!("{refusal:?}"))?;
     let plugin = (root.create())(id.into(), Host_TO::from_value(host, TD_Opaque));
-    Ok(plugin.into_result().map_err(|error| error.message.into_string())?)
+    Ok(plugin.into_result().map_err(|error| error.message.to_string())?)
 }
 
 async fn serve_call(plugin: Arc<PluginBox>, remote: Arc<Remote>, id: u64, request: Request) {

@@ -75,14 +75,27 @@ impl Remote {
 }
 
 /// Tells the other side when the plugin drops a future before its answer.
-struct CancelOnDrop(Arc<Remote>, u64, bool);
+struct CancelOnDrop {
+    remote: Arc<Remote>,
+    id: u64,
+    answered: bool,
+}
+
+impl CancelOnDrop {
+    fn new(remote: Arc<Remote>, id: u64) -> Self {
+        Self { remote, id, answered: false }
+    }
+
+    fn disarm(mut self) {
+        self.answered = true;
+    }
+}
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
-        let Self(remote, id, answered) = self;
-        if !*answered {
-            lock(&remote.waiting).remove(id);
-            remote.send(&Frame::Cancel(*id));
+        if !self.answered {
+            lock(&self.remote.waiting).remove(&self.id);
+            self.remote.send(&Frame::Cancel(self.id));
         }
     }
 }
@@ -104,10 +117,10 @@ impl Host for RemoteHost {
         lock(&remote.waiting).insert(id, sender);
         let request = Request::from_abi(operation.as_str(), context, metadata, body);
         remote.send(&Frame::Call(id, request));
-        let mut cancel = CancelOnDrop(remote, id, false);
+        let cancel = CancelOnDrop::new(remote, id);
         async move {
             let answer = receiver.await;
-            cancel.2 = true;
+            cancel.disarm();
             match answer {
                 Ok(Ok(reply)) => RResult::ROk(reply.into_abi()),
                 Ok(Err(error)) => RResult::RErr(error.into_abi()),
@@ -128,10 +141,10 @@ impl Host for RemoteHost {
         let pipe = remote.pipe(remote.id(), false);
         let request = Request::from_abi(operation.as_str(), context, metadata, body);
         remote.send(&Frame::Open(pipe.id(), request));
-        let mut cancel = CancelOnDrop(remote, pipe.id(), false);
+        let cancel = CancelOnDrop::new(remote, pipe.id());
         async move {
             let first = pipe.receive().await;
-            cancel.2 = true;
+            cancel.disarm();
             match first {
                 Received::Message(head) => {
                     let head = Reply { metadata: head.metadata, body: head.body }.into_abi();

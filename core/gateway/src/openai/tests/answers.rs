@@ -38,8 +38,7 @@ fn an_answer_is_a_chat_completion() {
 #[test]
 fn an_answer_that_only_calls_tools_has_no_content() {
     let call = ToolCall { id: "call_1".into(), name: "add".into(), arguments: "{}".into() };
-    let message =
-        Message { role: Role::Assistant, tool_calls: vec![call], ..Message::default() };
+    let message = Message { role: Role::Assistant, tool_calls: vec![call], ..Message::default() };
     let response =
         GenerateResponse { message, finish: FinishReason::ToolCalls, ..Default::default() };
     let answer = parse(&completion(&heading(), &response));

@@ -67,8 +67,12 @@ fn tool_calls_come_in_pieces() {
         arguments: arguments.into(),
     };
     let finish = StreamEvent::Finish { reason: FinishReason::ToolCalls, usage: None };
-    let events =
-        [call(0, "call_1", "add", ""), call(0, "", "", "{\"a\""), call(1, "call_2", "sub", "{}"), finish];
+    let events = [
+        call(0, "call_1", "add", ""),
+        call(0, "", "", "{\"a\""),
+        call(1, "call_2", "sub", "{}"),
+        finish,
+    ];
     assert_eq!(
         written(false, &events),
         [

@@ -18,13 +18,23 @@ fn every_class_has_its_status_code_and_type() {
     let host = |class, code: &str| Failure::new(class, code, "because");
     let plugin = by_plugin;
     for (failure, status, code, kind) in [
-        (plugin(class::INVALID, "invalid_request"), 400, "invalid_request", "invalid_request_error"),
+        (
+            plugin(class::INVALID, "invalid_request"),
+            400,
+            "invalid_request",
+            "invalid_request_error",
+        ),
         (plugin(class::FORBIDDEN, "not_yours"), 403, "not_yours", "permission_error"),
         (plugin(class::NOT_FOUND, "model_not_found"), 404, "model_not_found", "not_found_error"),
         (plugin(class::CONFLICT, "exists"), 409, "exists", "invalid_request_error"),
         (plugin(class::EXHAUSTED, "rate_limited"), 429, "rate_limited", "rate_limit_error"),
         (host(class::EXHAUSTED, "LDR-CALL-BUSY"), 429, "rate_limit_exceeded", "rate_limit_error"),
-        (host(class::EXHAUSTED, "LDR-CALL-TOO-LARGE"), 413, "rate_limit_exceeded", "invalid_request_error"),
+        (
+            host(class::EXHAUSTED, "LDR-CALL-TOO-LARGE"),
+            413,
+            "rate_limit_exceeded",
+            "invalid_request_error",
+        ),
         (plugin(class::UNAVAILABLE, "upstream_failed"), 502, "upstream_failed", "server_error"),
         (host(class::UNAVAILABLE, "upstream_cut_off"), 502, "upstream_cut_off", "server_error"),
         (host(class::UNAVAILABLE, "LDR-CALL-BREAKER"), 503, "unavailable", "server_error"),
@@ -32,7 +42,12 @@ fn every_class_has_its_status_code_and_type() {
         (plugin(class::DEADLINE, "upstream_timeout"), 504, "upstream_timeout", "timeout_error"),
         (host(class::CANCELLED, "LDR-CALL-CANCELLED"), 499, "cancelled", "invalid_request_error"),
         (plugin(class::CANCELLED, "stopping"), 503, "stopping", "server_error"),
-        (host(class::UNIMPLEMENTED, "LDR-CALL-UNIMPLEMENTED"), 501, "unimplemented", "server_error"),
+        (
+            host(class::UNIMPLEMENTED, "LDR-CALL-UNIMPLEMENTED"),
+            501,
+            "unimplemented",
+            "server_error",
+        ),
         (host(class::PANIC, "LDR-CALL-PANIC"), 500, "internal_error", "server_error"),
         (plugin(class::INTERNAL, "oops"), 500, "oops", "server_error"),
         (plugin(4711, "from_the_future"), 500, "from_the_future", "server_error"),

@@ -8,8 +8,18 @@ use crate::openai::ChatRequest;
 /// JSON that looks like a request, with anything anywhere.
 fn bodies() -> impl Strategy<Value = Value> {
     let word = prop::sample::select(vec![
-        "user", "tool", "assistant", "function", "text", "image_url", "auto", "json_schema", "",
-        "\u{1f980}", "type", "messages",
+        "user",
+        "tool",
+        "assistant",
+        "function",
+        "text",
+        "image_url",
+        "auto",
+        "json_schema",
+        "",
+        "\u{1f980}",
+        "type",
+        "messages",
     ]);
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -19,15 +29,38 @@ fn bodies() -> impl Strategy<Value = Value> {
         word.prop_map(Value::from),
     ];
     let keys = prop::sample::select(vec![
-        "model", "messages", "role", "content", "type", "text", "image_url", "url", "tools",
-        "function", "name", "arguments", "tool_calls", "tool_call_id", "id", "stop", "n", "stream",
-        "stream_options", "tool_choice", "response_format", "json_schema", "schema", "temperature",
+        "model",
+        "messages",
+        "role",
+        "content",
+        "type",
+        "text",
+        "image_url",
+        "url",
+        "tools",
+        "function",
+        "name",
+        "arguments",
+        "tool_calls",
+        "tool_call_id",
+        "id",
+        "stop",
+        "n",
+        "stream",
+        "stream_options",
+        "tool_choice",
+        "response_format",
+        "json_schema",
+        "schema",
+        "temperature",
     ]);
     leaf.prop_recursive(6, 64, 8, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
             prop::collection::vec((keys.clone(), inner), 0..8).prop_map(|fields| {
-                Value::Object(fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+                Value::Object(
+                    fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+                )
             }),
         ]
     })

@@ -192,9 +192,8 @@ fn tools_and_every_choice_of_them_arrive() {
 
 #[test]
 fn every_response_format_arrives() {
-    let format = |format: Value| {
-        translated(json!({ "response_format": format }))["response_format"].take()
-    };
+    let format =
+        |format: Value| translated(json!({ "response_format": format }))["response_format"].take();
     assert_eq!(format(json!({ "type": "text" })), json!({ "type": "text" }));
     assert_eq!(format(json!({ "type": "json_object" })), json!({ "type": "json-object" }));
     assert_eq!(
@@ -256,7 +255,10 @@ fn what_makes_no_sense_is_refused_by_its_name() {
         (user(json!({ "role": "robot", "content": "" })), "messages[1].role"),
         (user(json!({ "role": "user" })), "messages[1].content"),
         (user(json!({ "role": "tool", "content": "" })), "messages[1].tool_call_id"),
-        (user(json!({ "role": "user", "content": [{ "type": "text" }] })), "messages[1].content[0]"),
+        (
+            user(json!({ "role": "user", "content": [{ "type": "text" }] })),
+            "messages[1].content[0]",
+        ),
         (
             user(json!({ "role": "user", "content": [{ "type": "image_url" }] })),
             "messages[1].content[0]",
@@ -298,13 +300,20 @@ fn what_is_not_supported_is_refused_with_a_hint() {
         (json!({ "role": "function", "content": "" }), "role"),
         (json!({ "role": "assistant", "function_call": {} }), "function_call"),
         (json!({ "role": "user", "content": [{ "type": "input_audio" }] }), "content[0]"),
-        (json!({ "role": "assistant", "tool_calls": [{ "id": "1", "type": "custom" }] }), "tool_calls[0]"),
+        (
+            json!({ "role": "assistant", "tool_calls": [{ "id": "1", "type": "custom" }] }),
+            "tool_calls[0]",
+        ),
     ] {
         bodies.push((json!({ "messages": [message] }), format!("messages[0].{param}")));
     }
     for (body, param) in bodies {
         let (code, error) = refused_json(&body);
-        assert_eq!((code.as_str(), &error["param"]), ("LDR-CHAT-UNSUPPORTED", &json!(param)), "{body}");
+        assert_eq!(
+            (code.as_str(), &error["param"]),
+            ("LDR-CHAT-UNSUPPORTED", &json!(param)),
+            "{body}"
+        );
         assert_ne!(error["loader"]["hint"].as_str().unwrap_or_default(), "", "{body}");
     }
 }

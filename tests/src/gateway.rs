@@ -1,0 +1,99 @@
+//! The product itself, started as a user starts it, with the bundled plugins.
+
+use crate::{Home, build, process::Running};
+use std::{
+    fs,
+    process::Stdio,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    sync::Notify,
+};
+
+/// A running `loader`.
+pub struct Gateway {
+    /// The process.
+    pub process: Running,
+    /// Where it serves, such as `http://127.0.0.1:40000`.
+    pub url: String,
+    /// The bearer token.
+    pub token: String,
+    log: Arc<Log>,
+}
+
+/// What the process said on standard error.
+#[derive(Default)]
+struct Log {
+    lines: Mutex<Vec<String>>,
+    grown: Notify,
+}
+
+impl Log {
+    fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+}
+
+impl Gateway {
+    /// Starts it with this configuration over the home's plugins, and waits until it serves.
+    pub async fn start(home: &Home, config: &str) -> Self {
+        let file = home.state().with_file_name("loader.toml");
+        fs::write(&file, config).expect("the configuration can be written");
+        let mut process = Running::start(&build::loader(), |command| {
+            command.arg("--config").arg(&file);
+            command.arg("--state-dir").arg(home.state());
+            command.arg("--plugins-dir").arg(home.plugins());
+            command.args(["run", "--listen", "127.0.0.1:0", "--ready-json"]);
+            command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+            command.env("HOME", home.state()).stderr(Stdio::piped());
+        });
+        let log = Arc::new(Log::default());
+        let stderr = process.child.stderr.take().expect("stderr is piped");
+        let writer = log.clone();
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(stderr).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                writer.lines.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(line);
+                writer.grown.notify_waiters();
+            }
+        });
+        let ready = process.json().await;
+        let text = |key: &str| ready[key].as_str().expect("a ready line").to_owned();
+        let token = fs::read_to_string(text("token_file")).expect("the token");
+        Self { process, url: text("url"), token: token.trim().to_owned(), log }
+    }
+
+    /// What it has said on standard error so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lines()
+    }
+
+    /// Waits until a line from `from` on contains all of these, and returns the line after it.
+    pub async fn await_log(&self, from: usize, parts: &[&str]) -> usize {
+        let wait = async {
+            loop {
+                let grown = self.log.grown.notified();
+                let mut grown = std::pin::pin!(grown);
+                grown.as_mut().enable();
+                let lines = self.log.lines();
+                let matches = |line: &String| parts.iter().all(|part| line.contains(part));
+                if let Some(at) = lines.iter().skip(from).position(matches) {
+                    return from + at + 1;
+                }
+                grown.await;
+            }
+        };
+        match tokio::time::timeout(Duration::from_secs(60), wait).await {
+            Ok(at) => at,
+            Err(_) => panic!("no line has {parts:?}:\n{}", self.log().join("\n")),
+        }
+    }
+
+    /// Waits for its end and returns the exit code.
+    pub async fn ended(&mut self) -> Option<i32> {
+        let ended = tokio::time::timeout(Duration::from_secs(60), self.process.child.wait()).await;
+        ended.expect("it ends within a minute").expect("it can be waited for").code()
+    }
+}
