@@ -53,8 +53,12 @@ pub(crate) fn install() {
 }
 
 /// Takes the panic hook back, so that its memory leaves with the library.
+///
+/// On a thread that is panicking the hook is in use and stays.
 pub(crate) fn uninstall_panic_hook() {
-    drop(std::panic::take_hook());
+    if !std::thread::panicking() {
+        drop(std::panic::take_hook());
+    }
 }
 
 /// How deep spans may nest on one thread; deeper ones are attributed to their ancestor.

@@ -13,10 +13,10 @@ use loader_core::{
     BreakerPolicy, CallOptions, CallPolicy, Enablement, Engine, LogFilter, Options, Placement,
     PluginOptions, Retirement, Survey,
     diagnostic::Diagnostic,
-    discovery::Root,
+    discovery::{Root, discover},
     message::Failure,
     service::{Service, Services},
-    services::{EventBus, SecretSource, Standard, StandardServices},
+    services::{EventBus, SecretSource, Standard, StandardServices, secrets::references},
 };
 use loader_contract::text_inference::{GenerateRequest, GenerateResponse};
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
@@ -105,6 +105,23 @@ fn engine_options(settings: &Settings, services: Services) -> Options {
     options
 }
 
+/// The largest schema file that is read, in bytes.
+const MAX_SCHEMA_BYTES: u64 = 1024 * 1024;
+
+/// The secrets that plugins' configurations name by default: an operator who leaves `api_key` alone
+/// means the default's `secret:<name>`, which then stands in the schema only.
+fn default_secrets(roots: &[Root]) -> Vec<(String, Vec<String>)> {
+    let candidates = discover(roots).candidates.into_iter();
+    let named = candidates.filter_map(|candidate| {
+        let file = candidate.spec().config.schema.as_ref()?;
+        let text = candidate.read(file, MAX_SCHEMA_BYTES).ok()?;
+        let schema: serde_json::Value = serde_json::from_slice(&text).ok()?;
+        let names = references(&schema).into_iter().map(str::to_owned).collect();
+        Some((candidate.id().to_owned(), names))
+    });
+    named.collect()
+}
+
 fn plugin_options(entry: &config::PluginEntry) -> PluginOptions {
     let placement = match entry.placement {
         config::Placement::Thread => Placement::Thread { threads: entry.threads as usize },
@@ -148,6 +165,11 @@ impl Gateway {
         let inbox: Arc<dyn Service> = Arc::new(Inbox(channels.clone()));
         let services = services.with([inbox]);
         let engine = Engine::new(engine_options(&settings, services))?;
+        let roots = settings.roots.clone();
+        let defaults = tokio::task::spawn_blocking(move || default_secrets(&roots)).await;
+        for (plugin, names) in defaults.unwrap_or_default() {
+            secrets.allow(&plugin, names);
+        }
         let diagnostics = engine.load_all().await;
         let conversations = Conversations::new(engine.clone(), &settings.config);
         channels.connect(&engine, conversations, &settings.config.channels, &secrets).await;

@@ -98,11 +98,10 @@ impl Secrets {
     }
 
     /// Lets a plugin fetch these secrets besides those its configuration names, such as those of its
-    /// channel accounts. Replaces what was allowed to it before.
+    /// channel accounts. Adds to what was allowed to it before.
     pub fn allow(&self, plugin: &str, names: impl IntoIterator<Item = String>) {
-        let names = names.into_iter().collect();
         let mut allowed = self.allowed.write().unwrap_or_else(PoisonError::into_inner);
-        allowed.insert(plugin.to_owned(), names);
+        allowed.entry(plugin.to_owned()).or_default().extend(names);
     }
 
     fn check(&self, request: &ServiceRequest, name: &str) -> Result<(), Failure> {
