@@ -184,7 +184,8 @@ fn describe(field: &TLField, text: &mut String) {
     for function in field.function_range().iter() {
         let parameters = function.param_type_layouts.iter().map(|parameter| type_name(parameter()));
         let parameters = parameters.collect::<Vec<_>>().join(", ");
-        let answer = function.return_type_layout().map_or("()".into(), |answer| type_name(answer()));
+        let answer =
+            function.return_type_layout().map_or("()".into(), |answer| type_name(answer()));
         let _ = writeln!(text, "    {}: fn({parameters}) -> {answer}", field.name());
     }
 }

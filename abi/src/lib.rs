@@ -34,7 +34,11 @@
 //! crate's `README.md`.
 // The derive macros of abi_stable expand to inherent implementations inside constants and to type
 // names of their own style.
-#![allow(non_local_definitions, non_camel_case_types, reason = "expansions of abi_stable's derives")]
+#![allow(
+    non_local_definitions,
+    non_camel_case_types,
+    reason = "expansions of abi_stable's derives"
+)]
 
 mod context;
 mod emission;

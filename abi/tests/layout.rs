@@ -12,7 +12,9 @@ fn layout_changes_only_by_allowed_additions() {
     }
     let committed = std::fs::read_to_string(COMMITTED).expect("layout.snap is committed");
     if let Err(change) = layout::additions_only(&committed, &now) {
-        panic!("the frozen interface changed: {change}\nundo the change: abi/README.md, \"Evolution\"");
+        panic!(
+            "the frozen interface changed: {change}\nundo the change: abi/README.md, \"Evolution\""
+        );
     }
     assert_eq!(
         committed, now,

@@ -80,8 +80,7 @@ impl Diagnostic {
         let before = text.get(..offset).unwrap_or(text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        self.place =
-            Some(Place { path: path.to_owned(), line: Some(line), column: Some(column) });
+        self.place = Some(Place { path: path.to_owned(), line: Some(line), column: Some(column) });
         self
     }
 

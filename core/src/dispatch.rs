@@ -334,7 +334,8 @@ impl Dispatcher {
             None => snapshot.capabilities(contract).next(),
         };
         let capability = capability.ok_or_else(|| {
-            let what = id.map_or_else(|| format!("`{contract}`"), |id| format!("`{contract}` as `{id}`"));
+            let what =
+                id.map_or_else(|| format!("`{contract}`"), |id| format!("`{contract}` as `{id}`"));
             Failure::new(
                 class::NOT_FOUND,
                 "LDR-CALL-NO-CAPABILITY",

@@ -94,7 +94,12 @@ pub(crate) struct Invocation {
 
 impl Invocation {
     /// An operation of the host's own, such as a step of the lifecycle.
-    pub(crate) fn of_host(operation: &str, id: u64, deadline: Option<Duration>, body: Vec<u8>) -> Self {
+    pub(crate) fn of_host(
+        operation: &str,
+        id: u64,
+        deadline: Option<Duration>,
+        body: Vec<u8>,
+    ) -> Self {
         let remaining = deadline.map(|deadline| u64::try_from(deadline.as_nanos()));
         Self {
             operation: operation.into(),
@@ -161,12 +166,8 @@ impl Generation {
     /// Polls the plugin's answer on the current thread.
     async fn invoke(&self, invocation: Invocation) -> Result<Reply, Failure> {
         let Invocation { operation, context, metadata, body } = invocation;
-        let future = self.plugin().call(
-            (&*operation).into(),
-            context,
-            metadata.into_abi(),
-            body.into(),
-        );
+        let future =
+            self.plugin().call((&*operation).into(), context, metadata.into_abi(), body.into());
         match AssertUnwindSafe(future).catch_unwind().await {
             Ok(RResult::ROk(reply)) => Ok(Reply::from_abi(reply)),
             Ok(RResult::RErr(error)) => Err(self.failure(error)),
@@ -261,7 +262,10 @@ impl Lease {
     }
 
     /// Opens a stream. Dropping the receiving half of the answer cancels the plugin's handling.
-    pub(crate) async fn open(self, invocation: Invocation) -> Result<(Message, StreamEnd), Failure> {
+    pub(crate) async fn open(
+        self,
+        invocation: Invocation,
+    ) -> Result<(Message, StreamEnd), Failure> {
         let (near, far) = stream::pair();
         let ending = far.sender.ending();
         let gone = far.sender.closed();

@@ -30,7 +30,9 @@ impl Image {
     /// Runs the library's constructors, so call it on a thread of the generation.
     pub(crate) fn open(staged: Staged) -> Result<Self, Diagnostic> {
         let refuse = |code, message: String| {
-            Diagnostic::error(code, message).at(staged.candidate().manifest_path()).about(staged.spec().id.clone())
+            Diagnostic::error(code, message)
+                .at(staged.candidate().manifest_path())
+                .about(staged.spec().id.clone())
         };
         // SAFETY: the file is our private copy of bytes that were vetted; running its constructors
         // is what loading means, and the operator's trust in the plugin covers it.
@@ -47,9 +49,8 @@ impl Image {
             refuse("LDR-IMAGE-SYMBOL", format!("the root symbol is missing: {}", cause(&error)))
         })?;
         let address = std::ptr::from_ref(&*header).addr();
-        verify_identity(&staged, address).map_err(|message| {
-            refuse("LDR-IMAGE-IDENTITY", message).hint("restart the loader")
-        })?;
+        verify_identity(&staged, address)
+            .map_err(|message| refuse("LDR-IMAGE-IDENTITY", message).hint("restart the loader"))?;
         // SAFETY: the library is held by the image, and an image is closed only after everything
         // made from its root module is gone.
         let root = unsafe { layout::accept(header) };
@@ -104,7 +105,8 @@ impl Image {
         std::mem::forget(self);
         // The library's destructors run during the close, and what they leave on the thread goes
         // with the thread.
-        let closed = thread::Builder::new().name("loader-unload".into()).spawn(move || library.close());
+        let closed =
+            thread::Builder::new().name("loader-unload".into()).spawn(move || library.close());
         let closed = closed.map(|handle| handle.join());
         if !matches!(closed, Ok(Ok(Ok(())))) || platform::is_mapped(staged.path()) {
             staged.keep();

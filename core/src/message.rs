@@ -150,7 +150,11 @@ fn to_json(value: &impl serde::Serialize) -> Result<Vec<u8>, Failure> {
 pub fn from_json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
     let body = if body.is_empty() { b"null" } else { body };
     serde_json::from_slice(body).map_err(|error| {
-        Failure::new(class::INVALID, "LDR-CALL-REQUEST", format!("the request makes no sense: {error}"))
+        Failure::new(
+            class::INVALID,
+            "LDR-CALL-REQUEST",
+            format!("the request makes no sense: {error}"),
+        )
     })
 }
 

@@ -1,11 +1,6 @@
 //! What is served now: immutable snapshots, swapped whole.
 
-use crate::{
-    diagnostic::Diagnostic,
-    discovery::Origin,
-    dispatch::Served,
-    generation::Placement,
-};
+use crate::{diagnostic::Diagnostic, discovery::Origin, dispatch::Served, generation::Placement};
 use arc_swap::ArcSwap;
 use serde::Serialize;
 use std::{
@@ -89,11 +84,7 @@ pub struct Capability {
 
 impl Default for Registry {
     fn default() -> Self {
-        Self {
-            now: ArcSwap::default(),
-            writing: Mutex::new(()),
-            version: watch::Sender::new(0),
-        }
+        Self { now: ArcSwap::default(), writing: Mutex::new(()), version: watch::Sender::new(0) }
     }
 }
 

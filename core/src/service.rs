@@ -74,9 +74,7 @@ impl Answer {
     }
 
     /// An answer that is known later.
-    pub fn later(
-        work: impl Future<Output = Result<Reply, Failure>> + Send + 'static,
-    ) -> Self {
+    pub fn later(work: impl Future<Output = Result<Reply, Failure>> + Send + 'static) -> Self {
         Self::Later(Box::pin(work))
     }
 }

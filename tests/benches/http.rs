@@ -39,7 +39,9 @@ async fn measure(arguments: Arguments, report: &mut Report) {
         let loads = [&inline.1.authorization, &inline.1.authorization, &thread.1.authorization]
             .into_iter()
             .zip(urls)
-            .map(|(authorization, url)| Load::new(&format!("{url}/bare-call"), authorization, body));
+            .map(|(authorization, url)| {
+                Load::new(&format!("{url}/bare-call"), authorization, body)
+            });
         let loads: Vec<Load> = loads.collect();
         let mut rates = vec![Vec::new(); loads.len()];
         for load in &loads {
@@ -54,10 +56,14 @@ async fn measure(arguments: Arguments, report: &mut Report) {
             let ratios: Vec<f64> =
                 rates[index].iter().zip(&rates[0]).map(|(rate, bare)| rate / bare).collect();
             report.add(
-                Row::new(format!("{placement}, {name}"), Unit::PerSecond("req"), median(&rates[index]))
-                    .beside("bare axum", median(&rates[0]))
-                    .ratio(median(&ratios))
-                    .goal(Goal::RatioAtLeast(goal)),
+                Row::new(
+                    format!("{placement}, {name}"),
+                    Unit::PerSecond("req"),
+                    median(&rates[index]),
+                )
+                .beside("bare axum", median(&rates[0]))
+                .ratio(median(&ratios))
+                .goal(Goal::RatioAtLeast(goal)),
             );
         }
     }

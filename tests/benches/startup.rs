@@ -27,9 +27,8 @@ fn bundled() -> Vec<String> {
     let folders = fs::read_dir(build::repository().join("plugins")).expect("the plugins' folder");
     let folders = folders.map(|folder| folder.expect("an entry").path());
     let plugins = folders.filter(|folder| folder.join("plugin.toml").is_file());
-    let mut ids: Vec<String> = plugins
-        .filter_map(|folder| Some(folder.file_name()?.to_str()?.to_owned()))
-        .collect();
+    let mut ids: Vec<String> =
+        plugins.filter_map(|folder| Some(folder.file_name()?.to_str()?.to_owned())).collect();
     ids.sort();
     ids
 }
@@ -85,7 +84,11 @@ async fn memory(arguments: Arguments, bundled: &[String], report: &mut Report) {
     report.add(row.beside(NO_PLUGINS, alone.private));
     for plugin in &all {
         let memory = megabytes(std::slice::from_ref(plugin), arguments).await;
-        let row = Row::new(format!("  {plugin} alone"), Unit::Megabytes, memory.resident - alone.resident);
+        let row = Row::new(
+            format!("  {plugin} alone"),
+            Unit::Megabytes,
+            memory.resident - alone.resident,
+        );
         report.add(row.beside(NO_PLUGINS, alone.resident));
     }
 }

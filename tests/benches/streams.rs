@@ -56,7 +56,11 @@ async fn measure(arguments: Arguments) -> Report {
     let channel = &rates[0];
     for ((name, _), rates) in sources.iter().zip(&rates).skip(1) {
         for ((streams, rates), channel) in STREAMS.iter().zip(rates).zip(channel) {
-            let row = Row::new(format!("{name}, {streams} at once"), Unit::PerSecond("chunks"), median(rates));
+            let row = Row::new(
+                format!("{name}, {streams} at once"),
+                Unit::PerSecond("chunks"),
+                median(rates),
+            );
             report.add(row.beside("channel", median(channel)));
         }
     }

@@ -136,10 +136,8 @@ pub fn expect_no_error(findings: &[Diagnostic]) {
 pub fn mapped_images(state: &Path) -> Vec<String> {
     let maps = fs::read_to_string("/proc/self/maps").expect("Linux");
     let state = state.to_str().expect("UTF-8");
-    let mut images: Vec<String> = maps
-        .lines()
-        .filter_map(|line| line.find(state).map(|at| line[at..].to_owned()))
-        .collect();
+    let mut images: Vec<String> =
+        maps.lines().filter_map(|line| line.find(state).map(|at| line[at..].to_owned())).collect();
     images.sort();
     images.dedup();
     images

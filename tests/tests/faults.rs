@@ -135,7 +135,8 @@ async fn a_panic_in_the_drop_of_the_plugin() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thread_blocked_at_stop() {
     let home = faulty_home();
-    let (engine, findings) = engine_with(&home, faulty_options(&home, "stop-block"), "faulty").await;
+    let (engine, findings) =
+        engine_with(&home, faulty_options(&home, "stop-block"), "faulty").await;
     expect_no_error(&findings);
     match engine.unload("faulty", Duration::from_millis(100)).await {
         Some(Retirement::Wedged(_)) => {}
@@ -177,7 +178,10 @@ async fn the_breaker_stops_calling_a_plugin_that_keeps_failing() {
     let home = faulty_home();
     let (engine, _) = engine_with(&home, faulty_options(&home, "none"), "faulty").await;
     for _ in 0..5 {
-        assert_eq!(get(&engine, "faulty", "/panic").await.expect_err("a panic").class, class::PANIC);
+        assert_eq!(
+            get(&engine, "faulty", "/panic").await.expect_err("a panic").class,
+            class::PANIC
+        );
     }
     let refused = get(&engine, "faulty", "/").await.expect_err("the breaker is open");
     assert_eq!(refused.code, "LDR-CALL-BREAKER");
@@ -247,8 +251,12 @@ async fn a_missing_symbol_is_refused() {
     is_refused("LDR-VET-SYMBOL", |_, folder| {
         rewrite(folder, |bytes| {
             let symbol = loader_abi::layout::ROOT_SYMBOL.as_bytes();
-            let positions: Vec<usize> =
-                bytes.windows(symbol.len()).enumerate().filter(|(_, window)| *window == symbol).map(|(at, _)| at).collect();
+            let positions: Vec<usize> = bytes
+                .windows(symbol.len())
+                .enumerate()
+                .filter(|(_, window)| *window == symbol)
+                .map(|(at, _)| at)
+                .collect();
             assert!(!positions.is_empty());
             for at in positions {
                 bytes[at] = b'X';
@@ -272,7 +280,8 @@ async fn another_version_than_the_manifests_is_refused() {
     is_refused("LDR-VET-VERSION", |_, folder| {
         let manifest = folder.join("plugin.toml");
         let text = fs::read_to_string(&manifest).expect("the manifest");
-        fs::write(&manifest, text.replace("version = \"0.1.0\"", "version = \"0.2.0\"")).expect("written");
+        fs::write(&manifest, text.replace("version = \"0.1.0\"", "version = \"0.2.0\""))
+            .expect("written");
     })
     .await;
 }

@@ -73,8 +73,11 @@ async fn two_accounts_talk_in_order_split_long_replies_and_survive_the_servers_d
     // question itself must fit into a line, so the echo of it is what is long: many-byte characters.
     let long = "äö€😀 ".repeat(36);
     let question = format!("beta: {}", long.trim());
-    let events =
-        talk(port, &["--wait-for", "beta", "--say", &question, "--expect", "1", "--nick", "second"]).await;
+    let events = talk(
+        port,
+        &["--wait-for", "beta", "--say", &question, "--expect", "1", "--nick", "second"],
+    )
+    .await;
     assert_eq!(heard(&events, "beta").join(" "), long.trim());
 
     // The server dies and comes back at the same place.
@@ -87,16 +90,19 @@ async fn two_accounts_talk_in_order_split_long_replies_and_survive_the_servers_d
     for account in ["alpha", "beta"] {
         let named = format!("account=\"{account}\"");
         let lost = gateway.await_log(before, &[&named, "state=\"disconnected\""]).await;
-        at.push((named.clone(), gateway.await_log(lost, &[&named, "state=\"reconnecting\""]).await));
+        at.push((
+            named.clone(),
+            gateway.await_log(lost, &[&named, "state=\"reconnecting\""]).await,
+        ));
     }
     let (port_text, tls_text) = (port.to_string(), tls_port.to_string());
-    let again =
-        ["ngircd", "--directory", &folder, "--port", &port_text, "--tls-port", &tls_text];
+    let again = ["ngircd", "--directory", &folder, "--port", &port_text, "--tls-port", &tls_text];
     let (_server, _) = peers::start(&again).await;
     for (named, reconnecting) in at {
         gateway.await_log(reconnecting, &[&named, "state=\"connected\""]).await;
     }
     // Exactly one answer to one question: nothing from before is sent again.
-    let events = talk(port, &["--wait-for", "alpha", "--say", "alpha: back", "--expect", "1"]).await;
+    let events =
+        talk(port, &["--wait-for", "alpha", "--say", "alpha: back", "--expect", "1"]).await;
     assert_eq!(heard(&events, "alpha"), ["back"]);
 }

@@ -67,7 +67,11 @@ async fn calls_in_flight_finish_plugins_stop_in_reverse_and_nothing_is_left() {
         .log()
         .into_iter()
         .filter(|line| line.contains("retired and unloaded"))
-        .filter_map(|line| line.split("plugin=\"").nth(1).map(|rest| rest.split('"').next().unwrap_or_default().to_owned()))
+        .filter_map(|line| {
+            line.split("plugin=\"")
+                .nth(1)
+                .map(|rest| rest.split('"').next().unwrap_or_default().to_owned())
+        })
         .collect();
     assert_eq!(retired, ["own-tokio", "hello", "faulty", "echo"], "the last loaded first");
     let store = home.state().join("store");
@@ -80,7 +84,11 @@ fn walk(folder: &std::path::Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in entries.flatten() {
         let path = entry.path();
-        if path.is_dir() { found.extend(walk(&path)) } else { found.push(path.display().to_string()) }
+        if path.is_dir() {
+            found.extend(walk(&path))
+        } else {
+            found.push(path.display().to_string())
+        }
     }
     found
 }

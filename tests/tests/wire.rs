@@ -177,7 +177,8 @@ fn a_stream_to_the_plugin_crosses_as_bytes() {
     let mut far = Far::start("courier");
     let (id, request) = far.request("courier/1/echo", some_metadata(), b"head");
     far.send(&Frame::Open(id, request));
-    let head = Message { kind: message_kind::HEAD, metadata: some_metadata(), body: b"head".into() };
+    let head =
+        Message { kind: message_kind::HEAD, metadata: some_metadata(), body: b"head".into() };
     assert_eq!(far.receive(), Frame::Message(id, head));
     // Not giving credit stops the plugin after its window of four, of which the head took one.
     let data = |number: u8| Message {
@@ -232,7 +233,10 @@ fn a_stream_to_the_host_crosses_as_bytes() {
         Frame::Open(opened, request) => (opened, request),
         other => panic!("no stream to the host: {other:?}"),
     };
-    assert_eq!((request.operation.as_str(), request.body.as_slice()), ("tally/1/count", &b"three"[..]));
+    assert_eq!(
+        (request.operation.as_str(), request.body.as_slice()),
+        ("tally/1/count", &b"three"[..])
+    );
     let message = |kind, body: &str| {
         let body = body.as_bytes().to_vec();
         Frame::Message(opened, Message { kind, metadata: Vec::new(), body })

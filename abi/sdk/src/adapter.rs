@@ -178,8 +178,9 @@ impl<P: Plugin> AbiPlugin for Adapter<P> {
 
 fn failed<T: Send + 'static>(
     error: Error,
-) -> loader_abi::async_ffi::FfiFuture<RResult<T, loader_abi::abi_stable::std_types::RBox<loader_abi::CallError>>>
-{
+) -> loader_abi::async_ffi::FfiFuture<
+    RResult<T, loader_abi::abi_stable::std_types::RBox<loader_abi::CallError>>,
+> {
     let error = error.into_abi();
     async move { RResult::RErr(error) }.into_ffi()
 }

@@ -12,7 +12,11 @@ pub struct NoConfig {}
 pub(crate) fn read<C: DeserializeOwned>(config: Value) -> Result<C> {
     let config = if config.is_null() { Value::Object(Default::default()) } else { config };
     serde_json::from_value(config).map_err(|error| {
-        Error::new(class::INVALID, "LDR-CONFIG-PLUGIN", format!("the configuration is wrong: {error}"))
-            .hint("correct `plugins.entries.<id>.config`; see `loader plugins inspect <id>`")
+        Error::new(
+            class::INVALID,
+            "LDR-CONFIG-PLUGIN",
+            format!("the configuration is wrong: {error}"),
+        )
+        .hint("correct `plugins.entries.<id>.config`; see `loader plugins inspect <id>`")
     })
 }

@@ -6,7 +6,7 @@ pub use crate::adapter::create;
 pub use loader_abi::{
     CreateResult, HostBox, PluginRoot, PluginRoot_Ref,
     abi_stable::{
-        library::{CheckTypeLayout, LibHeader, RootModuleResult, __call_root_module_loader},
+        library::{__call_root_module_loader, CheckTypeLayout, LibHeader, RootModuleResult},
         prefix_type::{PrefixTypeTrait, WithMetadata},
         std_types::{RResult, RSlice, RStr},
     },

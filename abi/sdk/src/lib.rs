@@ -39,8 +39,8 @@
 //! A panic anywhere becomes an error of the call it happened in. A call whose caller went away, or
 //! whose deadline passed, is dropped at its next `await`.
 
-pub mod allocation;
 mod adapter;
+pub mod allocation;
 mod call;
 pub mod capability;
 mod config;

@@ -3,10 +3,7 @@
 //! The library has its own `tracing` globals, so the subscriber is installed once per library. It is
 //! tiny on purpose: what a static subscriber keeps on the heap is lost when the library unloads.
 
-use crate::{
-    current,
-    host::HostObject,
-};
+use crate::{current, host::HostObject};
 use loader_abi::{Emission, emission_kind, level};
 use serde_json::{Map, Value};
 use std::{

@@ -1,7 +1,9 @@
 //! The capabilities a plugin provides, as `export_plugin!` lists them.
 
 use crate::{Call, Metadata, Plugin, Result, Stream, current::Current, guard::Guarded};
-use loader_abi::{CallFuture, HandleFuture, Reply, abi_stable::std_types::RVec, async_ffi::FutureExt};
+use loader_abi::{
+    CallFuture, HandleFuture, Reply, abi_stable::std_types::RVec, async_ffi::FutureExt,
+};
 use loader_contract::lifecycle;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{future::Future, sync::Arc};
@@ -74,7 +76,10 @@ impl<P: Plugin> Default for Registration<P> {
 
 impl Invocation {
     /// Answers with what an author's method returns, as JSON both ways.
-    pub(crate) fn answer_json<Q, A, F>(self, method: impl FnOnce(Call, Q) -> F + Send + 'static) -> CallFuture
+    pub(crate) fn answer_json<Q, A, F>(
+        self,
+        method: impl FnOnce(Call, Q) -> F + Send + 'static,
+    ) -> CallFuture
     where
         Q: DeserializeOwned + Send + 'static,
         A: Serialize,

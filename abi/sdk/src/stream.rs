@@ -124,7 +124,9 @@ impl Receiver {
                         }));
                     }
                 }
-                receive_status::ENDED => return ended(outcome.end.into_option().map(RBox::into_inner)),
+                receive_status::ENDED => {
+                    return ended(outcome.end.into_option().map(RBox::into_inner));
+                }
                 _ => self.0.readable().await,
             }
         }

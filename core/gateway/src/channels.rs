@@ -51,11 +51,7 @@ struct Life {
 
 impl Channels {
     pub(crate) fn new(events: EventBus) -> Self {
-        Self {
-            events,
-            states: Mutex::default(),
-            life: Mutex::default(),
-        }
+        Self { events, states: Mutex::default(), life: Mutex::default() }
     }
 
     /// Connects the accounts of the configuration, and answers messages from now on.
@@ -87,8 +83,14 @@ impl Channels {
                 match self.ask::<AccountStatus>(engine, channel, method::CONNECT, &request).await {
                     Ok(status) => self.note(channel, status),
                     Err(failure) => {
-                        warn!(channel, account, code = failure.code, hint = failure.hint,
-                            "the account cannot be connected: {}", failure.message);
+                        warn!(
+                            channel,
+                            account,
+                            code = failure.code,
+                            hint = failure.hint,
+                            "the account cannot be connected: {}",
+                            failure.message
+                        );
                         let failed = AccountStatus {
                             account: account.clone(),
                             state: AccountState::Failed,

@@ -76,8 +76,7 @@ impl Conversations {
         if !message.addressed || message.text.trim().is_empty() {
             return Ok(());
         }
-        let key =
-            (channel.to_owned(), message.account.clone(), message.conversation.id.clone());
+        let key = (channel.to_owned(), message.account.clone(), message.conversation.id.clone());
         let mut message = message;
         loop {
             let queue = self.queue(&key);
@@ -142,7 +141,12 @@ impl Shared {
                     text
                 }
                 Err(failure) => {
-                    warn!(code = failure.code, origin = failure.origin, "no answer: {}", failure.message);
+                    warn!(
+                        code = failure.code,
+                        origin = failure.origin,
+                        "no answer: {}",
+                        failure.message
+                    );
                     history.pop_back();
                     format!("Sorry, no answer: {} ({})", failure.message, failure.code)
                 }

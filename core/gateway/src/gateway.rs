@@ -8,6 +8,7 @@ use crate::{
     health, inference, models,
     routes::Routes,
 };
+use loader_contract::text_inference::{GenerateRequest, GenerateResponse};
 use loader_contract::{channel, health as health_contract, http_route, text_inference};
 use loader_core::{
     BreakerPolicy, CallOptions, CallPolicy, Enablement, Engine, LogFilter, Options, Placement,
@@ -18,7 +19,6 @@ use loader_core::{
     service::{Service, Services},
     services::{EventBus, SecretSource, Standard, StandardServices, secrets::references},
 };
-use loader_contract::text_inference::{GenerateRequest, GenerateResponse};
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 /// Everything a gateway is started from.
@@ -71,7 +71,10 @@ pub fn survey(settings: &Settings) -> Survey {
         fn name(&self) -> &str {
             self.0
         }
-        fn call(&self, request: loader_core::service::ServiceRequest) -> loader_core::service::Answer {
+        fn call(
+            &self,
+            request: loader_core::service::ServiceRequest,
+        ) -> loader_core::service::Answer {
             loader_core::service::Answer::unimplemented(self.0, &request.method)
         }
     }
@@ -92,8 +95,12 @@ fn engine_options(settings: &Settings, services: Services) -> Options {
     options.plugins =
         plugins.entries.iter().map(|(id, entry)| (id.clone(), plugin_options(entry))).collect();
     options.services = services;
-    let contracts =
-        [text_inference::CONTRACT, channel::CONTRACT, http_route::CONTRACT, health_contract::CONTRACT];
+    let contracts = [
+        text_inference::CONTRACT,
+        channel::CONTRACT,
+        http_route::CONTRACT,
+        health_contract::CONTRACT,
+    ];
     let named = contracts.into_iter().filter_map(|contract| contract.split_once('/'));
     let versions = named.filter_map(|(name, major)| {
         let major = major.parse().ok()?;
@@ -156,7 +163,11 @@ impl Gateway {
         };
         let opened = tokio::task::spawn_blocking(move || standard.open()).await;
         let opened = opened.unwrap_or_else(|_| {
-            Err(Failure::new(loader_abi::class::INTERNAL, "LDR-INTERNAL", "opening the store panicked"))
+            Err(Failure::new(
+                loader_abi::class::INTERNAL,
+                "LDR-INTERNAL",
+                "opening the store panicked",
+            ))
         });
         let StandardServices { services, events, secrets } = opened.map_err(|failure| {
             Diagnostic::error("LDR-KV-OPEN", failure.message).at(&kv_path).hint(failure.hint)

@@ -2,7 +2,10 @@
 
 use futures_util::future::join_all;
 use loader_contract::health::{CONTRACT, HealthReport, HealthStatus, method};
-use loader_core::{CallOptions, Engine, Status, message::{Failure, Metadata, from_json}};
+use loader_core::{
+    CallOptions, Engine, Status,
+    message::{Failure, Metadata, from_json},
+};
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
 
@@ -35,7 +38,8 @@ pub(crate) async fn check(engine: &Engine, release: &str) -> GatewayHealth {
     }
     for plugin in snapshot.plugins().filter(|plugin| plugin.status == Status::Failed) {
         let first = plugin.diagnostics.iter().find(|diagnostic| diagnostic.is_error());
-        let why = first.map_or_else(|| "not served".into(), |diagnostic| diagnostic.code.to_owned());
+        let why =
+            first.map_or_else(|| "not served".into(), |diagnostic| diagnostic.code.to_owned());
         checks.entry(plugin.id.clone()).or_default().push(HealthReport::fail(why));
     }
     let worst = |verdict| checks.values().flatten().any(|report| report.status == verdict);

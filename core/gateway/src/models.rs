@@ -1,12 +1,12 @@
 //! Models by name: `<provider>/<model>`.
 
+use futures_util::future::join_all;
 use loader_abi::class;
 use loader_contract::text_inference::{CONTRACT, Model, ModelList, code, method};
 use loader_core::{
     CallOptions, Engine,
     message::{Failure, Metadata, from_json},
 };
-use futures_util::future::join_all;
 use serde::Serialize;
 use std::time::Duration;
 use tracing::warn;
@@ -57,11 +57,9 @@ async fn list_of(engine: &Engine, provider: &str) -> Result<ModelList, Failure> 
 /// Splits a model's name into the provider and the provider's own id of it.
 pub(crate) fn split<'a>(engine: &Engine, name: &'a str) -> Result<(&'a str, &'a str), Failure> {
     let snapshot = engine.snapshot();
-    let known = name
-        .split_once('/')
-        .filter(|(provider, model)| {
-            !model.is_empty() && snapshot.capability(CONTRACT, provider).is_some()
-        });
+    let known = name.split_once('/').filter(|(provider, model)| {
+        !model.is_empty() && snapshot.capability(CONTRACT, provider).is_some()
+    });
     known.ok_or_else(|| {
         let providers: Vec<&str> =
             snapshot.capabilities(CONTRACT).map(|capability| capability.id.as_str()).collect();

@@ -56,7 +56,8 @@ impl Breaker {
         }
         // The one call that tries takes the next cooldown's place; its success closes the breaker.
         let next = now + self.cooldown();
-        let won = self.retry_at.compare_exchange(retry_at, next, Ordering::AcqRel, Ordering::Acquire);
+        let won =
+            self.retry_at.compare_exchange(retry_at, next, Ordering::AcqRel, Ordering::Acquire);
         won.map(|_| ()).map_err(|_| self.policy.cooldown)
     }
 

@@ -62,7 +62,12 @@ impl Engine {
     ///
     /// Anything that goes wrong leaves the old generation serving.
     pub async fn replace(&self, id: &str, drain: Duration) -> Result<(), Vec<Diagnostic>> {
-        let candidate = self.0.loaded().iter().find(|loaded| loaded.id == id).map(|loaded| loaded.candidate.clone());
+        let candidate = self
+            .0
+            .loaded()
+            .iter()
+            .find(|loaded| loaded.id == id)
+            .map(|loaded| loaded.candidate.clone());
         let candidate = candidate.ok_or_else(|| {
             vec![
                 Diagnostic::error("LDR-RELOAD-UNKNOWN", format!("no plugin `{id}` is served"))

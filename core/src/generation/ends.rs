@@ -10,7 +10,7 @@ use loader_abi::{
     StreamSender_TO,
     abi_stable::{
         sabi_trait::TD_Opaque,
-        std_types::{ROption, RBox},
+        std_types::{RBox, ROption},
     },
     async_ffi::{FfiFuture, FutureExt},
     end_reason, receive_status, send_status,

@@ -85,7 +85,10 @@ pub(crate) fn start(name: &str, count: usize) -> std::io::Result<(Workers, Threa
         threads.push(thread);
         stops.push(stop);
     }
-    Ok((Workers { workers, next: AtomicUsize::new(0) }, Threads { threads, stops, ended: Mutex::new(ended) }))
+    Ok((
+        Workers { workers, next: AtomicUsize::new(0) },
+        Threads { threads, stops, ended: Mutex::new(ended) },
+    ))
 }
 
 impl Workers {

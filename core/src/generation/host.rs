@@ -140,7 +140,10 @@ impl HostLink {
     }
 
     /// Runs host work on the host's runtime and lets the plugin wait for it.
-    fn later(&self, work: impl Future<Output = Result<Reply, Failure>> + Send + 'static) -> CallFuture {
+    fn later(
+        &self,
+        work: impl Future<Output = Result<Reply, Failure>> + Send + 'static,
+    ) -> CallFuture {
         let (sender, receiver) = oneshot::channel();
         let task = self.runtime.spawn(async move {
             let _ = sender.send(work.await);

@@ -206,7 +206,9 @@ async fn reap(keeper: Keeper, generation: Option<Arc<Generation>>) -> Retirement
         let _ = sender.send(let_go(keeper, generation));
     });
     match reaper {
-        Ok(_) => receiver.await.unwrap_or_else(|_| Retirement::Wedged("the reaper panicked".into())),
+        Ok(_) => {
+            receiver.await.unwrap_or_else(|_| Retirement::Wedged("the reaper panicked".into()))
+        }
         Err(error) => Retirement::Wedged(format!("no thread for the reaper: {error}")),
     }
 }
@@ -218,7 +220,9 @@ fn let_go(mut keeper: Keeper, generation: Option<Arc<Generation>>) -> Retirement
     if let Some(generation) = generation {
         if generation.is_inline() {
             std::mem::forget(generation);
-            return Retirement::Pinned("it was placed inline; inline images are never unloaded".into());
+            return Retirement::Pinned(
+                "it was placed inline; inline images are never unloaded".into(),
+            );
         }
         let relay = generation.relay.clone();
         if let Err(reason) = drop_plugin(generation, patience) {

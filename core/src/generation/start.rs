@@ -16,7 +16,9 @@ use crate::{
     staging::Staged,
 };
 use loader_abi::{PluginBox, abi_stable::sabi_trait::TD_Opaque, class, operation};
-use loader_contract::lifecycle::{HostDescription, PluginDescription, Registration, Registrations, Start};
+use loader_contract::lifecycle::{
+    HostDescription, PluginDescription, Registration, Registrations, Start,
+};
 use std::{
     sync::{
         Arc,
@@ -150,7 +152,8 @@ pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>)
     };
 
     let generation = assemble(number, origin, plugin, workers, relay, observer);
-    let keeper = Keeper::new(id.clone(), generation, caller, launch.services, image, threads, limits.stop);
+    let keeper =
+        Keeper::new(id.clone(), generation, caller, launch.services, image, threads, limits.stop);
     let steps = Steps { keeper: &keeper, limits };
     match steps.take(&launch.description, &version, &config).await {
         Ok(registrations) => {
@@ -266,7 +269,11 @@ fn check_versions(
                      to /{host_highest}"
                 ),
             )
-            .hint(if lowest > host_highest { "update the loader" } else { "rebuild the plugin" }));
+            .hint(if lowest > host_highest {
+                "update the loader"
+            } else {
+                "rebuild the plugin"
+            }));
         }
     }
     Ok(())

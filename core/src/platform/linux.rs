@@ -22,12 +22,8 @@ type KeyDestructor = Option<unsafe extern "C" fn(*mut c_void)>;
 type KeyCreate = unsafe extern "C" fn(*mut pthread_key_t, KeyDestructor) -> c_int;
 type KeyDelete = unsafe extern "C" fn(pthread_key_t) -> c_int;
 type ThreadStart = extern "C" fn(*mut c_void) -> *mut c_void;
-type ThreadCreate = unsafe extern "C" fn(
-    *mut pthread_t,
-    *const pthread_attr_t,
-    ThreadStart,
-    *mut c_void,
-) -> c_int;
+type ThreadCreate =
+    unsafe extern "C" fn(*mut pthread_t, *const pthread_attr_t, ThreadStart, *mut c_void) -> c_int;
 
 /// glibc's limit of keys in a process.
 const MAX_KEYS: usize = 1024;
@@ -85,7 +81,9 @@ pub(super) unsafe extern "C" fn pthread_key_create(
         // SAFETY: the C library just wrote through this pointer.
         let number = unsafe { *key } as usize;
         if let Some(entry) = KEYS.get(number) {
-            entry.destructor.store(destructor.map_or(0, |function| function as usize), Ordering::Release);
+            entry
+                .destructor
+                .store(destructor.map_or(0, |function| function as usize), Ordering::Release);
             entry.variable.store(key as usize, Ordering::Release);
             entry.taken.store(1, Ordering::Release);
         }

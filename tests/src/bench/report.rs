@@ -76,9 +76,8 @@ impl Report {
     }
 
     fn print_table(&self) {
-        let mut lines = vec![
-            ["", "value", "p50", "p99", "baseline", "ratio", "goal", ""].map(str::to_owned),
-        ];
+        let mut lines =
+            vec![["", "value", "p50", "p99", "baseline", "ratio", "goal", ""].map(str::to_owned)];
         lines.extend(self.rows.iter().map(Row::cells));
         let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
         let widths: Vec<usize> = (0..8).map(|column| width(column).unwrap_or_default()).collect();
@@ -140,7 +139,8 @@ impl Row {
     }
 
     fn cells(&self) -> [String; 8] {
-        let figure = |value: Option<f64>| value.map(|value| self.unit.show(value)).unwrap_or_default();
+        let figure =
+            |value: Option<f64>| value.map(|value| self.unit.show(value)).unwrap_or_default();
         let goal = self.goal.map(|goal| match goal {
             Goal::AtMost(most) => format!("≤ {}", self.unit.show(most)),
             Goal::AtLeast(least) => format!("≥ {}", self.unit.show(least)),
@@ -152,7 +152,9 @@ impl Row {
             self.unit.show(self.value),
             figure(self.percentiles.map(|(p50, _)| p50)),
             figure(self.percentiles.map(|(_, p99)| p99)),
-            baseline.map(|(name, value)| format!("{name} {}", self.unit.show(*value))).unwrap_or_default(),
+            baseline
+                .map(|(name, value)| format!("{name} {}", self.unit.show(*value)))
+                .unwrap_or_default(),
             self.ratio.map(|ratio| format!("x{}", rounded(ratio))).unwrap_or_default(),
             goal.unwrap_or_default(),
             self.met().map(|met| if met { "met" } else { "MISSED" }).unwrap_or_default().to_owned(),

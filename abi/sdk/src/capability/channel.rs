@@ -55,8 +55,9 @@ impl<P: Channel> Registration<P> {
             id,
             call: |plugin, name, invocation| {
                 Some(match name {
-                    method::CAPABILITIES => invocation
-                        .answer_json(move |call, ()| async move { plugin.capabilities(call).await }),
+                    method::CAPABILITIES => invocation.answer_json(move |call, ()| async move {
+                        plugin.capabilities(call).await
+                    }),
                     method::CONNECT => invocation.answer_json(move |call, request| async move {
                         plugin.connect(call, request).await
                     }),

@@ -116,10 +116,13 @@ impl<P: Custom> Registration<P> {
             },
             open: |plugin, name, invocation, stream| {
                 let (contract, method) = (invocation.contract, name.to_owned());
-                Some(invocation.handle_raw(stream, move |call, metadata, body, stream| async move {
-                    let request = Request { contract, method, metadata, body };
-                    plugin.open(call, request, stream).await
-                }))
+                Some(invocation.handle_raw(
+                    stream,
+                    move |call, metadata, body, stream| async move {
+                        let request = Request { contract, method, metadata, body };
+                        plugin.open(call, request, stream).await
+                    },
+                ))
             },
         })
     }

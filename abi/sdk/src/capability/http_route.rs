@@ -56,8 +56,9 @@ impl HttpRequest {
 
     /// Reads the body as JSON; an error is the client's (400).
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(&self.body)
-            .map_err(|error| Error::invalid("invalid_json", format!("the body is not JSON: {error}")))
+        serde_json::from_slice(&self.body).map_err(|error| {
+            Error::invalid("invalid_json", format!("the body is not JSON: {error}"))
+        })
     }
 }
 

@@ -112,9 +112,13 @@ impl Whole {
 
     fn finish(self) -> Result<GenerateResponse> {
         let (finish, usage) = self.finish.ok_or_else(|| {
-            Error::unavailable(code::UPSTREAM_CUT_OFF, "the answer broke off before it was complete")
+            Error::unavailable(
+                code::UPSTREAM_CUT_OFF,
+                "the answer broke off before it was complete",
+            )
         })?;
-        let content = if self.text.is_empty() { Vec::new() } else { vec![Part::Text { text: self.text }] };
+        let content =
+            if self.text.is_empty() { Vec::new() } else { vec![Part::Text { text: self.text }] };
         let message = loader_contract::text_inference::Message {
             role: Role::Assistant,
             content,
@@ -138,7 +142,8 @@ impl<P: TextInference> Registration<P> {
             id,
             call: |plugin, name, invocation| match name {
                 method::MODELS => Some(
-                    invocation.answer_json(move |call, ()| async move { plugin.models(call).await }),
+                    invocation
+                        .answer_json(move |call, ()| async move { plugin.models(call).await }),
                 ),
                 method::GENERATE => Some(invocation.answer_json(move |call, request| async move {
                     plugin.generate(call, request).await
@@ -148,7 +153,8 @@ impl<P: TextInference> Registration<P> {
             open: |plugin, name, invocation, stream| match name {
                 method::STREAM => {
                     Some(invocation.handle_json(stream, move |call, request, stream| async move {
-                        let accepting = Accepting { sender: stream.sender, accepted: Mutex::new(false) };
+                        let accepting =
+                            Accepting { sender: stream.sender, accepted: Mutex::new(false) };
                         let events = Events(Sink::Stream(Arc::new(accepting)));
                         plugin.stream(call, request, events).await
                     }))

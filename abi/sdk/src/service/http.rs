@@ -72,7 +72,11 @@ impl Request {
     pub async fn send(self) -> Result<Response> {
         let operation = format!("{SERVICE}/{}", method::FETCH);
         let answer = self.host.call(&operation, self.metadata, self.body).await?;
-        Ok(Response { status: status_of(&answer.metadata)?, headers: answer.metadata, body: answer.body })
+        Ok(Response {
+            status: status_of(&answer.metadata)?,
+            headers: answer.metadata,
+            body: answer.body,
+        })
     }
 
     /// Sends it and takes the response piece by piece.

@@ -30,7 +30,12 @@ impl KeyValue {
     }
 
     /// Writes a value that expires.
-    pub async fn put_for(&self, key: &str, value: impl Into<Vec<u8>>, life: Duration) -> Result<()> {
+    pub async fn put_for(
+        &self,
+        key: &str,
+        value: impl Into<Vec<u8>>,
+        life: Duration,
+    ) -> Result<()> {
         let metadata = Metadata::new().with(KEY, key).with(TTL_MS, life.as_millis().to_string());
         self.call(method::PUT, metadata, value.into()).await.map(|_| ())
     }

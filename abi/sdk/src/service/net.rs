@@ -2,8 +2,8 @@
 
 use crate::{Host, Message, Metadata, Receiver, Result, Sender};
 use loader_abi::message_kind;
-pub use loader_contract::service::net::{Connect, Connected, Tls};
 use loader_contract::service::net::{Close, SERVICE, method};
+pub use loader_contract::service::net::{Connect, Connected, Tls};
 
 /// Byte streams that the host owns; from [`Host::net`].
 #[derive(Clone)]

@@ -150,9 +150,7 @@ impl Host for RemoteHost {
                     let head = Reply { metadata: head.metadata, body: head.body }.into_abi();
                     RResult::ROk(Opened { head, stream: pipe::lend(pipe) })
                 }
-                Received::Ended(_, error) => {
-                    RResult::RErr(error.unwrap_or_else(gone).into_abi())
-                }
+                Received::Ended(_, error) => RResult::RErr(error.unwrap_or_else(gone).into_abi()),
             }
         }
         .into_ffi()
