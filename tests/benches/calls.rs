@@ -59,9 +59,9 @@ async fn measure(arguments: Arguments) -> Report {
         for (index, bytes) in SIZES.into_iter().enumerate() {
             let series = &measured.one_caller[index];
             let name = format!("{}, {}", contender.name(), size(bytes));
-            let row = Row::new(name, Unit::Nanoseconds, series.mean())
-                .percentiles(series.percentile(0.50), series.percentile(0.99))
-                .beside("dyn", plain.one_caller[index].mean());
+            let row = Row::new(name, Unit::Nanoseconds, series.typical())
+                .spread(series.mean(), series.percentile(0.99))
+                .beside("dyn", plain.one_caller[index].typical());
             // The goals are the boundary's; copying 64 KiB is the memory's.
             report.add(match contender.name() {
                 "inline, bare" if bytes <= 1024 => row.goal(Goal::AtMost(100.0)),

@@ -9,7 +9,7 @@ mod wrk;
 
 use integration_tests::{
     Home,
-    bench::{Arguments, Gateway, Goal, Report, Row, Unit, median},
+    bench::{Arguments, Gateway, Goal, Logs, Report, Row, Unit, median},
     process::Running,
 };
 use std::{path::Path, time::Duration};
@@ -27,56 +27,72 @@ fn main() {
     report.print(arguments);
 }
 
+/// Who answers.
+struct Server {
+    name: &'static str,
+    url: String,
+    authorization: String,
+    /// The least ratio to the baseline; none where there is no goal.
+    goal: Option<f64>,
+}
+
 async fn measure(arguments: Arguments, report: &mut Report) {
     let mut bare = Running::start(Path::new(env!("CARGO_BIN_EXE_bare-axum")), |_| {});
-    let bare_url = bare.line().await;
-    let inline = gateway("inline").await;
-    let thread = gateway("thread").await;
-    let urls = [&bare_url, &inline.1.url, &thread.1.url];
-    let rounds = arguments.pick(7, 1);
+    let inline = gateway("inline", Logs::Errors).await;
+    let thread = gateway("thread", Logs::Errors).await;
+    let logging = gateway("inline", Logs::Default).await;
+    let server = |name, (_, gateway): &(Home, Gateway), goal| {
+        let (url, authorization) = (gateway.url.clone(), gateway.authorization.clone());
+        Server { name, url, authorization, goal }
+    };
+    // Headers of the same length make requests of the same size.
+    let authorization = inline.1.authorization.clone();
+    let bare = Server { name: "bare axum", url: bare.line().await, authorization, goal: None };
+    let servers = [
+        bare,
+        server("inline", &inline, Some(0.9)),
+        server("thread", &thread, Some(0.75)),
+        server("inline with its log", &logging, None),
+    ];
+    let rounds = arguments.pick(5, 1);
     let time = Duration::from_secs(arguments.pick(2, 1));
-    for (name, body) in [("GET", None), ("POST 1 KiB", Some(1024))] {
-        let loads = [&inline.1.authorization, &inline.1.authorization, &thread.1.authorization]
-            .into_iter()
-            .zip(urls)
-            .map(|(authorization, url)| {
-                Load::new(&format!("{url}/bare-call"), authorization, body)
-            });
-        let loads: Vec<Load> = loads.collect();
-        let mut rates = vec![Vec::new(); loads.len()];
+    for (request, body) in [("GET", None), ("POST 1 KiB", Some(1024))] {
+        let load = |server: &Server| {
+            Load::new(&format!("{}/bare-call", server.url), &server.authorization, body)
+        };
+        let loads: Vec<Load> = servers.iter().map(load).collect();
         for load in &loads {
             load.run(Duration::from_secs(1)).await;
         }
+        let mut rates = vec![Vec::new(); loads.len()];
         for _ in 0..rounds {
             for (load, rates) in loads.iter().zip(&mut rates) {
                 rates.push(load.run(time).await);
             }
         }
-        for (index, placement, goal) in [(1, "inline", 0.9), (2, "thread", 0.75)] {
+        for (server, own) in servers.iter().zip(&rates).skip(1) {
             let ratios: Vec<f64> =
-                rates[index].iter().zip(&rates[0]).map(|(rate, bare)| rate / bare).collect();
-            report.add(
-                Row::new(
-                    format!("{placement}, {name}"),
-                    Unit::PerSecond("req"),
-                    median(&rates[index]),
-                )
-                .beside("bare axum", median(&rates[0]))
-                .ratio(median(&ratios))
-                .goal(Goal::RatioAtLeast(goal)),
-            );
+                own.iter().zip(&rates[0]).map(|(own, bare)| own / bare).collect();
+            let name = format!("{}, {request}", server.name);
+            let row = Row::new(name, Unit::PerSecond("req"), median(own))
+                .beside(servers[0].name, median(&rates[0]))
+                .ratio(median(&ratios));
+            report.add(match server.goal {
+                Some(goal) => row.goal(Goal::RatioAtLeast(goal)),
+                None => row,
+            });
         }
     }
-    for (_home, gateway) in [inline, thread] {
+    for (_home, gateway) in [inline, thread, logging] {
         gateway.stop().await;
     }
 }
 
 /// A gateway with `bare-call` in this placement.
-async fn gateway(placement: &str) -> (Home, Gateway) {
+async fn gateway(placement: &str, logs: Logs) -> (Home, Gateway) {
     let home = Home::new();
     home.add("bare-call");
     let setting = format!("plugins.entries.bare-call.placement={placement}");
-    let gateway = Gateway::start(&home, &[&setting]).await;
+    let gateway = Gateway::start(&home, &[&setting], logs).await;
     (home, gateway)
 }

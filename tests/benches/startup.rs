@@ -2,10 +2,10 @@
 
 use integration_tests::{
     Home,
-    bench::{Arguments, Gateway, Goal, Report, Row, Unit, median},
+    bench::{Arguments, Gateway, Goal, Logs, Report, Row, Unit, median},
     build,
 };
-use std::{collections::BTreeMap, fs, time::Duration};
+use std::{fs, time::Duration};
 
 /// What every start is compared with: the gateway alone.
 const NO_PLUGINS: &str = "no plugins";
@@ -64,7 +64,7 @@ async fn time_to_ready(arguments: Arguments, bundled: &[String], report: &mut Re
 
 /// Milliseconds from executing the program to its ready line.
 async fn ready(home: &Home) -> f64 {
-    let gateway = Gateway::start(home, &[]).await;
+    let gateway = Gateway::start(home, &[], Logs::Errors).await;
     let took = gateway.took;
     gateway.stop().await;
     took.as_secs_f64() * 1e3
@@ -75,66 +75,54 @@ async fn memory(arguments: Arguments, bundled: &[String], report: &mut Report) {
     all.push("bare-call".to_owned());
     let alone = megabytes(&[], arguments).await;
     let together = megabytes(&all, arguments).await;
-    let name = format!("idle plugin, mean of {}", all.len());
-    let each = |memory: &Memory| (memory.resident - alone.resident) / all.len() as f64;
-    let row = Row::new(name, Unit::Megabytes, each(&together)).goal(Goal::AtMost(1.0));
-    report.add(row.beside(NO_PLUGINS, alone.resident));
-    let private = (together.private - alone.private) / all.len() as f64;
-    let row = Row::new("  of it private", Unit::Megabytes, private);
-    report.add(row.beside(NO_PLUGINS, alone.private));
+    let mut each = Vec::new();
     for plugin in &all {
-        let memory = megabytes(std::slice::from_ref(plugin), arguments).await;
-        let row = Row::new(
-            format!("  {plugin} alone"),
-            Unit::Megabytes,
-            memory.resident - alone.resident,
-        );
-        report.add(row.beside(NO_PLUGINS, alone.resident));
+        // What goes when the plugin goes: the host's own code that any plugin needs stays.
+        let others: Vec<String> = all.iter().filter(|other| *other != plugin).cloned().collect();
+        let others = megabytes(&others, arguments).await;
+        each.push((plugin, together - others));
     }
+    let mean = each.iter().map(|(_, memory)| memory).sum::<f64>() / each.len() as f64;
+    let row =
+        |name: String, memory| Row::new(name, Unit::Megabytes, memory).beside(NO_PLUGINS, alone);
+    report.add(row("idle plugin, mean".to_owned(), mean).goal(Goal::AtMost(1.0)));
+    for (plugin, memory) in each {
+        report.add(row(format!("idle plugin, {plugin}"), memory));
+    }
+    report.add(row(format!("gateway with all {}", all.len()), together));
 }
 
-/// What a process keeps in memory, in megabytes.
-struct Memory {
-    resident: f64,
-    private: f64,
-}
-
-/// The memory of an idle gateway with these plugins, as the median of some starts.
-async fn megabytes(plugins: &[String], arguments: Arguments) -> Memory {
+/// The resident memory of an idle gateway with these plugins, in megabytes: the median of some
+/// starts.
+async fn megabytes(plugins: &[String], arguments: Arguments) -> f64 {
     let home = home(plugins);
-    let (mut resident, mut private) = (Vec::new(), Vec::new());
+    let mut resident = Vec::new();
     for _ in 0..arguments.pick(5, 1) {
-        let gateway = Gateway::start(&home, &[]).await;
-        let memory = settled(gateway.id()).await;
+        let gateway = Gateway::start(&home, &[], Logs::Errors).await;
+        resident.push(settled(gateway.id()).await);
         gateway.stop().await;
-        resident.push(memory["Rss"]);
-        private.push(memory["Private_Clean"] + memory["Private_Dirty"]);
     }
-    Memory { resident: median(&resident), private: median(&private) }
+    median(&resident)
 }
 
-/// The process's memory once it no longer changes.
-async fn settled(process: u32) -> BTreeMap<String, f64> {
-    let mut before = rollup(process);
+/// A process's resident memory once it no longer changes, in megabytes.
+async fn settled(process: u32) -> f64 {
+    let mut before = resident(process);
     for _ in 0..50 {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        let now = rollup(process);
+        let now = resident(process);
         if now == before {
             break;
         }
         before = now;
     }
-    before
+    before as f64 * 1024.0 / 1e6
 }
 
-/// The sums over all mappings of a process, in megabytes.
-fn rollup(process: u32) -> BTreeMap<String, f64> {
+/// A process's resident memory, in kibibytes.
+fn resident(process: u32) -> u64 {
     let path = format!("/proc/{process}/smaps_rollup");
     let text = fs::read_to_string(path).expect("Linux, and a process of our own");
-    let lines = text.lines().filter_map(|line| line.strip_suffix(" kB")?.split_once(':'));
-    lines
-        .filter_map(|(name, value)| {
-            Some((name.to_owned(), value.trim().parse::<f64>().ok()? * 1024.0 / 1e6))
-        })
-        .collect()
+    let line = text.lines().find_map(|line| line.strip_prefix("Rss:")?.strip_suffix("kB"));
+    line.and_then(|size| size.trim().parse().ok()).expect("a size")
 }

@@ -10,7 +10,7 @@ mod served;
 mod timing;
 
 pub use arguments::Arguments;
-pub use gateway::Gateway;
+pub use gateway::{Gateway, Logs};
 pub use report::{Goal, Report, Row, Unit};
 pub use served::Served;
 pub use timing::{Bounds, Series, Stretch, median};

@@ -75,7 +75,12 @@ impl Plugin<'_> {
         Self { caller: ServiceCaller { generation, ..self.caller.clone() }, ..self.clone() }
     }
 
-    fn request(&self, method: &str, metadata: Metadata, body: Vec<u8>) -> ServiceRequest {
+    pub(crate) fn request(
+        &self,
+        method: &str,
+        metadata: Metadata,
+        body: Vec<u8>,
+    ) -> ServiceRequest {
         ServiceRequest {
             method: method.to_owned(),
             caller: self.caller.clone(),

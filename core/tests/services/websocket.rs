@@ -168,7 +168,6 @@ async fn headers_and_subprotocols_are_sent_and_the_choice_is_told() {
     };
     let serving = async {
         let stream = server.accept().await;
-        #[expect(clippy::result_large_err, reason = "the callback's type is given")]
         let choose = |request: &Request, mut response: Response| {
             let headers = request.headers();
             assert_eq!(request.uri().to_string(), "/socket?key=hush");

@@ -9,6 +9,7 @@ use loader_gateway::Gateway;
 use loader_gateway::config::LogFormat;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use self::ready::Ready;
@@ -52,6 +53,18 @@ pub(super) fn run(arguments: &Run, context: &Context, output: &Output) -> Comman
     let result = runtime.block_on(server.serve(&filter));
     runtime.shutdown_timeout(LAST_MOMENTS);
     result
+}
+
+/// Waits for the requests under way, then stops the plugins. The edge has been asked to stop, and
+/// both together have until the deadline.
+async fn end(edge: JoinHandle<usize>, gateway: &Gateway, deadline: Instant) {
+    match edge.await {
+        Ok(0) => {}
+        Ok(connections) => warn!(connections, "connections were cut off at the end of the drain"),
+        Err(error) => warn!(%error, "the HTTP edge did not end well"),
+    }
+    gateway.stop(deadline.saturating_duration_since(Instant::now())).await;
+    info!("stopped");
 }
 
 /// Says what is wrong in the form in which standard error is read.
@@ -108,7 +121,9 @@ impl Server<'_> {
             context: self.context,
             findings,
         };
-        self.claim.announce(&ready.url)?;
+        if let Err(finding) = self.claim.announce(&ready.url) {
+            self.tell(&[finding]);
+        }
         self.announce(&ready);
 
         tokio::select! {
@@ -125,15 +140,7 @@ impl Server<'_> {
         }
         let deadline = Instant::now() + drain;
         let _ = stop.send(());
-        match edge.await {
-            Ok(0) => {}
-            Ok(connections) => {
-                warn!(connections, "connections were cut off at the end of the drain")
-            }
-            Err(error) => warn!(%error, "the HTTP edge did not end well"),
-        }
-        gateway.stop(deadline.saturating_duration_since(Instant::now())).await;
-        info!("stopped");
+        end(edge, &gateway, deadline).await;
         Ok(Outcome::Ended(Exit::Success))
     }
 

@@ -1,7 +1,7 @@
 //! Talking to a model from the terminal.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 
@@ -176,26 +176,31 @@ impl FakeGateway {
         Self { listener, _lock: lock }
     }
 
-    /// Accepts a request, checks its token, and answers with the beginning of a stream.
-    pub(crate) fn begin_answer(&self) -> TcpStream {
-        let (mut stream, _) = self.listener.accept().expect("a request");
-        let mut request = Vec::new();
-        let mut byte = [0];
-        while !request.ends_with(b"}]}") && stream.read(&mut byte).is_ok_and(|read| read == 1) {
-            request.push(byte[0]);
-            if request.ends_with(b"\"stream\":true") {
-                break;
-            }
+    /// Accepts a request, checks its token, and answers with the beginning of a stream. What is said
+    /// in the conversation comes with it.
+    pub(crate) fn begin_answer(&self) -> (TcpStream, Vec<String>) {
+        let (stream, _) = self.listener.accept().expect("a request");
+        let mut request = BufReader::new(stream);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(request.read_line(&mut head).expect("it is text"), 0, "{head}");
         }
-        let request = String::from_utf8(request).expect("it is text");
-        assert!(request.contains("authorization: Bearer ldr_a_token_for_a_test\r\n"), "{request}");
+        assert!(head.contains("authorization: Bearer ldr_a_token_for_a_test\r\n"), "{head}");
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let mut body = vec![0; length.and_then(|length| length.parse().ok()).expect("a length")];
+        request.read_exact(&mut body).expect("a body");
+        let body: Value = serde_json::from_slice(&body).expect("it is JSON");
+        let messages = body["messages"].as_array().expect("a conversation").iter();
+        let said = messages.map(|message| message["content"].as_str().expect("text").to_owned());
+
         let chunk = json!({ "choices": [{ "delta": { "content": "half an" } }] });
         let event = format!("data: {chunk}\n\n");
         let head =
             "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked";
         let answer = format!("{head}\r\n\r\n{:x}\r\n{event}\r\n", event.len());
+        let mut stream = request.into_inner();
         stream.write_all(answer.as_bytes()).expect("it reads the answer");
-        stream
+        (stream, said.collect())
     }
 }
 
@@ -204,7 +209,7 @@ fn ctrl_c_cancels_the_answer_under_way() {
     let context = Context::new();
     let fake = FakeGateway::start(&context);
     let mut running = Running::start(context.command(&["chat", "--json", "Hello"]));
-    let mut stream = fake.begin_answer();
+    let (mut stream, _) = fake.begin_answer();
     assert!(running.line().contains("start"));
     assert!(running.line().contains("half an"));
     running.signal("INT");

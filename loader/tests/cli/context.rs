@@ -10,6 +10,8 @@ use std::sync::Once;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::gateway::Running;
+
 /// The program.
 const LOADER: &str = env!("CARGO_BIN_EXE_loader");
 
@@ -108,26 +110,22 @@ impl Context {
 
     /// Runs the program to its end, with this on standard input.
     pub(crate) fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Outcome {
-        let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().expect("it starts");
-        let mut stdin = child.stdin.take().expect("it is piped");
+        let mut running = Running::start(self.command(arguments).stdin(Stdio::piped()));
+        let mut stdin = running.stdin().expect("it is piped");
         stdin.write_all(input).expect("it reads its input");
         drop(stdin);
-        self.redacted(&child.wait_with_output().expect("it ends"))
+        self.outcome_of(running)
     }
 
     /// Runs a command to its end.
     pub(crate) fn outcome(&self, command: &mut Command) -> Outcome {
-        self.redacted(&command.output().expect("it can be run"))
+        self.outcome_of(Running::start(command))
     }
 
-    /// A process's output without what differs from run to run.
-    pub(crate) fn redacted(&self, output: &std::process::Output) -> Outcome {
-        let text = |bytes: &[u8]| self.redact(std::str::from_utf8(bytes).expect("it is UTF-8"));
-        Outcome {
-            code: output.status.code(),
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
-        }
+    fn outcome_of(&self, running: Running) -> Outcome {
+        let (status, stdout, stderr) = running.end();
+        let [stdout, stderr] = [stdout, stderr].map(|text| self.redact(&text));
+        Outcome { code: status.code(), stdout, stderr }
     }
 
     /// A text without what differs from run to run.

@@ -1,8 +1,9 @@
 //! A gateway that runs for a test and is killed with it.
 
+use std::borrow::BorrowMut;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStdout, Command, ExitStatus};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -56,14 +57,15 @@ impl Gateway {
 /// A process whose output is read, and which is killed with the test.
 pub(crate) struct Running {
     child: Child,
-    stdout: BufReader<ChildStdout>,
+    /// Its standard output, unless the test has that go somewhere else.
+    stdout: Option<BufReader<ChildStdout>>,
     stderr: Option<JoinHandle<String>>,
 }
 
 impl Running {
-    pub(crate) fn start(mut command: Command) -> Self {
-        let mut child = command.spawn().expect("it starts");
-        let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+    pub(crate) fn start(mut command: impl BorrowMut<Command>) -> Self {
+        let mut child = command.borrow_mut().spawn().expect("it starts");
+        let stdout = child.stdout.take().map(BufReader::new);
         let mut stderr = child.stderr.take().expect("it is piped");
         let stderr = std::thread::spawn(move || {
             let mut text = String::new();
@@ -73,10 +75,16 @@ impl Running {
         Self { child, stdout, stderr: Some(stderr) }
     }
 
+    /// Its standard input, if it is piped.
+    pub(crate) fn stdin(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
+    }
+
     /// The next line of standard output.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
-        self.stdout.read_line(&mut line).expect("it is UTF-8");
+        let stdout = self.stdout.as_mut().expect("it is piped");
+        stdout.read_line(&mut line).expect("it is UTF-8");
         if line.is_empty() {
             let _ = self.child.kill();
             let stderr = self.stderr.take().map(JoinHandle::join);
@@ -91,7 +99,8 @@ impl Running {
         assert!(kill.expect("there is kill").success());
     }
 
-    /// Waits for its end; the rest of standard output, and all of standard error.
+    /// Waits for its end; the rest of standard output, and all of standard error. What does not end
+    /// is killed, so that its test fails rather than hangs.
     pub(crate) fn end(mut self) -> (ExitStatus, String, String) {
         let (ended, watchdog) = mpsc::channel::<()>();
         let id = self.child.id();
@@ -101,7 +110,9 @@ impl Running {
             }
         });
         let mut stdout = String::new();
-        self.stdout.read_to_string(&mut stdout).expect("it is UTF-8");
+        if let Some(rest) = &mut self.stdout {
+            rest.read_to_string(&mut stdout).expect("it is UTF-8");
+        }
         let status = self.child.wait().expect("it ends");
         drop(ended);
         let stderr = self.stderr.take().expect("it was not read yet").join().expect("no panic");

@@ -111,13 +111,15 @@ fn ctrl_c_during_an_answer_leaves_the_conversation_going() {
     let mut terminal = Terminal::start(context.command(&["chat"]));
     assert!(terminal.wait_for("> ").starts_with("Chatting with the default model at http://"));
     terminal.type_in("one\n");
-    let answer = fake.begin_answer();
+    let (answer, said) = fake.begin_answer();
+    assert_eq!(said, ["one"]);
     terminal.wait_for("half an");
     terminal.interrupt();
     assert_eq!(terminal.wait_for("> "), "\r\n(cancelled)\r\n> ");
     drop(answer);
     terminal.type_in("two\n");
-    let answer = fake.begin_answer();
+    let (answer, said) = fake.begin_answer();
+    assert_eq!(said, ["two"], "what was cancelled was never said");
     assert_eq!(terminal.wait_for("half an"), "two\r\nhalf an");
     drop(answer);
     let failed = terminal.wait_for("> ");

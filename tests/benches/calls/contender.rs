@@ -4,6 +4,7 @@ use futures_util::future::{BoxFuture, join_all};
 use integration_tests::bench::{Bounds, Stretch};
 use loader_core::{CallOptions, Target, message::Metadata};
 use std::{
+    future::ready,
     hint::black_box,
     sync::Arc,
     time::{Duration, Instant},
@@ -133,8 +134,8 @@ impl Plain {
 }
 
 impl Echo for Plain {
-    async fn echo(&self, body: &[u8]) -> Vec<u8> {
-        self.0.echo(body)
+    fn echo(&self, body: &[u8]) -> impl Future<Output = Vec<u8>> + Send {
+        ready(self.0.echo(body))
     }
 }
 

@@ -25,9 +25,9 @@ pub(crate) fn add_to(report: &mut Report) {
         for (row, plain) in rows(peer).iter().zip(rows(plain)) {
             let name = format!("{}, {}", text(peer, "peer"), size(number(row, "bytes") as usize));
             report.add(
-                Row::new(name, Unit::Nanoseconds, number(row, "mean_ns"))
-                    .percentiles(number(row, "p50_ns"), number(row, "p99_ns"))
-                    .beside("dyn", number(&plain, "mean_ns")),
+                Row::new(name, Unit::Nanoseconds, number(row, "p50_ns"))
+                    .spread(number(row, "mean_ns"), number(row, "p99_ns"))
+                    .beside("dyn", number(&plain, "p50_ns")),
             );
         }
     }

@@ -3,8 +3,18 @@
 use crate::{Home, build, process::Running};
 use std::{
     fs,
+    process::Stdio,
     time::{Duration, Instant},
 };
+
+/// What a gateway logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Logs {
+    /// Errors, which are shown.
+    Errors,
+    /// What it logs by default, a line per request among it; nobody sees it.
+    Default,
+}
 
 /// A gateway that serves; it is killed when it is dropped.
 pub struct Gateway {
@@ -19,13 +29,17 @@ pub struct Gateway {
 
 impl Gateway {
     /// Starts a gateway with the plugins of this home, each setting as `key=value`.
-    pub async fn start(home: &Home, settings: &[&str]) -> Self {
+    pub async fn start(home: &Home, settings: &[&str], logs: Logs) -> Self {
         let program = build::loader();
         let folder = home.state();
         let began = Instant::now();
         let mut running = Running::start(&program, |command| {
             // The user's own configuration must not slip in.
-            command.env_clear().env("HOME", &folder).current_dir(&folder).arg("--quiet");
+            command.env_clear().env("HOME", &folder).current_dir(&folder);
+            match logs {
+                Logs::Errors => command.arg("--quiet"),
+                Logs::Default => command.stderr(Stdio::null()),
+            };
             command.arg("--state-dir").arg(&folder).arg("--plugins-dir").arg(home.plugins());
             for setting in settings {
                 command.args(["--set", setting]);

@@ -18,10 +18,17 @@ pub struct Row {
     name: String,
     unit: Unit,
     value: f64,
-    percentiles: Option<(f64, f64)>,
+    spread: Option<Spread>,
     baseline: Option<(String, f64)>,
     ratio: Option<f64>,
     goal: Option<Goal>,
+}
+
+/// What a typical value leaves out.
+#[derive(Debug, Clone, Copy)]
+struct Spread {
+    mean: f64,
+    p99: f64,
 }
 
 /// What a figure counts.
@@ -77,7 +84,7 @@ impl Report {
 
     fn print_table(&self) {
         let mut lines =
-            vec![["", "value", "p50", "p99", "baseline", "ratio", "goal", ""].map(str::to_owned)];
+            vec![["", "median", "mean", "p99", "baseline", "ratio", "goal", ""].map(str::to_owned)];
         lines.extend(self.rows.iter().map(Row::cells));
         let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
         let widths: Vec<usize> = (0..8).map(|column| width(column).unwrap_or_default()).collect();
@@ -103,13 +110,13 @@ impl Row {
     /// A figure without a baseline or a goal.
     pub fn new(name: impl Into<String>, unit: Unit, value: f64) -> Self {
         let name = name.into();
-        Self { name, unit, value, percentiles: None, baseline: None, ratio: None, goal: None }
+        Self { name, unit, value, spread: None, baseline: None, ratio: None, goal: None }
     }
 
-    /// Adds the median and the 99th percentile of what the value summarises, in its unit.
+    /// Adds the mean and the 99th percentile of what the value is the median of, in its unit.
     #[must_use]
-    pub fn percentiles(self, p50: f64, p99: f64) -> Self {
-        Self { percentiles: Some((p50, p99)), ..self }
+    pub fn spread(self, mean: f64, p99: f64) -> Self {
+        Self { spread: Some(Spread { mean, p99 }), ..self }
     }
 
     /// Adds what was measured beside it in the same run, in the same unit.
@@ -150,8 +157,8 @@ impl Row {
         [
             self.name.clone(),
             self.unit.show(self.value),
-            figure(self.percentiles.map(|(p50, _)| p50)),
-            figure(self.percentiles.map(|(_, p99)| p99)),
+            figure(self.spread.map(|spread| spread.mean)),
+            figure(self.spread.map(|spread| spread.p99)),
             baseline
                 .map(|(name, value)| format!("{name} {}", self.unit.show(*value)))
                 .unwrap_or_default(),
@@ -172,8 +179,8 @@ impl Row {
             "row": self.name,
             "unit": self.unit.name(),
             "value": self.value,
-            "p50": self.percentiles.map(|(p50, _)| p50),
-            "p99": self.percentiles.map(|(_, p99)| p99),
+            "mean": self.spread.map(|spread| spread.mean),
+            "p99": self.spread.map(|spread| spread.p99),
             "baseline": self.baseline.as_ref().map(|(name, _)| name),
             "baseline_value": self.baseline.as_ref().map(|(_, value)| value),
             "ratio": self.ratio,

@@ -59,7 +59,12 @@ impl Series {
         self.samples.extend(samples);
     }
 
-    /// The median of the rounds' means.
+    /// The median of the samples: what is typical, however busy the machine is.
+    pub fn typical(&self) -> f64 {
+        median(&self.samples)
+    }
+
+    /// The median of the rounds' means: what many calls come to.
     pub fn mean(&self) -> f64 {
         median(&self.rounds)
     }
