@@ -35,8 +35,13 @@ pub fn library(name: &str) -> PathBuf {
 
 /// The built binary of the product.
 pub fn loader() -> PathBuf {
+    program("loader")
+}
+
+/// A built program: the product, or a host among the fixtures.
+pub fn program(name: &str) -> PathBuf {
     build();
-    target().join("release/loader")
+    target().join("release").join(name)
 }
 
 /// A built example of the engine's.

@@ -6,7 +6,7 @@ use integration_tests::{Home, build, expect_no_error, expect_unloaded, get, mapp
 use loader_core::{Engine, diagnostic::Diagnostic};
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Output},
     time::Duration,
 };
@@ -14,14 +14,6 @@ use std::{
 fn run(command: &mut Command) -> Output {
     let output = command.env("CARGO_TARGET_DIR", build::target()).output();
     output.unwrap_or_else(|error| panic!("{command:?}: {error}"))
-}
-
-/// Builds one of the other editions of the interface; the folder with what was built.
-fn make(variant: &str) -> PathBuf {
-    let script = build::repository().join("tests/fixtures/abi-next/make");
-    let output = run(Command::new(script).arg(variant));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    build::target().join("fixtures/built/release")
 }
 
 /// What today's host says of one plugin.
@@ -45,13 +37,8 @@ fn expect_short_refusal(findings: &[Diagnostic], code: &str, says: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn todays_host_serves_a_plugin_of_the_next_minor() {
-    let library = make("abi-next").join("libabi_next.so");
     let home = Home::new();
-    let folder = home.plugins().join("abi-next");
-    fs::create_dir(&folder).expect("a folder");
-    let manifest = build::repository().join("tests/fixtures/abi-next/plugin/plugin.toml");
-    fs::copy(manifest, folder.join("plugin.toml")).expect("a copy");
-    fs::copy(library, folder.join("libabi_next.so")).expect("a copy");
+    home.add("abi-next");
     let (engine, findings) = load(&home, "abi-next").await;
     expect_no_error(&findings);
     // The operation that today's host does not have is answered by its default body.
@@ -61,9 +48,10 @@ async fn todays_host_serves_a_plugin_of_the_next_minor() {
 }
 
 /// Runs the host of the next minor on one plugin.
-fn next_host(home: &Home, plugin: &str, library: &Path) -> serde_json::Value {
-    let host = make("abi-next").join("host-next");
-    let output = run(Command::new(host).arg(home.plugins()).arg(plugin).arg(library));
+fn next_host(home: &Home, plugin: &str) -> serde_json::Value {
+    let host = build::program("host-next");
+    let output =
+        run(Command::new(host).arg(home.plugins()).arg(plugin).arg(build::library(plugin)));
     let (stdout, stderr) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{stdout}{stderr}");
@@ -74,7 +62,7 @@ fn next_host(home: &Home, plugin: &str, library: &Path) -> serde_json::Value {
 fn the_next_minors_host_serves_todays_plugin() {
     let home = Home::new();
     home.add("bare-call");
-    let report = next_host(&home, "bare-call", &build::library("bare-call"));
+    let report = next_host(&home, "bare-call");
     assert_eq!(report["abi"], "1.1");
     assert_eq!(report["engine"], "hello");
     assert_eq!(report["direct"], "hello");
@@ -85,14 +73,9 @@ fn the_next_minors_host_serves_todays_plugin() {
 /// Without this, the two tests above could pass because the additions never work.
 #[test]
 fn the_next_minor_has_what_it_added() {
-    let library = make("abi-next").join("libabi_next.so");
     let home = Home::new();
-    let folder = home.plugins().join("abi-next");
-    fs::create_dir(&folder).expect("a folder");
-    let manifest = build::repository().join("tests/fixtures/abi-next/plugin/plugin.toml");
-    fs::copy(manifest, folder.join("plugin.toml")).expect("a copy");
-    fs::copy(&library, folder.join("libabi_next.so")).expect("a copy");
-    let report = next_host(&home, "abi-next", &library);
+    home.add("abi-next");
+    let report = next_host(&home, "abi-next");
     assert_eq!(report["plugin_count"], 1);
     assert_eq!(report["tasks"], 0);
     assert_eq!(report["direct"], "host load 7");
@@ -101,7 +84,7 @@ fn the_next_minor_has_what_it_added() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_major_is_refused_before_it_is_opened() {
     let home = Home::new();
-    home.add_built("bare-call", &make("abi-major").join("libabi_major.so"));
+    home.add_built("bare-call", &build::library("abi-major"));
     let (_, findings) = load(&home, "bare-call").await;
     let says = ["interface 2.0", "this host has interface 1.0", "upgrade loader"];
     expect_short_refusal(&findings, "LDR-VET-ABI", &says);
@@ -111,7 +94,7 @@ async fn another_major_is_refused_before_it_is_opened() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_major_is_refused_even_if_its_metadata_lies() {
     let home = Home::new();
-    let folder = home.add_built("bare-call", &make("abi-major").join("libabi_major.so"));
+    let folder = home.add_built("bare-call", &build::library("abi-major"));
     let library = folder.join("libbare_call.so");
     let mut bytes = fs::read(&library).expect("a library");
     let (truth, lie) = (br#"{"abi":"2.0""#, br#"{"abi":"1.0""#);
@@ -131,7 +114,7 @@ async fn another_major_is_refused_even_if_its_metadata_lies() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_struct_is_refused_by_its_field() {
     let home = Home::new();
-    home.add_built("bare-call", &make("abi-changed").join("libabi_changed.so"));
+    home.add_built("bare-call", &build::library("abi-changed"));
     let (_, findings) = load(&home, "bare-call").await;
     let says = ["CallContext", "urgency", "rebuild the plugin"];
     expect_short_refusal(&findings, "LDR-IMAGE-LAYOUT", &says);

@@ -4,11 +4,12 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::sync::mpsc;
 
 use serde_json::{Value, json};
 
 use crate::context::Context;
-use crate::gateway::{Gateway, Running};
+use crate::gateway::{Gateway, PATIENCE, Running};
 
 #[test]
 fn one_question_has_one_answer() {
@@ -179,7 +180,11 @@ impl FakeGateway {
     /// Accepts a request, checks its token, and answers with the beginning of a stream. What is said
     /// in the conversation comes with it.
     pub(crate) fn begin_answer(&self) -> (TcpStream, Vec<String>) {
-        let (stream, _) = self.listener.accept().expect("a request");
+        let listener = self.listener.try_clone().expect("a copy");
+        let (sender, accepted) = mpsc::channel();
+        std::thread::spawn(move || sender.send(listener.accept()));
+        let accepted = accepted.recv_timeout(PATIENCE).expect("a request in time");
+        let (stream, _) = accepted.expect("a request");
         let mut request = BufReader::new(stream);
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {

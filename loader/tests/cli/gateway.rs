@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::context::Context;
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A gateway that serves.
 pub(crate) struct Gateway {
