@@ -9,7 +9,8 @@ use crate::PluginRoot_Ref;
 use abi_stable::{
     StableAbi,
     abi_stability::abi_checking::{
-        AbiInstabilityErrors, CheckingGlobals, check_layout_compatibility_with_globals,
+        AbiInstability, AbiInstabilityErrors, CheckingGlobals,
+        check_layout_compatibility_with_globals,
     },
     library::{AbiHeaderRef, LibraryError, ROOT_MODULE_LOADER_NAME},
     type_layout::{TLData, TLField, TLFieldOrFunction, TypeLayout},
@@ -102,27 +103,51 @@ fn first_line(error: &LibraryError) -> String {
 /// The most differences a refusal shows.
 const MOST_DIFFERENCES: usize = 4;
 
+/// The first few differences: the type, where the root module leads to it, and what differs.
 fn differences(errors: &AbiInstabilityErrors) -> Vec<String> {
     let mut lines = Vec::new();
     for error in &errors.errors {
-        let path: Vec<&str> = error
-            .stack_trace
-            .iter()
-            .map(|step| match &step.expected {
-                TLFieldOrFunction::Field(field) => field.name(),
-                TLFieldOrFunction::Function(function) => function.name.as_str(),
-            })
-            .collect();
-        for what in &error.errs {
-            let what = format!("{what:?}").split_whitespace().collect::<Vec<_>>().join(" ");
-            let what: String = what.chars().take(160).collect();
-            lines.push(format!("{}: {what}", path.join(" -> ")));
-            if lines.len() == MOST_DIFFERENCES {
-                return lines;
+        let mut owner = errors.interface;
+        let mut path = Vec::new();
+        for step in &error.stack_trace {
+            match &step.expected {
+                TLFieldOrFunction::Field(field) => {
+                    owner = field.layout();
+                    path.push(field.name());
+                }
+                TLFieldOrFunction::Function(function) => path.push(function.name.as_str()),
             }
         }
+        for what in &error.errs {
+            lines.push(format!("`{}` at {}: {}", owner.name(), path.join("."), difference(what)));
+        }
     }
+    lines.truncate(MOST_DIFFERENCES);
     lines
+}
+
+/// One difference in words, the host's side first.
+fn difference(what: &AbiInstability) -> String {
+    match what {
+        AbiInstability::FieldCountMismatch(sides) => {
+            format!("the host has {} fields, the plugin {}", sides.expected, sides.found)
+        }
+        AbiInstability::UnexpectedField(sides) => format!(
+            "the host has the field `{}` where the plugin has `{}`",
+            sides.expected.name(),
+            sides.found.name()
+        ),
+        AbiInstability::Size(sides) => {
+            format!("{} bytes in the host, {} in the plugin", sides.expected, sides.found)
+        }
+        AbiInstability::Name(sides) => {
+            format!("the host has `{}`, the plugin `{}`", sides.expected, sides.found)
+        }
+        other => {
+            let text = format!("{other:?}").split_whitespace().collect::<Vec<_>>().join(" ");
+            text.chars().take(160).collect()
+        }
+    }
 }
 
 /// Renders every type that crosses the boundary, one block each, in a stable order.

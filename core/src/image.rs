@@ -19,13 +19,16 @@ use std::{
 /// An opened library. Dropping it leaves the library mapped; [`close`](Image::close) lets it go.
 pub(crate) struct Image {
     library: ManuallyDrop<Library>,
-    root: PluginRoot_Ref,
+    header: RootHeader,
     span: Option<platform::ImageSpan>,
     staged: Option<Staged>,
 }
 
+/// The entry of an image whose interface was accepted.
+pub(crate) struct Root(PluginRoot_Ref);
+
 impl Image {
-    /// Opens the staged copy and checks its interface in both directions.
+    /// Opens the staged copy.
     ///
     /// Runs the library's constructors, so call it on a thread of the generation.
     pub(crate) fn open(staged: Staged) -> Result<Self, Diagnostic> {
@@ -51,24 +54,21 @@ impl Image {
         let address = std::ptr::from_ref(&*header).addr();
         verify_identity(&staged, address)
             .map_err(|message| refuse("LDR-IMAGE-IDENTITY", message).hint("restart the loader"))?;
-        // SAFETY: the library is held by the image, and an image is closed only after everything
-        // made from its root module is gone.
-        let root = unsafe { layout::accept(header) };
-        let root = root.map_err(|incompatible| {
-            let (code, message, hint) = explain(&incompatible);
-            refuse(code, message).hint(hint)
-        })?;
-        Ok(Self { library, root, span: platform::span_of(address), staged: Some(staged) })
+        Ok(Self { library, header, span: platform::span_of(address), staged: Some(staged) })
     }
 
-    /// Makes one plugin of the library.
+    /// Checks the library's interface in both directions.
     ///
-    /// Runs plugin code, so call it on a thread of the generation.
-    pub(crate) fn create(&self, plugin_id: &str, host: HostBox) -> Result<PluginBox, Failure> {
-        match (self.root.create())(plugin_id.into(), host) {
-            RResult::ROk(plugin) => Ok(plugin),
-            RResult::RErr(error) => Err(Failure::from_abi(error, format!("plugin:{plugin_id}"))),
-        }
+    /// Runs plugin code, so call it on a thread of the generation. A refused image is still to be
+    /// [closed](Self::close).
+    pub(crate) fn accept(&self) -> Result<Root, Diagnostic> {
+        // SAFETY: the library is held by the image, and an image is closed only after everything
+        // made from its root module is gone.
+        let root = unsafe { layout::accept(self.header) };
+        root.map(Root).map_err(|incompatible| {
+            let (code, message, hint) = explain(&incompatible);
+            Diagnostic::error(code, message).hint(hint)
+        })
     }
 
     /// Lets the library go, and proves that it is gone.
@@ -117,6 +117,18 @@ impl Image {
     }
 }
 
+impl Root {
+    /// Makes one plugin of the library.
+    ///
+    /// Runs plugin code, so call it on a thread of the generation.
+    pub(crate) fn create(&self, plugin_id: &str, host: HostBox) -> Result<PluginBox, Failure> {
+        match (self.0.create())(plugin_id.into(), host) {
+            RResult::ROk(plugin) => Ok(plugin),
+            RResult::RErr(error) => Err(Failure::from_abi(error, format!("plugin:{plugin_id}"))),
+        }
+    }
+}
+
 /// Checks that the linker mapped the copy and not an older library it takes for the same.
 fn verify_identity(staged: &Staged, address: usize) -> Result<(), String> {
     if platform::unload_support().is_err() {
@@ -152,8 +164,9 @@ fn cause(error: &libloading::Error) -> String {
     inner.unwrap_or_else(|| error.to_string())
 }
 
+/// The code, what differs, and who builds what anew.
 fn explain(incompatible: &Incompatible) -> (&'static str, String, String) {
-    let host = loader_abi::ABI_VERSION_TEXT;
+    let ours = loader_abi::ABI_VERSION_TEXT;
     let rebuild = "rebuild the plugin: cargo update -p loader-sdk && cargo build --release";
     match incompatible {
         Incompatible::Foundation { host, plugin } => (
@@ -164,12 +177,16 @@ fn explain(incompatible: &Incompatible) -> (&'static str, String, String) {
         Incompatible::Major { host, plugin } => (
             "LDR-IMAGE-ABI",
             format!("the library has interface {plugin}; this host has {host}"),
-            rebuild.into(),
+            if major(plugin) > major(host) {
+                "upgrade loader, or install a build of the plugin for this interface".into()
+            } else {
+                "its author rebuilds it: cargo update -p loader-sdk && cargo build --release".into()
+            },
         ),
         Incompatible::Layout(differences) => (
             "LDR-IMAGE-LAYOUT",
             format!(
-                "the library's interface differs from this host's {host}:\n  {}",
+                "the library's interface differs from this host's {ours}:\n  {}",
                 differences.join("\n  ")
             ),
             rebuild.into(),
@@ -178,4 +195,8 @@ fn explain(incompatible: &Incompatible) -> (&'static str, String, String) {
             ("LDR-IMAGE-ROOT", format!("the root module failed: {message}"), rebuild.into())
         }
     }
+}
+
+fn major(version: &str) -> Option<u64> {
+    version.split('.').next()?.parse().ok()
 }

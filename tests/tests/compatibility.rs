@@ -116,7 +116,7 @@ async fn a_changed_struct_is_refused_by_its_field() {
     let home = Home::new();
     home.add_built("bare-call", &build::library("abi-changed"));
     let (_, findings) = load(&home, "bare-call").await;
-    let says = ["CallContext", "urgency", "rebuild the plugin"];
+    let says = ["`CallContext`", "`idempotency_key`", "rebuild the plugin"];
     expect_short_refusal(&findings, "LDR-IMAGE-LAYOUT", &says);
     assert_eq!(mapped_images(&home.state()), Vec::<String>::new(), "the refused image is let go");
 }

@@ -83,6 +83,8 @@ macro_rules! export_plugin {
             const JSON: [u8; JSON_BYTES] = __export::concatenate(FACTS_PARTS);
             const SECTION_BYTES: usize = JSON_BYTES + __export::HEADER_BYTES;
 
+            // Older linkers drop a section that nothing but `#[used]` holds: the root module points
+            // into it.
             #[used]
             #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__ldrplug"))]
             #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".ldrplug"))]
@@ -112,7 +114,7 @@ macro_rules! export_plugin {
             fn root() -> __export::PluginRoot_Ref {
                 const ROOT: &__export::WithMetadata<__export::PluginRoot> =
                     &__export::WithMetadata::new(__export::PluginRoot {
-                        facts: __export::RSlice::from_slice(&JSON),
+                        facts: __export::RSlice::from_slice(SECTION.split_at(__export::HEADER_BYTES).1),
                         create,
                     });
                 __export::PluginRoot_Ref(ROOT.static_as_prefix())

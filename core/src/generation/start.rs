@@ -108,16 +108,16 @@ pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>)
     let (sender, opened) = oneshot::channel();
     let opening = move || {
         let made = Image::open(staged).map_err(|diagnostic| (diagnostic, None)).and_then(|image| {
-            let host = loader_abi::Host_TO::from_value(link, TD_Opaque);
-            match image.create(&plugin_id, host) {
+            let plugin = image.accept().and_then(|root| {
+                let host = loader_abi::Host_TO::from_value(link, TD_Opaque);
+                root.create(&plugin_id, host).map_err(|failure| {
+                    let message = format!("the plugin could not be created: {}", failure.message);
+                    Diagnostic::error("LDR-START-CREATE", message)
+                })
+            });
+            match plugin {
                 Ok(plugin) => Ok((image, plugin)),
-                Err(failure) => {
-                    let diagnostic = Diagnostic::error(
-                        "LDR-START-CREATE",
-                        format!("the plugin could not be created: {}", failure.message),
-                    );
-                    Err((diagnostic, Some(image)))
-                }
+                Err(diagnostic) => Err((diagnostic, Some(image))),
             }
         });
         let _ = sender.send(made);
