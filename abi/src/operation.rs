@@ -27,6 +27,14 @@ pub const STATS: &str = "ldr/1/stats";
 /// The metadata key that names which of a plugin's capabilities a call is for.
 pub const CAPABILITY_KEY: &str = "ldr-capability";
 
+/// What the names of the lifecycle begin with.
+const LIFECYCLE: &str = "ldr/";
+
+/// Whether an operation belongs to the lifecycle, which only the host begins.
+pub fn is_lifecycle(operation: &str) -> bool {
+    operation.starts_with(LIFECYCLE)
+}
+
 /// Splits `<contract>/<major>/<method>` into the contract with its major, and the method.
 pub fn split(operation: &str) -> Option<(&str, &str)> {
     operation.rsplit_once('/').filter(|(contract, method)| {

@@ -23,10 +23,13 @@ use loader_abi::{
 };
 use metrics::Metrics;
 use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -97,6 +100,14 @@ impl Served {
 
     pub(crate) fn breaker_is_open(&self) -> bool {
         self.breaker.is_open()
+    }
+
+    /// How long a call that begins now may take.
+    fn time_for(&self, options: &CallOptions, began: Instant) -> Duration {
+        match options.deadline {
+            Some(deadline) => deadline.saturating_duration_since(began),
+            None => self.timeout,
+        }
     }
 
     fn lease(&self) -> Result<Lease, Failure> {
@@ -203,7 +214,7 @@ impl Target {
     fn invocation(
         &self,
         options: &CallOptions,
-        deadline: Option<Instant>,
+        time: Duration,
         mut metadata: Metadata,
         body: Vec<u8>,
     ) -> Result<Invocation, Failure> {
@@ -215,10 +226,7 @@ impl Target {
             ));
         }
         metadata.push(operation::CAPABILITY_KEY, self.capability.as_bytes());
-        let remaining = deadline.map_or(NO_DEADLINE, |deadline| {
-            let left = deadline.saturating_duration_since(Instant::now()).as_nanos();
-            u64::try_from(left).unwrap_or(NO_DEADLINE - 1)
-        });
+        let remaining = u64::try_from(time.as_nanos()).unwrap_or(NO_DEADLINE);
         let context = CallContext {
             call_id: call_id(NEXT_CALL.fetch_add(1, Ordering::Relaxed), options.depth),
             remaining_ns: remaining,
@@ -241,11 +249,12 @@ impl Target {
         served.admit()?;
         let _place = served.concurrency.enter().ok_or_else(|| served.busy())?;
         let began = Instant::now();
-        let deadline = options.deadline.or_else(|| began.checked_add(served.timeout));
+        let time = served.time_for(&options, began);
         let lease = served.lease()?;
-        let invocation = self.invocation(&options, deadline, metadata, body)?;
+        let invocation = self.invocation(&options, time, metadata, body)?;
         let observed = lease.generation().observer().begin_call(invocation.context.call_id);
-        let result = by_deadline(deadline, lease.call(invocation)).await;
+        let answer = pin!(lease.call(invocation));
+        let result = by_deadline(began, time, answer).await;
         drop(observed);
         let failure = result.as_ref().err().map(|failure| failure.class);
         served.metrics.call_ended(failure, began.elapsed());
@@ -279,11 +288,13 @@ impl Target {
         let served = &*self.served;
         served.admit()?;
         let place = OwnedPlace::enter(&self.served).ok_or_else(|| served.busy())?;
-        let deadline = options.deadline.or_else(|| Instant::now().checked_add(served.timeout));
+        let began = Instant::now();
+        let time = served.time_for(&options, began);
         let lease = served.lease()?;
-        let invocation = self.invocation(&options, deadline, metadata, body)?;
+        let invocation = self.invocation(&options, time, metadata, body)?;
         let observed = lease.generation().observer().begin_call(invocation.context.call_id);
-        let result = by_deadline(deadline, lease.open(invocation)).await;
+        let head = pin!(lease.open(invocation));
+        let result = by_deadline(began, time, head).await;
         drop(observed);
         let failure = result.as_ref().err().map(|failure| failure.class);
         served.metrics.stream_opened(failure);
@@ -292,15 +303,14 @@ impl Target {
     }
 }
 
-/// The future's result, unless the deadline passes first. Looks at the future before it sets a
-/// timer, so that an answer that is ready costs none.
+/// The future's result, unless the time passes first. Looks at the future before it sets a timer, so
+/// that an answer that is ready costs none.
 async fn by_deadline<T>(
-    deadline: Option<Instant>,
-    future: impl Future<Output = Result<T, Failure>>,
+    began: Instant,
+    time: Duration,
+    mut future: Pin<&mut impl Future<Output = Result<T, Failure>>>,
 ) -> Result<T, Failure> {
-    use std::{future::poll_fn, pin::pin, task::Poll};
-    let Some(deadline) = deadline else { return future.await };
-    let mut future = pin!(future);
+    let Some(deadline) = began.checked_add(time) else { return future.await };
     let first = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
     if let Poll::Ready(result) = first {
         return result;

@@ -5,6 +5,7 @@
 //! * The plugin's object is dropped by [`retire`] alone, on a thread of the generation. Should a
 //!   bug ever drop a generation otherwise, the object is leaked rather than run on a host thread.
 
+mod calls;
 mod ends;
 mod executor;
 mod host;
@@ -24,21 +25,27 @@ use crate::{
     message::{Failure, Message, Metadata, Reply},
     stream::{self, End, Ending, StreamEnd},
 };
+use calls::Call;
 use executor::Workers;
-use futures_util::FutureExt as _;
+use futures_util::{
+    FutureExt as _,
+    future::{Either, select},
+};
 use loader_abi::{
-    CallContext, CallError, NO_DEADLINE, PluginBox, TraceContext,
+    CallContext, CallError, CallFuture, NO_DEADLINE, PluginBox, TraceContext,
     abi_stable::std_types::{RBox, RResult, RString},
-    class,
+    class, operation,
 };
 use relay::Relay;
 use std::{
+    future::poll_fn,
     panic::AssertUnwindSafe,
-    pin::pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 use tokio::sync::{Notify, oneshot};
@@ -159,20 +166,40 @@ impl Generation {
         (!self.retiring.load(Ordering::SeqCst)).then_some(lease)
     }
 
+    /// Ready when calls under way are to end; never for those that are not to.
+    async fn cancelled(&self, cancellable: bool) {
+        if cancellable {
+            self.cancelled.cancelled().await;
+        } else {
+            std::future::pending().await
+        }
+    }
+
     fn plugin(&self) -> &PluginBox {
         self.plugin.as_ref().expect("the reaper takes the plugin when no lease is left")
     }
 
-    /// Polls the plugin's answer on the current thread.
-    async fn invoke(&self, invocation: Invocation) -> Result<Reply, Failure> {
+    /// Enters the plugin on the current thread; the answer is to be polled there too.
+    ///
+    /// Not an `async fn`: the invocation crosses at once instead of moving through futures.
+    fn enter(&self, invocation: Invocation) -> CallFuture {
         let Invocation { operation, context, metadata, body } = invocation;
-        let future =
-            self.plugin().call((&*operation).into(), context, metadata.into_abi(), body.into());
+        self.plugin().call((&*operation).into(), context, metadata.into_abi(), body.into())
+    }
+
+    /// The answer as a value of the host's.
+    async fn answer(&self, future: &mut CallFuture) -> Result<Reply, Failure> {
         match AssertUnwindSafe(future).catch_unwind().await {
             Ok(RResult::ROk(reply)) => Ok(Reply::from_abi(reply)),
             Ok(RResult::RErr(error)) => Err(self.failure(error)),
             Err(_) => Err(self.unguarded_panic()),
         }
+    }
+
+    /// Calls the plugin on the current thread.
+    async fn invoke(&self, invocation: Invocation) -> Result<Reply, Failure> {
+        let mut future = self.enter(invocation);
+        self.answer(&mut future).await
     }
 
     async fn handle(&self, invocation: Invocation, end: StreamEnd) -> Result<(), Failure> {
@@ -218,47 +245,37 @@ impl Lease {
     }
 
     /// Calls the plugin. Dropping the future cancels the call on the plugin's own thread.
-    pub(crate) async fn call(self, invocation: Invocation) -> Result<Reply, Failure> {
-        let cancelled = self.0.cancelled.clone();
-        self.call_until(invocation, cancelled).await
-    }
-
-    /// Calls the plugin; the token ends the call too.
-    async fn call_until(
+    pub(crate) fn call(
         self,
         invocation: Invocation,
-        cancelled: CancellationToken,
-    ) -> Result<Reply, Failure> {
-        if self.0.is_inline() {
-            let cancelled = cancelled.cancelled();
-            let answer = pin!(self.0.invoke(invocation));
-            return match or_cancelled(answer, cancelled).await {
-                Some(result) => result,
-                None => Err(Generation::retired()),
-            };
-        }
-        let (mut sender, receiver) = oneshot::channel();
+    ) -> impl Future<Output = Result<Reply, Failure>> + Send {
+        let cancellable = !operation::is_lifecycle(&invocation.operation);
         let generation = self.0.clone();
-        let job = async move {
-            let lease = self;
-            let generation = &lease.0;
-            let result = {
-                let answer = pin!(generation.invoke(invocation));
-                let gone = async {
-                    tokio::select! {
-                        () = sender.closed() => {}
-                        () = cancelled.cancelled() => {}
-                    }
-                };
-                or_cancelled(answer, gone).await.unwrap_or_else(|| Err(Generation::retired()))
-            };
-            if sender.send(result).is_err() {
-                generation.late.fetch_add(1, Ordering::Relaxed);
+        match &generation.workers {
+            None => {
+                let future = self.0.enter(invocation);
+                Either::Left(self.answer_here(future, cancellable))
             }
-        };
-        spawn(&generation, job);
-        drop(generation);
-        receiver.await.unwrap_or_else(|_| Err(Generation::retired()))
+            Some(workers) => {
+                let (answer, receiver) = oneshot::channel();
+                workers.call(Call { lease: self, invocation, cancellable, answer });
+                Either::Right(async move {
+                    receiver.await.unwrap_or_else(|_| Err(Generation::retired()))
+                })
+            }
+        }
+    }
+
+    /// Waits for the answer within the caller's task.
+    async fn answer_here(
+        self,
+        mut future: CallFuture,
+        cancellable: bool,
+    ) -> Result<Reply, Failure> {
+        let generation = &*self.0;
+        let answer = pin!(generation.answer(&mut future));
+        let answer = or_gone(answer, || generation.cancelled(cancellable)).await;
+        answer.unwrap_or_else(|| Err(Generation::retired()))
     }
 
     /// Opens a stream. Dropping the receiving half of the answer cancels the plugin's handling.
@@ -281,7 +298,7 @@ impl Lease {
                         () = generation.cancelled.cancelled() => {}
                     }
                 };
-                or_cancelled(handling, gone).await
+                or_gone(handling, || gone).await
             };
             end(ending, handled);
         };
@@ -309,14 +326,17 @@ fn spawn(generation: &Generation, job: impl Future<Output = ()> + Send + 'static
     }
 }
 
-/// The future's output, or nothing when it is to end first. Looks at the future first, so that an
-/// answer that is ready costs no registration.
-async fn or_cancelled<F: Future + Unpin>(
-    future: F,
-    gone: impl Future<Output = ()>,
+/// The future's output, or nothing when it is to end first. Looks at the future before it makes
+/// `gone`, so that an answer that is ready costs no registration.
+async fn or_gone<F: Future, G: Future<Output = ()>>(
+    mut future: Pin<&mut F>,
+    gone: impl FnOnce() -> G,
 ) -> Option<F::Output> {
-    use futures_util::future::{Either, select};
-    match select(future, pin!(gone)).await {
+    let first = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
+    if let Poll::Ready(output) = first {
+        return Some(output);
+    }
+    match select(future, pin!(gone())).await {
         Either::Left((output, _)) => Some(output),
         Either::Right(_) => None,
     }

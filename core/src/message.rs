@@ -8,8 +8,11 @@ use loader_abi::{
 use std::{fmt, time::Duration};
 
 /// An ordered multimap of lower-case keys and byte values.
+///
+/// The fields have the shape that crosses the boundary, so that sending them costs nothing; their
+/// memory is the host's own.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Metadata(Vec<(String, Vec<u8>)>);
+pub struct Metadata(Vec<Field>);
 
 impl Metadata {
     /// No entries.
@@ -19,19 +22,19 @@ impl Metadata {
 
     /// Adds an entry at the end. The key must be lower-case.
     #[must_use]
-    pub fn with(mut self, key: &str, value: impl Into<Vec<u8>>) -> Self {
+    pub fn with(mut self, key: &str, value: impl Into<RVec<u8>>) -> Self {
         self.push(key, value);
         self
     }
 
     /// Adds an entry at the end. The key must be lower-case.
-    pub fn push(&mut self, key: impl Into<String>, value: impl Into<Vec<u8>>) {
-        self.0.push((key.into(), value.into()));
+    pub fn push(&mut self, key: impl Into<RString>, value: impl Into<RVec<u8>>) {
+        self.0.push(Field { key: key.into(), value: value.into() });
     }
 
     /// The first value under a key.
     pub fn get(&self, key: &str) -> Option<&[u8]> {
-        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_slice())
+        self.0.iter().find(|field| field.key == key).map(|field| field.value.as_slice())
     }
 
     /// The first value under a key, if it is UTF-8.
@@ -41,7 +44,7 @@ impl Metadata {
 
     /// Every entry in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value.as_slice()))
+        self.0.iter().map(|field| (field.key.as_str(), field.value.as_slice()))
     }
 
     /// Whether there are no entries.
@@ -50,20 +53,23 @@ impl Metadata {
     }
 
     pub(crate) fn from_abi(metadata: RVec<Field>) -> Self {
-        let entries = metadata.into_iter();
-        Self(entries.map(|field| (field.key.into_string(), field.value.into_vec())).collect())
+        // Through `String` and `Vec`, which copies what lies in a plugin's memory.
+        let fields = metadata.into_iter().map(|field| Field {
+            key: field.key.into_string().into(),
+            value: field.value.into_vec().into(),
+        });
+        Self(fields.collect())
     }
 
     pub(crate) fn into_abi(self) -> RVec<Field> {
-        let entries = self.0.into_iter();
-        entries.map(|(key, value)| Field { key: key.into(), value: value.into() }).collect()
+        self.0.into()
     }
 }
 
 impl fmt::Debug for Metadata {
     /// Keys only: values may be secret.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_list().entries(self.0.iter().map(|(key, _)| key)).finish()
+        formatter.debug_list().entries(self.0.iter().map(|field| field.key.as_str())).finish()
     }
 }
 

@@ -1,12 +1,12 @@
 //! Where a generation's code runs: on threads of its own, or inline on the host's workers.
 
+use super::calls::{self, Call};
 use pin_project_lite::pin_project;
 use std::{
     pin::Pin,
     sync::{
-        Arc, Mutex,
+        self, Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
-        mpsc,
     },
     task::{Context, Poll},
     thread::{self, JoinHandle},
@@ -14,7 +14,7 @@ use std::{
 };
 use tokio::{
     runtime::{Builder, Handle},
-    sync::oneshot,
+    sync::{mpsc, oneshot},
 };
 
 /// Where a plugin's code runs.
@@ -48,24 +48,32 @@ pub(crate) struct Workers {
 
 struct Worker {
     handle: Handle,
+    calls: mpsc::UnboundedSender<Call>,
     pulse: Arc<Pulse>,
 }
 
 /// Tells whether a thread is inside plugin code: odd while it is.
 #[derive(Default)]
-struct Pulse(AtomicU64);
+pub(super) struct Pulse(AtomicU64);
+
+impl Pulse {
+    /// Goes on without leaving plugin code.
+    pub(super) fn beat(&self) {
+        self.0.fetch_add(2, Ordering::AcqRel);
+    }
+}
 
 /// The threads of one generation, as their owner sees them.
 pub(crate) struct Threads {
     threads: Vec<JoinHandle<()>>,
     stops: Vec<oneshot::Sender<()>>,
     /// Locked by `stop` alone; the lock makes the owner shareable.
-    ended: Mutex<mpsc::Receiver<()>>,
+    ended: Mutex<sync::mpsc::Receiver<()>>,
 }
 
 /// Starts the threads of a generation.
 pub(crate) fn start(name: &str, count: usize) -> std::io::Result<(Workers, Threads)> {
-    let (ended_sender, ended) = mpsc::channel();
+    let (ended_sender, ended) = sync::mpsc::channel();
     let mut workers = Vec::new();
     let mut threads = Vec::new();
     let mut stops = Vec::new();
@@ -81,7 +89,10 @@ pub(crate) fn start(name: &str, count: usize) -> std::io::Result<(Workers, Threa
             drop(runtime);
             let _ = ended.send(());
         })?;
-        workers.push(Worker { handle, pulse: Arc::default() });
+        let (calls, waiting) = mpsc::unbounded_channel();
+        let worker = Worker { handle, calls, pulse: Arc::default() };
+        worker.spawn(calls::serve(waiting, worker.pulse.clone()));
+        workers.push(worker);
         threads.push(thread);
         stops.push(stop);
     }
@@ -91,16 +102,29 @@ pub(crate) fn start(name: &str, count: usize) -> std::io::Result<(Workers, Threa
     ))
 }
 
+impl Worker {
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.handle.spawn(watch(task, self.pulse.clone()));
+    }
+}
+
 impl Workers {
     /// Runs a task on one of the threads.
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.next().spawn(task);
+    }
+
+    /// Makes a call on one of the threads. When they have ended, the call's answer is dropped.
+    pub(super) fn call(&self, call: Call) {
+        let _ = self.next().calls.send(call);
+    }
+
+    fn next(&self) -> &Worker {
         let index = match self.workers.len() {
             1 => 0,
             count => self.next.fetch_add(1, Ordering::Relaxed) % count,
         };
-        let worker = &self.workers[index];
-        let pulse = worker.pulse.clone();
-        worker.handle.spawn(Watched { task, pulse });
+        &self.workers[index]
     }
 
     /// What the threads' pulses are now; see [`all_stuck`](Self::all_stuck).
@@ -134,6 +158,14 @@ impl Threads {
         // Each has nothing left but its thread-local destructors.
         self.threads.into_iter().all(|thread| thread.join().is_ok())
     }
+}
+
+/// Lets a task's polls move the pulse of the thread it runs on.
+pub(super) fn watch<F: Future<Output = ()>>(
+    task: F,
+    pulse: Arc<Pulse>,
+) -> impl Future<Output = ()> + use<F> {
+    Watched { task, pulse }
 }
 
 pin_project! {

@@ -115,9 +115,7 @@ impl Keeper {
         let Some(generation) = &self.generation else { return Err(Generation::retired()) };
         let generation = generation.clone();
         generation.leases.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        // The end of the calls under way must not end `stop`, so the lifecycle has its own token.
-        let never = tokio_util::sync::CancellationToken::new();
-        let call = super::Lease(generation).call_until(invocation, never);
+        let call = super::Lease(generation).call(invocation);
         tokio::time::timeout(patience, call).await.unwrap_or_else(|_| Err(Failure::deadline()))
     }
 
@@ -132,7 +130,7 @@ impl Keeper {
             {
                 let invocation = Invocation::of_host(operation::RUN, 0, None, Vec::new());
                 let run = std::pin::pin!(generation.invoke(invocation));
-                if let Some(Err(failure)) = super::or_cancelled(run, stop.cancelled()).await {
+                if let Some(Err(failure)) = super::or_gone(run, || stop.cancelled()).await {
                     if failure.class != loader_abi::class::UNIMPLEMENTED {
                         warn!(plugin = &*plugin, error = %failure, "background work failed");
                     }

@@ -8,6 +8,11 @@
 //! A name belongs to one plugin and has one holder at a time. When the holder's stream goes away
 //! without `close`, the connection stays open for [`Connect::keep_ms`] and whoever connects by the
 //! same name and address takes it over, unread bytes included ([`Connected::adopted`]).
+//!
+//! It is the receiving half that holds a connection. To drop it alone is to let go of the whole: what
+//! was sent before is still written, then the connection closes, or waits for the next holder as
+//! `keep_ms` says. To drop the sending half alone says nothing to the other side, and reading goes
+//! on; only its end as done half-closes the connection.
 
 use crate::contract_types;
 

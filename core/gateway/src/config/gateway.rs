@@ -21,8 +21,8 @@ pub struct Gateway {
     /// The largest request body that is accepted, in bytes.
     #[schemars(range(min = 1))]
     pub max_body_bytes: u64,
-    /// The host names that requests may name. Empty means the loopback names and the address the
-    /// gateway is bound to.
+    /// Host names that requests may name besides the loopback names and the address the gateway is
+    /// bound to, each with a port or for every port.
     pub allowed_hosts: Vec<String>,
 }
 

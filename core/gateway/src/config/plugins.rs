@@ -64,8 +64,8 @@ pub struct Trust {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct PluginEntry {
-    /// Whether the plugin is loaded. Unset means the default of the place the plugin comes from:
-    /// bundled plugins are on, others are off unless they are listed or allowed.
+    /// Whether the plugin is loaded. Unset means that it is. `plugins.deny`, and `plugins.allow` when
+    /// it is not empty, decide before this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     /// Where the plugin's code runs.

@@ -1,0 +1,87 @@
+//! Calls on their way to a thread of the generation, and what becomes of them there.
+//!
+//! Most answers are ready at once. So each call is entered and polled on the spot, one after the
+//! other, and only an answer that is still to come gets a task of its own.
+
+use super::{Generation, Invocation, Lease, executor::{Pulse, watch}, or_gone};
+use crate::message::{Failure, Reply};
+use futures_util::FutureExt as _;
+use loader_abi::CallFuture;
+use std::{
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+    task::{Context, Poll, Waker},
+};
+use tokio::sync::{mpsc, oneshot};
+
+/// One call, and where its answer goes.
+pub(super) struct Call {
+    pub(super) lease: Lease,
+    pub(super) invocation: Invocation,
+    /// Whether the end of the generation ends it.
+    pub(super) cancellable: bool,
+    pub(super) answer: oneshot::Sender<Result<Reply, Failure>>,
+}
+
+/// Answers calls until nobody can send any. Runs on a thread of the generation.
+pub(super) async fn serve(mut calls: mpsc::UnboundedReceiver<Call>, pulse: Arc<Pulse>) {
+    while let Some(call) = calls.recv().await {
+        call.begin(&pulse);
+        // A thread that goes from call to call within one poll is not stuck.
+        pulse.beat();
+    }
+}
+
+impl Call {
+    fn begin(self, pulse: &Arc<Pulse>) {
+        let Self { lease, invocation, cancellable, answer } = self;
+        if answer.is_closed() {
+            return;
+        }
+        let mut future = lease.0.enter(invocation);
+        // Whoever waits polls again and says whom to wake.
+        let mut nobody = Context::from_waker(Waker::noop());
+        let first = pin!(lease.0.answer(&mut future)).poll_unpin(&mut nobody);
+        match first {
+            Poll::Ready(result) => lease.0.send(answer, result),
+            Poll::Pending => {
+                let waiting = wait(lease, future, cancellable, answer);
+                drop(tokio::spawn(watch(waiting, pulse.clone())));
+            }
+        }
+    }
+}
+
+async fn wait(
+    lease: Lease,
+    mut future: CallFuture,
+    cancellable: bool,
+    mut answer: oneshot::Sender<Result<Reply, Failure>>,
+) {
+    let generation = &*lease.0;
+    let result = {
+        let reply = pin!(generation.answer(&mut future));
+        let gone = async {
+            tokio::select! {
+                () = answer.closed() => {}
+                () = generation.cancelled(cancellable) => {}
+            }
+        };
+        or_gone(reply, || gone).await.unwrap_or_else(|| Err(Generation::retired()))
+    };
+    // What is left of the plugin's future goes before its caller learns of the end.
+    drop(future);
+    generation.send(answer, result);
+}
+
+impl Generation {
+    fn send(
+        &self,
+        answer: oneshot::Sender<Result<Reply, Failure>>,
+        result: Result<Reply, Failure>,
+    ) {
+        if answer.send(result).is_err() {
+            self.late.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
