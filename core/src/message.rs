@@ -22,14 +22,14 @@ impl Metadata {
 
     /// Adds an entry at the end. The key must be lower-case.
     #[must_use]
-    pub fn with(mut self, key: &str, value: impl Into<RVec<u8>>) -> Self {
+    pub fn with(mut self, key: &str, value: impl Into<Vec<u8>>) -> Self {
         self.push(key, value);
         self
     }
 
     /// Adds an entry at the end. The key must be lower-case.
-    pub fn push(&mut self, key: impl Into<RString>, value: impl Into<RVec<u8>>) {
-        self.0.push(Field { key: key.into(), value: value.into() });
+    pub fn push(&mut self, key: impl Into<String>, value: impl Into<Vec<u8>>) {
+        self.0.push(Field { key: key.into().into(), value: value.into().into() });
     }
 
     /// The first value under a key.
