@@ -177,7 +177,7 @@ impl Search {
             if is_link {
                 let message = "a symbolic link in a plugin folder is not followed";
                 let hint =
-                    "make its target a plugin folder of its own with --plugins-dir, or copy it";
+                    "copy its target there, or name the target's folder in plugins.load_paths";
                 let finding = Diagnostic::warning("LDR-DISCOVERY-LINK", message);
                 self.diagnostics.push(finding.at(&path).hint(hint));
             } else {

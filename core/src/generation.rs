@@ -32,7 +32,7 @@ use futures_util::{
     future::{Either, select},
 };
 use loader_abi::{
-    CallContext, CallError, CallFuture, NO_DEADLINE, PluginBox, TraceContext,
+    CallContext, CallError, CallFuture, MAX_BODY_BYTES, NO_DEADLINE, PluginBox, TraceContext,
     abi_stable::std_types::{RBox, RResult, RString},
     class, operation,
 };
@@ -190,6 +190,9 @@ impl Generation {
     /// The answer as a value of the host's.
     async fn answer(&self, future: &mut CallFuture) -> Result<Reply, Failure> {
         match AssertUnwindSafe(future).catch_unwind().await {
+            Ok(RResult::ROk(reply)) if reply.body.len() > MAX_BODY_BYTES => {
+                Err(self.too_long(reply.body.len()))
+            }
             Ok(RResult::ROk(reply)) => Ok(Reply::from_abi(reply)),
             Ok(RResult::RErr(error)) => Err(self.failure(error)),
             Err(_) => Err(self.unguarded_panic()),
@@ -221,6 +224,17 @@ impl Generation {
 
     fn failure(&self, error: RBox<CallError>) -> Failure {
         Failure::from_abi(error, self.origin.to_string())
+    }
+
+    fn too_long(&self, bytes: usize) -> Failure {
+        let message = format!(
+            "the plugin answered a call with {bytes} bytes; a call's answer may have at most \
+             {MAX_BODY_BYTES}"
+        );
+        let mut failure = Failure::new(class::INTERNAL, "LDR-CALL-ANSWER-SIZE", message)
+            .hint("its author lets it stream what is longer");
+        failure.origin = self.origin.to_string();
+        failure
     }
 
     fn unguarded_panic(&self) -> Failure {

@@ -42,7 +42,7 @@ impl Image {
         let library = unsafe { Library::open(Some(staged.path()), RTLD_NOW | RTLD_LOCAL) };
         let library = library.map_err(|error| {
             refuse("LDR-IMAGE-OPEN", format!("the library cannot be opened: {}", cause(&error)))
-                .hint("loader plugins inspect shows what the library needs; install it or rebuild")
+                .hint("ldd shows what the library needs: install it, or rebuild the plugin for this system")
         })?;
         let library = ManuallyDrop::new(library);
         // SAFETY: vetting found the symbol, and every library that exports it under this name

@@ -39,13 +39,15 @@ pub struct Policy {
     pub services: BTreeSet<String>,
     /// Whether files that other users could have changed are refused. Leave it on.
     pub check_permissions: bool,
+    /// The users who may own files besides the superuser and the one the host runs as.
+    pub trusted_owners: BTreeSet<u32>,
 }
 
 impl Policy {
     /// The strict policy of a host that offers these services.
     pub fn new<Name: Into<String>>(services: impl IntoIterator<Item = Name>) -> Self {
         let services = services.into_iter().map(Into::into).collect();
-        Self { services, check_permissions: true }
+        Self { services, check_permissions: true, trusted_owners: BTreeSet::new() }
     }
 }
 
@@ -120,7 +122,7 @@ fn look_at(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnos
         .map_err(|problem| vec![unreadable(candidate, library, &problem)])?;
     let mut findings = Vec::new();
     if policy.check_permissions {
-        findings.extend(permissions::check(candidate, &opened));
+        findings.extend(permissions::check(candidate, &opened, &policy.trusted_owners));
     }
     let bytes = match read(candidate, library, &mut opened) {
         Ok(bytes) => bytes,

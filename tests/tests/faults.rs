@@ -158,6 +158,7 @@ async fn faults_in_calls_cost_their_own_call_only() {
         ("/panic-second-poll", class::PANIC, "LDR-CALL-PANIC"),
         ("/panic-in-poll", class::PANIC, "LDR-CALL-PANIC"),
         ("/panic-on-drop", class::PANIC, "LDR-CALL-PANIC"),
+        ("/too-long", class::INTERNAL, "LDR-CALL-ANSWER-SIZE"),
         ("/never", class::DEADLINE, "LDR-CALL-DEADLINE"),
         ("/panic-on-cancel", class::DEADLINE, "LDR-CALL-DEADLINE"),
     ];

@@ -3,10 +3,11 @@
 //! | method | verb | request | answer |
 //! | --- | --- | --- | --- |
 //! | `models` | call | none | [`ModelList`] |
-//! | `generate` | call | [`GenerateRequest`] | [`GenerateResponse`] |
+//! | `generate` | call or open | [`GenerateRequest`] | [`GenerateResponse`] |
 //! | `stream` | open | [`GenerateRequest`] | events of [`StreamEvent`], the last one `finish` |
 //!
-//! All three are required. A stream that ends without `finish` was cut off: consumers must treat it
+//! All three are required. Where `generate` is opened, the JSON of its answer comes in the bodies of
+//! `data` messages: it may be longer than the 1 MiB that a call can answer. A stream of `stream` that ends without `finish` was cut off: consumers must treat it
 //! as an error, never as a complete answer. Errors use the codes in [`code`] and carry
 //! `retry_after_ms` when the provider knows it.
 

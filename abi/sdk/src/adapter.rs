@@ -83,7 +83,7 @@ impl<P: Plugin> Drop for Adapter<P> {
         state.tasks.close();
         let _ = current::scope(Current::background(index), || guard::catch(|| drop(state)));
         if Arc::strong_count(&object) == 1 {
-            log::uninstall_panic_hook();
+            log::uninstall();
         }
     }
 }
@@ -107,7 +107,7 @@ impl<P: Plugin> Adapter<P> {
         let id = metadata.get_text(operation::CAPABILITY_KEY).filter(|id| !id.is_empty());
         let capability = state.registration.find(contract, id).ok_or_else(unimplemented)?;
         let plugin = started(state)?.clone();
-        let call = Call::new(context, capability.id.to_owned());
+        let call = Call::new(context, capability.id);
         let current = Current {
             plugin: state.index,
             call_id: call.id(),

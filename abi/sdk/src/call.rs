@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 pub struct Call {
     context: CallContext,
     deadline: Option<Instant>,
-    capability: String,
+    capability: &'static str,
 }
 
 impl Call {
-    pub(crate) fn new(context: CallContext, capability: String) -> Self {
+    pub(crate) fn new(context: CallContext, capability: &'static str) -> Self {
         let deadline = (context.remaining_ns != NO_DEADLINE)
             .then(|| Instant::now() + Duration::from_nanos(context.remaining_ns));
         Self { context, deadline, capability }
@@ -20,7 +20,7 @@ impl Call {
 
     /// Which of the plugin's capabilities was called.
     pub fn capability(&self) -> &str {
-        &self.capability
+        self.capability
     }
 
     /// Who calls: `gateway`, or `plugin:<id>`.

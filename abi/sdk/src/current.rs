@@ -45,6 +45,15 @@ pub(crate) fn enroll(host: &Arc<HostObject>) -> usize {
     plugins.len() - 1
 }
 
+/// Gives the table's memory back when the last of its plugins is gone, so that it does not stay
+/// behind when the library leaves.
+pub(crate) fn clear_when_deserted() {
+    let mut plugins = PLUGINS.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if plugins.iter().all(|plugin| plugin.strong_count() == 0) {
+        *plugins = Vec::new();
+    }
+}
+
 /// The work the current thread is doing, if it is the plugin's.
 pub(crate) fn get() -> Option<Current> {
     CURRENT.get()

@@ -44,7 +44,9 @@ pin_project! {
     impl<F> PinnedDrop for Guarded<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let _ = current::scope(*this.current, || catch(|| this.future.set(None)));
+            if this.future.is_some() {
+                let _ = current::scope(*this.current, || catch(|| this.future.set(None)));
+            }
         }
     }
 }

@@ -33,6 +33,12 @@ impl HostObject {
     }
 }
 
+impl Drop for HostObject {
+    fn drop(&mut self) {
+        current::clear_when_deserted();
+    }
+}
+
 /// The host: how a plugin reaches everything outside itself. Cheap to clone.
 #[derive(Clone)]
 pub struct Host {

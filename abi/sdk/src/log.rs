@@ -1,17 +1,18 @@
 //! `tracing` in the plugin becomes emissions to the host, nested under the host's span of the call.
 //!
-//! The library has its own `tracing` globals, so the subscriber is installed once per library. It is
-//! tiny on purpose: what a static subscriber keeps on the heap is lost when the library unloads.
+//! The library has its own `tracing` globals, so the subscriber is installed once per library. What a
+//! static keeps on the heap is lost when the library unloads: so the subscriber and its registration
+//! lie in the library, and the table of open spans is given back.
 
-use crate::{current, host::HostObject};
+use crate::{allocation, current, host::HostObject};
 use loader_abi::{Emission, emission_kind, level};
 use serde_json::{Map, Value};
 use std::{
     cell::Cell,
-    collections::HashMap,
+    collections::BTreeMap,
     fmt,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard, Once, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -24,7 +25,12 @@ use tracing::{
 
 /// Installs the subscriber and the panic hook, the first time in a library.
 pub(crate) fn install() {
-    let _ = tracing::subscriber::set_global_default(Forwarder::default());
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let install = || tracing::subscriber::set_global_default(Forwarder);
+        // An author's own subscriber, set before, stays.
+        let _ = allocation::within_library(install);
+    });
     std::panic::set_hook(Box::new(|panic| {
         let message = panic.payload();
         let text = message.downcast_ref::<&str>().copied();
@@ -49,10 +55,12 @@ pub(crate) fn install() {
     }));
 }
 
-/// Takes the panic hook back, so that its memory leaves with the library.
+/// Takes back the panic hook and the table of spans, so that no memory stays behind when the library
+/// leaves.
 ///
 /// On a thread that is panicking the hook is in use and stays.
-pub(crate) fn uninstall_panic_hook() {
+pub(crate) fn uninstall() {
+    *handles() = BTreeMap::new();
     if !std::thread::panicking() {
         drop(std::panic::take_hook());
     }
@@ -156,18 +164,20 @@ fn number_of(level: &Level) -> u32 {
     }
 }
 
-/// The subscriber.
-#[derive(Default)]
-struct Forwarder {
-    last_span: AtomicU64,
-    handles: Mutex<HashMap<u64, usize>>,
+/// The last span's number.
+static LAST_SPAN: AtomicU64 = AtomicU64::new(0);
+
+/// How many handles of each open span there are.
+static HANDLES: Mutex<BTreeMap<u64, usize>> = Mutex::new(BTreeMap::new());
+
+fn handles() -> MutexGuard<'static, BTreeMap<u64, usize>> {
+    HANDLES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Forwarder {
-    fn handles(&self) -> std::sync::MutexGuard<'_, HashMap<u64, usize>> {
-        self.handles.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
+/// The subscriber.
+struct Forwarder;
 
+impl Forwarder {
     fn host_for(metadata: &Metadata<'_>) -> Option<Arc<HostObject>> {
         current::host().filter(|host| host.enabled(number_of(metadata.level()), metadata.target()))
     }
@@ -184,8 +194,8 @@ impl Subscriber for Forwarder {
     }
 
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
-        let span = self.last_span.fetch_add(1, Ordering::Relaxed) + 1;
-        self.handles().insert(span, 1);
+        let span = LAST_SPAN.fetch_add(1, Ordering::Relaxed) + 1;
+        handles().insert(span, 1);
         let metadata = attributes.metadata();
         if let Some(host) = current::host() {
             let mut fields = Fields::default();
@@ -264,13 +274,13 @@ impl Subscriber for Forwarder {
     }
 
     fn clone_span(&self, span: &Id) -> Id {
-        *self.handles().entry(span.into_u64()).or_insert(0) += 1;
+        *handles().entry(span.into_u64()).or_insert(0) += 1;
         span.clone()
     }
 
     fn try_close(&self, span: Id) -> bool {
         let span = span.into_u64();
-        let closed = match self.handles().get_mut(&span) {
+        let closed = match handles().get_mut(&span) {
             Some(handles) if *handles > 1 => {
                 *handles -= 1;
                 false
@@ -278,7 +288,7 @@ impl Subscriber for Forwarder {
             _ => true,
         };
         if closed {
-            self.handles().remove(&span);
+            handles().remove(&span);
             if let Some(host) = current::host() {
                 let emission = Emitted {
                     kind: emission_kind::SPAN_CLOSE,

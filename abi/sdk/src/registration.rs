@@ -1,6 +1,11 @@
 //! The capabilities a plugin provides, as `export_plugin!` lists them.
 
-use crate::{Call, Metadata, Plugin, Result, Stream, current::Current, guard::Guarded};
+use crate::{
+    Call, Metadata, Plugin, Result, Stream,
+    current::{self, Current},
+    guard::Guarded,
+};
+use futures_util::TryFutureExt as _;
 use loader_abi::{
     CallFuture, HandleFuture, Reply, abi_stable::std_types::RVec, async_ffi::FutureExt,
 };
@@ -104,11 +109,13 @@ impl Invocation {
         F: Future<Output = Result<(Metadata, Vec<u8>)>> + Send + 'static,
     {
         let Self { current, call, metadata, body, .. } = self;
-        Guarded::new(current, async move {
-            let (metadata, body) = method(call, metadata, body.into_vec()).await?;
-            Ok(Reply { metadata: metadata.0, body: RVec::from(body) })
-        })
-        .into_ffi()
+        // The method's future is made here and not inside another one: its arguments move once less.
+        let answer = current::scope(current, || method(call, metadata, body.into_vec()));
+        let reply = |(metadata, body): (Metadata, Vec<u8>)| Reply {
+            metadata: metadata.0,
+            body: RVec::from(body),
+        };
+        Guarded::new(current, answer.map_ok(reply)).into_ffi()
     }
 
     /// Handles a stream whose request is JSON.

@@ -8,6 +8,9 @@ use loader_abi::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
+/// How much of a long value goes into one message.
+const PIECE_BYTES: usize = 256 * 1024;
+
 /// One end of a stream: two independent halves.
 pub struct Stream {
     /// Towards the other side.
@@ -98,6 +101,17 @@ impl Sender {
     /// Sends one event of the contract.
     pub async fn send_event<T: Serialize>(&self, event: &T) -> Result<()> {
         self.send(Message::event(event)?).await
+    }
+
+    /// Sends a value whose JSON may be longer than one message: a head, then as many pieces as it
+    /// takes.
+    pub(crate) async fn send_whole<T: Serialize>(&self, value: &T) -> Result<()> {
+        let json = serde_json::to_vec(value)?;
+        self.send(Message::head(Metadata::new(), Vec::new())).await?;
+        for piece in json.chunks(PIECE_BYTES) {
+            self.send(Message::data(piece)).await?;
+        }
+        Ok(())
     }
 
     /// Says that all was said, while the other half goes on.

@@ -166,7 +166,8 @@ impl Shared {
             ..GenerateRequest::default()
         };
         let options = CallOptions::by("gateway").within(self.timeout);
-        let response = inference::generate(&self.engine, options, model, request).await?;
+        let response =
+            inference::generate(&self.engine, options, model, request, self.timeout).await?;
         Ok(response.message.joined_text())
     }
 

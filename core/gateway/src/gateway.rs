@@ -94,6 +94,7 @@ fn engine_options(settings: &Settings, services: Services) -> Options {
     };
     options.plugins =
         plugins.entries.iter().map(|(id, entry)| (id.clone(), plugin_options(entry))).collect();
+    options.trusted_owners = plugins.trust.owners.iter().copied().collect();
     options.services = services;
     let contracts = [
         text_inference::CONTRACT,
@@ -222,7 +223,8 @@ impl Gateway {
         model: &str,
         request: GenerateRequest,
     ) -> Result<GenerateResponse, Failure> {
-        inference::generate(&self.0.engine, options, self.model_or_default(model), request).await
+        let model = self.model_or_default(model);
+        inference::generate(&self.0.engine, options, model, request, self.idle()).await
     }
 
     /// Asks a model for an answer piece by piece.
@@ -232,9 +234,13 @@ impl Gateway {
         model: &str,
         request: GenerateRequest,
     ) -> Result<EventStream, Failure> {
-        let idle = Duration::from_millis(self.0.config.gateway.request_timeout_ms);
         let model = self.model_or_default(model);
-        inference::stream(&self.0.engine, options, model, request, idle).await
+        inference::stream(&self.0.engine, options, model, request, self.idle()).await
+    }
+
+    /// How long an answer may stand still.
+    fn idle(&self) -> Duration {
+        Duration::from_millis(self.0.config.gateway.request_timeout_ms)
     }
 
     fn model_or_default<'a>(&'a self, model: &'a str) -> &'a str {

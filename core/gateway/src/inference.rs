@@ -7,9 +7,13 @@ use loader_contract::text_inference::{
 };
 use loader_core::{
     CallOptions, Engine, OpenStream,
-    message::{Failure, Metadata, from_json},
+    message::{Failure, Message, Metadata},
+    stream::End,
 };
 use std::time::Duration;
+
+/// A longer answer is not held in memory.
+const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
 /// Asks a model for a whole answer.
 pub(crate) async fn generate(
@@ -17,12 +21,45 @@ pub(crate) async fn generate(
     options: CallOptions,
     name: &str,
     mut request: GenerateRequest,
+    idle: Duration,
 ) -> Result<GenerateResponse, Failure> {
     let (provider, model) = models::split(engine, name)?;
     request.model = model.to_owned();
     let target = engine.target(CONTRACT, Some(provider), method::GENERATE)?;
-    let reply = target.call(options, Metadata::new(), encode(&request)?).await?;
-    from_json(&reply.body)
+    let mut stream = target.open(options, Metadata::new(), encode(&request)?).await?;
+    let answer = collect(&mut stream, idle).await?;
+    serde_json::from_slice(&answer).map_err(|error| garbled(&error))
+}
+
+/// The bodies of a stream's data, put together.
+async fn collect(stream: &mut OpenStream, idle: Duration) -> Result<Vec<u8>, Failure> {
+    let mut whole = Vec::new();
+    loop {
+        match receive(stream, idle).await? {
+            Ok(message) if message.kind == message_kind::DATA => {
+                if whole.len() + message.body.len() > MAX_ANSWER_BYTES {
+                    let message = format!("the answer has more than {MAX_ANSWER_BYTES} bytes");
+                    return Err(Failure::new(class::INTERNAL, "LDR-CALL-ANSWER-SIZE", message));
+                }
+                whole.extend_from_slice(&message.body);
+            }
+            Ok(_) => {}
+            Err(end) => return end.into_failure().map_or(Ok(whole), Err),
+        }
+    }
+}
+
+/// The next message of a stream or its end; an error when neither comes in time.
+async fn receive(stream: &OpenStream, idle: Duration) -> Result<Result<Message, End>, Failure> {
+    tokio::time::timeout(idle, stream.end.receiver.receive()).await.map_err(|_| {
+        let message = format!("the answer stood still for {} s", idle.as_secs());
+        Failure::new(class::DEADLINE, "LDR-CALL-DEADLINE", message)
+    })
+}
+
+fn garbled(error: &serde_json::Error) -> Failure {
+    let message = format!("the provider sent what makes no sense: {error}");
+    Failure::new(class::INTERNAL, "LDR-CALL-GARBLED", message)
 }
 
 /// Asks a model for an answer piece by piece.
@@ -66,17 +103,9 @@ impl EventStream {
 
     async fn receive(&mut self) -> Option<Result<StreamEvent, Failure>> {
         loop {
-            let receiver = &self.stream.as_ref()?.end.receiver;
-            let received = match tokio::time::timeout(self.idle, receiver.receive()).await {
+            let received = match receive(self.stream.as_ref()?, self.idle).await {
                 Ok(received) => received,
-                Err(_) => {
-                    let idle = self.idle.as_secs();
-                    return Some(Err(Failure::new(
-                        class::DEADLINE,
-                        "LDR-CALL-DEADLINE",
-                        format!("the answer stood still for {idle} s"),
-                    )));
-                }
+                Err(failure) => return Some(Err(failure)),
             };
             match received {
                 Ok(message) if message.kind != message_kind::EVENT => {}
@@ -85,13 +114,7 @@ impl EventStream {
                     Ok(event) if !self.finished => return Some(Ok(event)),
                     // Nothing may follow `Finish`.
                     Ok(_) => {}
-                    Err(error) => {
-                        return Some(Err(Failure::new(
-                            class::INTERNAL,
-                            "LDR-CALL-GARBLED",
-                            format!("the provider sent an event that makes no sense: {error}"),
-                        )));
-                    }
+                    Err(error) => return Some(Err(garbled(&error))),
                 },
                 Err(end) => {
                     self.stream = None;

@@ -31,6 +31,8 @@ pub struct Options {
     pub log_filter: Option<LogFilter>,
     /// Whether owners and modes of the plugins' files are checked.
     pub check_permissions: bool,
+    /// The users who may own plugins' files besides the superuser and the one the host runs as.
+    pub trusted_owners: BTreeSet<u32>,
     /// How long each step of a plugin's beginning may take.
     pub start_timeout: Duration,
     /// How long each step of a plugin's end may take.
@@ -52,6 +54,7 @@ impl Options {
             host: format!("loader-core {}", env!("CARGO_PKG_VERSION")),
             log_filter: None,
             check_permissions: true,
+            trusted_owners: BTreeSet::new(),
             start_timeout: Duration::from_secs(10),
             stop_timeout: Duration::from_secs(5),
             stuck_timeout: Duration::from_secs(10),

@@ -49,6 +49,7 @@ pub fn survey(options: &Options) -> Survey {
 pub(super) fn policy(options: &Options) -> Policy {
     let mut policy = Policy::new(options.services.names());
     policy.check_permissions = options.check_permissions;
+    policy.trusted_owners.clone_from(&options.trusted_owners);
     policy
 }
 

@@ -3,7 +3,11 @@
 //! Most answers are ready at once. So each call is entered and polled on the spot, one after the
 //! other, and only an answer that is still to come gets a task of its own.
 
-use super::{Generation, Invocation, Lease, executor::{Pulse, watch}, or_gone};
+use super::{
+    Generation, Invocation, Lease,
+    executor::{Pulse, watch},
+    or_gone,
+};
 use crate::message::{Failure, Reply};
 use futures_util::FutureExt as _;
 use loader_abi::CallFuture;

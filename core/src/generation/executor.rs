@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    runtime::{Builder, Handle},
+    runtime::{Builder, Handle, Runtime},
     sync::{mpsc, oneshot},
 };
 
@@ -78,17 +78,22 @@ pub(crate) fn start(name: &str, count: usize) -> std::io::Result<(Workers, Threa
     let mut threads = Vec::new();
     let mut stops = Vec::new();
     for index in 0..count.max(1) {
-        let runtime = Builder::new_current_thread().build()?;
-        let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel();
+        let (runtime_sender, runtime) = sync::mpsc::channel::<Runtime>();
         let ended = ended_sender.clone();
         // The kernel shows fifteen bytes of a thread's name.
         let name: String = format!("{index}:{name}").chars().take(15).collect();
         let thread = thread::Builder::new().name(name).spawn(move || {
-            let _ = runtime.block_on(stopped);
-            drop(runtime);
+            if let Ok(runtime) = runtime.recv() {
+                let _ = runtime.block_on(stopped);
+            }
             let _ = ended.send(());
         })?;
+        // Made after its thread: a runtime must not be dropped here, among the host's tasks, when
+        // there can be no thread.
+        let runtime = Builder::new_current_thread().build()?;
+        let handle = runtime.handle().clone();
+        let _ = runtime_sender.send(runtime);
         let (calls, waiting) = mpsc::unbounded_channel();
         let worker = Worker { handle, calls, pulse: Arc::default() };
         worker.spawn(calls::serve(waiting, worker.pulse.clone()));

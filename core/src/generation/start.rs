@@ -162,6 +162,8 @@ pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>)
         }
         Err((step, failure)) => {
             let code = match (step, failure.class) {
+                _ if failure.code == VERSION => VERSION,
+                _ if failure.code == CONTRACT => CONTRACT,
                 (_, class::DEADLINE) => "LDR-START-TIMEOUT",
                 (_, class::PANIC) => "LDR-START-PANIC",
                 ("describe" | "register", _) => "LDR-START-REGISTER",
@@ -202,6 +204,12 @@ fn assemble(
         late: AtomicU64::new(0),
     })
 }
+
+/// The library and the manifest name different versions.
+const VERSION: &str = "LDR-START-VERSION";
+
+/// The plugin and the host have no version of a contract in common.
+const CONTRACT: &str = "LDR-START-CONTRACT";
 
 /// The conversation of a beginning.
 struct Steps<'a> {
@@ -254,7 +262,7 @@ fn check_versions(
     if plugin.version != version {
         return Err(Failure::new(
             class::CONFLICT,
-            "LDR-START-VERSION",
+            VERSION,
             format!("the library says version {}, its manifest {version}", plugin.version),
         ));
     }
@@ -263,7 +271,7 @@ fn check_versions(
         if lowest > host_highest || highest < host_lowest {
             return Err(Failure::new(
                 class::CONFLICT,
-                "LDR-START-CONTRACT",
+                CONTRACT,
                 format!(
                     "the plugin speaks {contract}/{lowest} to /{highest}, this host /{host_lowest} \
                      to /{host_highest}"

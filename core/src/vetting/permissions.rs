@@ -1,4 +1,5 @@
-//! Who can change a plugin's files: only the superuser and the user the host runs as.
+//! Who can change a plugin's files: only the superuser, the user the host runs as, and owners that the
+//! operator trusts.
 //!
 //! Looks at the plugin's folder, every folder below it on the way to the library, the library and
 //! the manifest, each as it was when it was opened.
@@ -10,7 +11,7 @@ use crate::{
     manifest::RelativePath,
 };
 use rustix::process::geteuid;
-use std::{fs::Metadata, os::unix::fs::MetadataExt, path::Path};
+use std::{collections::BTreeSet, fs::Metadata, os::unix::fs::MetadataExt, path::Path};
 
 /// Others may write: the group's and everybody's write bits.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
@@ -19,18 +20,22 @@ const WRITABLE_BY_OTHERS: u32 = 0o022;
 const SETUID_OR_SETGID: u32 = 0o6000;
 
 /// Every file and folder of a plugin that somebody else could have changed.
-pub(super) fn check(candidate: &Candidate, library: &Opened) -> Vec<Diagnostic> {
+pub(super) fn check(
+    candidate: &Candidate,
+    library: &Opened,
+    trusted: &BTreeSet<u32>,
+) -> Vec<Diagnostic> {
     // A manifest that has vanished since it was read decides nothing any more.
     let manifest = folder::open(candidate.folder(), &RelativePath::manifest());
     let manifest = manifest.ok().and_then(|mut opened| opened.chain.pop());
     let chain = library.chain.iter().chain(&manifest);
-    chain.filter_map(|(path, found)| check_one(path, found)).collect()
+    chain.filter_map(|(path, found)| check_one(path, found, trusted)).collect()
 }
 
-fn check_one(path: &Path, found: &Metadata) -> Option<Diagnostic> {
+fn check_one(path: &Path, found: &Metadata, trusted: &BTreeSet<u32>) -> Option<Diagnostic> {
     let (mode, owner, us) = (found.mode(), found.uid(), geteuid().as_raw());
     let word = shell_word(path);
-    let finding = if owner != 0 && owner != us {
+    let finding = if owner != 0 && owner != us && !trusted.contains(&owner) {
         let message = format!(
             "belongs to user {}, who could change it; it must belong to root or user {us}",
             owner

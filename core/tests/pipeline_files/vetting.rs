@@ -223,6 +223,8 @@ fn files_of_another_user_are_refused() {
         let refusals = vet(&candidate, &policy()).expect_err(what);
         assert_eq!(codes(&refusals), ["LDR-VET-OWNER"], "{what}");
         assert!(refusals[0].message.contains("65533"), "{refusals:#?}");
+        let trusting = Policy { trusted_owners: [65_533].into(), ..policy() };
+        vet(&candidate, &trusting).expect("the operator trusts this owner");
     }
 }
 

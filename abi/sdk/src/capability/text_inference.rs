@@ -159,6 +159,12 @@ impl<P: TextInference> Registration<P> {
                         plugin.stream(call, request, events).await
                     }))
                 }
+                method::GENERATE => {
+                    Some(invocation.handle_json(stream, move |call, request, stream| async move {
+                        let answer = plugin.generate(call, request).await?;
+                        stream.sender.send_whole(&answer).await
+                    }))
+                }
                 _ => None,
             },
         })

@@ -104,6 +104,7 @@ impl From<Failure> for Complaint {
             // The gateway's own 401 means its own token. Credentials that the gateway holds and
             // somebody behind it refused are the gateway's problem, not the caller's.
             class::UNAUTHENTICATED => Cow::Borrowed(code::UPSTREAM_UNAUTHORIZED),
+            _ if failure.code == "LDR-CALL-TOO-LARGE" => Cow::Borrowed("request_too_large"),
             _ if failure.code.starts_with("LDR-") => Cow::Borrowed(name(failure.class)),
             _ => Cow::Owned(failure.code.clone()),
         };

@@ -32,7 +32,7 @@ fn every_class_has_its_status_code_and_type() {
         (
             host(class::EXHAUSTED, "LDR-CALL-TOO-LARGE"),
             413,
-            "rate_limit_exceeded",
+            "request_too_large",
             "invalid_request_error",
         ),
         (plugin(class::UNAVAILABLE, "upstream_failed"), 502, "upstream_failed", "server_error"),
