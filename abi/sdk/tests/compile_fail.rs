@@ -2,6 +2,7 @@
 //! accept new ones with `TRYBUILD=overwrite cargo test -p loader-sdk --test compile_fail`.
 
 #[test]
+#[expect(clippy::print_stdout, reason = "a test says what it did not run")]
 fn mistakes_are_explained_by_the_compiler() {
     let compiler = loader_sdk::export::RUSTC;
     if !compiler.starts_with("rustc 1.95.") {

@@ -77,13 +77,11 @@ impl Engine {
         let started = self.0.start(&candidate).await?;
         let number = started.keeper.number();
         let digest = started.vetted.digest().to_string();
-        let old = match self.0.take_over(id, started.keeper) {
-            Ok(old) => old,
-            Err(unwanted) => {
-                self.0.retire(id, unwanted, Duration::ZERO).await;
-                return Ok(());
-            }
-        };
+        let (old, replaced) = self.0.take_over(id, started.keeper);
+        if !replaced {
+            self.0.retire(id, old, Duration::ZERO).await;
+            return Ok(());
+        }
         self.0.registry.publish(|snapshot| {
             snapshot.update(id, |record| {
                 record.generation = Some(number);
@@ -139,13 +137,15 @@ impl Inner {
         Ok(Started { candidate: candidate.clone(), vetted, keeper })
     }
 
-    /// Sends calls to a fresh generation and returns the old one; returns the fresh one when the
-    /// plugin was stopped meanwhile.
-    fn take_over(&self, id: &str, fresh: Keeper) -> Result<Keeper, Keeper> {
+    /// Sends calls to a fresh generation and returns the one that is to retire, and whether that is
+    /// the old one: it is the fresh one when the plugin was stopped meanwhile.
+    fn take_over(&self, id: &str, fresh: Keeper) -> (Keeper, bool) {
         let mut all = self.loaded();
-        let Some(loaded) = all.iter_mut().find(|loaded| loaded.id == id) else { return Err(fresh) };
+        let Some(loaded) = all.iter_mut().find(|loaded| loaded.id == id) else {
+            return (fresh, false);
+        };
         loaded.served.serve(Some(fresh.generation().clone()));
-        Ok(std::mem::replace(&mut loaded.keeper, fresh))
+        (std::mem::replace(&mut loaded.keeper, fresh), true)
     }
 
     fn description(&self) -> HostDescription {

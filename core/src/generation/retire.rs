@@ -130,10 +130,10 @@ impl Keeper {
             {
                 let invocation = Invocation::of_host(operation::RUN, 0, None, Vec::new());
                 let run = std::pin::pin!(generation.invoke(invocation));
-                if let Some(Err(failure)) = super::or_gone(run, || stop.cancelled()).await {
-                    if failure.class != loader_abi::class::UNIMPLEMENTED {
-                        warn!(plugin = &*plugin, error = %failure, "background work failed");
-                    }
+                if let Some(Err(failure)) = super::or_gone(run, || stop.cancelled()).await
+                    && failure.class != loader_abi::class::UNIMPLEMENTED
+                {
+                    warn!(plugin = &*plugin, error = %failure, "background work failed");
                 }
             }
             drop(generation);
@@ -232,11 +232,11 @@ fn let_go(mut keeper: Keeper, generation: Option<Arc<Generation>>) -> Retirement
     if let Some((caller, services)) = &keeper.services {
         services.release(caller);
     }
-    if let Some(threads) = threads {
-        if !threads.stop(patience) {
-            std::mem::forget(image);
-            return Retirement::Wedged("a thread of the generation does not end".into());
-        }
+    if let Some(threads) = threads
+        && !threads.stop(patience)
+    {
+        std::mem::forget(image);
+        return Retirement::Wedged("a thread of the generation does not end".into());
     }
     match image.map(|image| image.close(patience)) {
         None | Some(Ok(())) => Retirement::Unloaded,

@@ -107,19 +107,13 @@ pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>)
     // Opening runs the library's constructors, creating runs its code: both on its own thread.
     let (sender, opened) = oneshot::channel();
     let opening = move || {
-        let made = Image::open(staged).map_err(|diagnostic| (diagnostic, None)).and_then(|image| {
-            let plugin = image.accept().and_then(|root| {
-                let host = loader_abi::Host_TO::from_value(link, TD_Opaque);
-                root.create(&plugin_id, host).map_err(|failure| {
-                    let message = format!("the plugin could not be created: {}", failure.message);
-                    Diagnostic::error("LDR-START-CREATE", message)
-                })
-            });
-            match plugin {
+        let made = match Image::open(staged) {
+            Err(diagnostic) => Err((diagnostic, None)),
+            Ok(image) => match create(&image, &plugin_id, link) {
                 Ok(plugin) => Ok((image, plugin)),
                 Err(diagnostic) => Err((diagnostic, Some(image))),
-            }
-        });
+            },
+        };
         let _ = sender.send(made);
     };
     match &workers {
@@ -177,6 +171,15 @@ pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>)
             Err(failed(diagnostic, retirement))
         }
     }
+}
+
+/// Makes the plugin, if the library's interface is the host's.
+fn create(image: &Image, plugin_id: &str, link: HostLink) -> Result<PluginBox, Diagnostic> {
+    let host = loader_abi::Host_TO::from_value(link, TD_Opaque);
+    image.accept()?.create(plugin_id, host).map_err(|failure| {
+        let message = format!("the plugin could not be created: {}", failure.message);
+        Diagnostic::error("LDR-START-CREATE", message)
+    })
 }
 
 fn assemble(

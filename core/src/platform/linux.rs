@@ -107,10 +107,10 @@ pub(super) unsafe extern "C" fn pthread_key_delete(key: pthread_key_t) -> c_int 
     let real = unsafe { std::mem::transmute::<usize, KeyDelete>(real) };
     // SAFETY: the caller upholds the function's contract.
     let code = unsafe { real(key) };
-    if code == 0 {
-        if let Some(entry) = KEYS.get(key as usize) {
-            entry.taken.store(0, Ordering::Release);
-        }
+    if code == 0
+        && let Some(entry) = KEYS.get(key as usize)
+    {
+        entry.taken.store(0, Ordering::Release);
     }
     code
 }
