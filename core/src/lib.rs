@@ -23,6 +23,7 @@ pub mod diagnostic;
 pub mod digest;
 pub mod discovery;
 mod dispatch;
+mod durable;
 mod emission;
 mod engine;
 mod folder;
@@ -37,6 +38,7 @@ pub mod service;
 pub mod services;
 pub mod staging;
 pub mod stream;
+pub mod trust;
 pub mod vetting;
 
 pub use dispatch::{BreakerPolicy, CallOptions, CallPolicy, MetricsSnapshot, OpenStream, Target};

@@ -12,6 +12,7 @@ mod agreement;
 pub mod binary;
 mod host;
 mod permissions;
+mod standing;
 
 use crate::{
     diagnostic::Diagnostic,
@@ -19,6 +20,7 @@ use crate::{
     discovery::Candidate,
     folder::{self, Opened, Unreadable, shell_word},
     manifest::{Platform, PluginSpec, RelativePath},
+    trust::{Records, Trust},
 };
 use binary::Binary;
 use loader_abi::facts::{self, Facts, FactsError};
@@ -37,17 +39,17 @@ pub const MAX_LIBRARY_BYTES: u64 = 512 * 1024 * 1024;
 pub struct Policy {
     /// The services this host offers, such as `kv/1`.
     pub services: BTreeSet<String>,
-    /// Whether files that other users could have changed are refused. Leave it on.
-    pub check_permissions: bool,
-    /// The users who may own files besides the superuser and the one the host runs as.
-    pub trusted_owners: BTreeSet<u32>,
+    /// Whom and what the operator trusts.
+    pub trust: Trust,
+    /// What this machine remembers about plugins; `None` for a host that remembers nothing.
+    pub records: Option<Records>,
 }
 
 impl Policy {
     /// The strict policy of a host that offers these services.
     pub fn new<Name: Into<String>>(services: impl IntoIterator<Item = Name>) -> Self {
         let services = services.into_iter().map(Into::into).collect();
-        Self { services, check_permissions: true, trusted_owners: BTreeSet::new() }
+        Self { services, trust: Trust::default(), records: None }
     }
 }
 
@@ -121,8 +123,8 @@ fn look_at(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnos
     let mut opened = folder::open(candidate.folder(), library)
         .map_err(|problem| vec![unreadable(candidate, library, &problem)])?;
     let mut findings = Vec::new();
-    if policy.check_permissions {
-        findings.extend(permissions::check(candidate, &opened, &policy.trusted_owners));
+    if policy.trust.check_permissions {
+        findings.extend(permissions::check(candidate, &opened, &policy.trust.owners));
     }
     let bytes = match read(candidate, library, &mut opened) {
         Ok(bytes) => bytes,
@@ -131,6 +133,9 @@ fn look_at(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnos
             return Err(findings);
         }
     };
+    let digest = Digest::of(&bytes);
+    let standing = standing::check(candidate, digest, policy);
+    findings.extend(standing.into_iter().map(|refusal| refusal.at(&opened.path)));
     let facts = match facts_of(&bytes, library) {
         Ok(facts) => facts,
         Err(refusals) => {
@@ -145,7 +150,7 @@ fn look_at(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnos
     Ok(Vetted(Arc::new(Fit {
         candidate: candidate.clone(),
         facts,
-        digest: Digest::of(&bytes),
+        digest,
         size: bytes.len() as u64,
         path: opened.path,
         file: opened.file,

@@ -34,7 +34,9 @@ pub use free_table::FreeTable;
 pub use gateway::Gateway;
 pub use log::{Log, LogFormat};
 pub use models::Models;
-pub use plugins::{Breaker, Placement, PluginEntry, Plugins, Trust};
+pub use plugins::{
+    Breaker, Consent, Placement, PluginEntry, Plugins, Publisher, Signatures, Trust, Untracked,
+};
 pub use secrets::SecretSource;
 
 /// The settings of loader. Every key is optional.

@@ -18,6 +18,7 @@ use loader_core::{
     message::Failure,
     service::{Service, Services},
     services::{EventBus, SecretSource, Standard, StandardServices, secrets::references},
+    trust::{Publisher, Signatures, Trust, Untracked},
 };
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
@@ -94,7 +95,7 @@ fn engine_options(settings: &Settings, services: Services) -> Options {
     };
     options.plugins =
         plugins.entries.iter().map(|(id, entry)| (id.clone(), plugin_options(entry))).collect();
-    options.trusted_owners = plugins.trust.owners.iter().copied().collect();
+    options.trust = trust(&plugins.trust);
     options.services = services;
     let contracts = [
         text_inference::CONTRACT,
@@ -111,6 +112,36 @@ fn engine_options(settings: &Settings, services: Services) -> Options {
     options.host.clone_from(&settings.host);
     options.log_filter.clone_from(&settings.log_filter);
     options
+}
+
+/// The engine's words for the operator's trust.
+fn trust(config: &config::Trust) -> Trust {
+    let signatures = |wanted| match wanted {
+        config::Signatures::Optional => Signatures::Optional,
+        config::Signatures::Required => Signatures::Required,
+    };
+    let publisher = |(name, one): (&String, &config::Publisher)| {
+        let publisher = Publisher {
+            keys: one.keys.clone(),
+            plugins: one.plugins.clone(),
+            signatures: signatures(one.signatures),
+        };
+        (name.clone(), publisher)
+    };
+    // The schema has refused everything that is no digest.
+    let denied = config.denied.iter().filter_map(|digest| digest.parse().ok());
+    Trust {
+        check_permissions: true,
+        owners: config.owners.iter().copied().collect(),
+        libraries: config.libraries.iter().cloned().collect(),
+        signatures: signatures(config.signatures),
+        publishers: config.publishers.iter().map(publisher).collect(),
+        denied: denied.map(|digest| (digest, "plugins.trust.denied".to_owned())).collect(),
+        untracked: match config.untracked {
+            config::Untracked::Warn => Untracked::Warn,
+            config::Untracked::Refuse => Untracked::Refuse,
+        },
+    }
 }
 
 /// The largest schema file that is read, in bytes.

@@ -2,7 +2,7 @@
 
 use crate::{
     discovery::Root, dispatch::CallPolicy, emission::LogFilter, generation::Placement,
-    service::Services,
+    service::Services, trust::Trust,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,10 +29,8 @@ pub struct Options {
     pub host: String,
     /// Says which logs of plugins are wanted; by default, those `tracing` wants.
     pub log_filter: Option<LogFilter>,
-    /// Whether owners and modes of the plugins' files are checked.
-    pub check_permissions: bool,
-    /// The users who may own plugins' files besides the superuser and the one the host runs as.
-    pub trusted_owners: BTreeSet<u32>,
+    /// Whom and what the operator trusts.
+    pub trust: Trust,
     /// How long each step of a plugin's beginning may take.
     pub start_timeout: Duration,
     /// How long each step of a plugin's end may take.
@@ -53,8 +51,7 @@ impl Options {
             contracts: BTreeMap::new(),
             host: format!("loader-core {}", env!("CARGO_PKG_VERSION")),
             log_filter: None,
-            check_permissions: true,
-            trusted_owners: BTreeSet::new(),
+            trust: Trust::default(),
             start_timeout: Duration::from_secs(10),
             stop_timeout: Duration::from_secs(5),
             stuck_timeout: Duration::from_secs(10),

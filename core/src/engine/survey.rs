@@ -4,6 +4,7 @@ use super::{Options, configuration};
 use crate::{
     diagnostic::Diagnostic,
     discovery::{Candidate, discover},
+    trust::Records,
     vetting::{Policy, Vetted, vet},
 };
 
@@ -48,8 +49,8 @@ pub fn survey(options: &Options) -> Survey {
 
 pub(super) fn policy(options: &Options) -> Policy {
     let mut policy = Policy::new(options.services.names());
-    policy.check_permissions = options.check_permissions;
-    policy.trusted_owners.clone_from(&options.trusted_owners);
+    policy.trust.clone_from(&options.trust);
+    policy.records = Some(Records::of(&options.state_dir));
     policy
 }
 

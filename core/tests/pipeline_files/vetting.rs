@@ -7,6 +7,7 @@ use crate::{
 use loader_abi::facts::Facts;
 use loader_core::{
     digest::Digest,
+    trust::Trust,
     vetting::{
         Policy,
         binary::{self, Format},
@@ -206,7 +207,8 @@ fn files_and_folders_that_others_can_change_are_refused() {
         let refusals = vet(&candidate, &policy()).expect_err(code);
         assert_eq!(codes(&refusals), [code], "{what} {mode:o}");
         assert!(refusals[0].hint.as_ref().unwrap().starts_with("chmod "), "{refusals:#?}");
-        let trusting = Policy { check_permissions: false, ..policy() };
+        let trusting =
+            Policy { trust: Trust { check_permissions: false, ..Trust::default() }, ..policy() };
         vet(&candidate, &trusting).expect("the switch turns the check off");
     }
 }
@@ -223,7 +225,8 @@ fn files_of_another_user_are_refused() {
         let refusals = vet(&candidate, &policy()).expect_err(what);
         assert_eq!(codes(&refusals), ["LDR-VET-OWNER"], "{what}");
         assert!(refusals[0].message.contains("65533"), "{refusals:#?}");
-        let trusting = Policy { trusted_owners: [65_533].into(), ..policy() };
+        let trusting =
+            Policy { trust: Trust { owners: [65_533].into(), ..Trust::default() }, ..policy() };
         vet(&candidate, &trusting).expect("the operator trusts this owner");
     }
 }

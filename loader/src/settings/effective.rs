@@ -6,6 +6,9 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use loader_core::digest::Digest;
 use serde_json::Value as Json;
 
 use super::Environment;
@@ -74,6 +77,8 @@ impl Effective<'_> {
             Some(Format::Path) => return self.path(&text, origin, key),
             Some(Format::SocketAddress) => text.parse::<SocketAddr>().is_ok(),
             Some(Format::ModelName) => is_model_name(&text),
+            Some(Format::Sha256) => text.parse::<Digest>().is_ok(),
+            Some(Format::MinisignKey) => is_minisign_key(&text),
             None => shape.choices.is_empty() || shape.choices.contains(&text),
         };
         if fits {
@@ -93,6 +98,10 @@ impl Effective<'_> {
                     "write `IP:PORT` or `[IPv6]:PORT` with numbers; port 0 takes any free port"
                 }
                 Some(Format::ModelName) => "write `<provider>/<model>`",
+                Some(Format::Sha256) => "`sha256sum FILE` prints it; its letters are lower-case",
+                Some(Format::MinisignKey) => {
+                    "copy the second line of the publisher's `minisign.pub`; it begins with `RW`"
+                }
                 _ => "`loader config schema` says what each key may be",
             }),
         );
@@ -186,4 +195,10 @@ fn is_model_name(text: &str) -> bool {
     text.split_once('/').is_some_and(|(provider, model)| {
         !provider.is_empty() && !model.is_empty() && !text.contains(char::is_whitespace)
     })
+}
+
+/// Whether a text is a minisign public key: in base64, the algorithm, the key's id, the key.
+fn is_minisign_key(text: &str) -> bool {
+    let bytes = STANDARD.decode(text);
+    bytes.is_ok_and(|bytes| bytes.len() == 2 + 8 + 32 && bytes.starts_with(b"Ed"))
 }

@@ -39,6 +39,8 @@ pub(crate) enum Format {
     Path,
     SocketAddress,
     ModelName,
+    Sha256,
+    MinisignKey,
 }
 
 /// What a table may hold.
@@ -98,6 +100,12 @@ impl Shape {
             Shape::Text(TextShape { format: Some(Format::ModelName), .. }) => {
                 "a model name such as `echo/echo`".to_owned()
             }
+            Shape::Text(TextShape { format: Some(Format::Sha256), .. }) => {
+                "a SHA-256 digest of 64 hexadecimal digits".to_owned()
+            }
+            Shape::Text(TextShape { format: Some(Format::MinisignKey), .. }) => {
+                "a minisign public key".to_owned()
+            }
             Shape::Text(_) => "a string".to_owned(),
             Shape::List(_) => "a list".to_owned(),
             Shape::Table(_) => "a table".to_owned(),
@@ -136,6 +144,8 @@ impl Reader<'_> {
                     Some("path") => Some(Format::Path),
                     Some("socket-address") => Some(Format::SocketAddress),
                     Some("model-name") => Some(Format::ModelName),
+                    Some("sha256") => Some(Format::Sha256),
+                    Some("minisign-key") => Some(Format::MinisignKey),
                     _ => None,
                 },
                 is_secret: schema["writeOnly"] == true,

@@ -52,12 +52,92 @@ impl Default for Plugins {
 }
 
 /// Whose files are trusted.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Trust {
     /// The numeric ids of users that may own plugin files, besides root and the user who runs
     /// loader.
     pub owners: Vec<u32>,
+    /// Libraries that plugins may need, by file name such as `libsqlite3.so.0`, besides those of the
+    /// C run-time system.
+    pub libraries: Vec<String>,
+    /// Whether a plugin must be signed by one of the publishers below. Bundled plugins need not be.
+    pub signatures: Signatures,
+    /// Whose signatures count, by a name you choose.
+    pub publishers: BTreeMap<String, Publisher>,
+    /// SHA-256 digests of libraries and manifests that never run, whatever else speaks for them.
+    #[schemars(extend("items" = { "type": "string", "format": "sha256" }))]
+    pub denied: Vec<String>,
+    /// What becomes of plugins nobody installed, in the folder that `plugins install` manages.
+    pub untracked: Untracked,
+    /// Whether an update that registers or requires more than was agreed to needs `--accept`.
+    pub consent: Consent,
+    /// How long a library that is new to this machine may take to open in the process that tries it,
+    /// in milliseconds.
+    #[schemars(range(min = 1))]
+    pub probe_timeout_ms: u64,
+}
+
+impl Default for Trust {
+    fn default() -> Self {
+        Self {
+            owners: Vec::new(),
+            libraries: Vec::new(),
+            signatures: Signatures::default(),
+            publishers: BTreeMap::new(),
+            denied: Vec::new(),
+            untracked: Untracked::default(),
+            consent: Consent::default(),
+            probe_timeout_ms: 5_000,
+        }
+    }
+}
+
+/// Whether a plugin must be signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Signatures {
+    /// A signature is checked where there is one of a known publisher.
+    #[default]
+    Optional,
+    /// What no known publisher signed is refused.
+    Required,
+}
+
+/// Whose signatures count, and for which plugins.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Publisher {
+    /// minisign public keys, such as `RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3`. Two
+    /// while one replaces the other.
+    #[schemars(extend("items" = { "type": "string", "format": "minisign-key" }))]
+    pub keys: Vec<String>,
+    /// Ids of the plugins it may sign; a `*` at the end stands for any ending. Empty means any.
+    pub plugins: Vec<String>,
+    /// Whether the plugins named above must be signed, even where others need not be.
+    pub signatures: Signatures,
+}
+
+/// What becomes of plugins nobody installed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Untracked {
+    /// They are loaded with a warning.
+    #[default]
+    Warn,
+    /// They are refused.
+    Refuse,
+}
+
+/// What an update may do that registers or requires more than was agreed to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Consent {
+    /// It is refused until it is run with `--accept`.
+    #[default]
+    Ask,
+    /// It is accepted and shown.
+    Accept,
 }
 
 /// How one plugin runs.

@@ -1,0 +1,156 @@
+//! What this machine remembers about plugins, besides their files: one small file for each fact.
+//!
+//! ```text
+//! <state>/trust/denied/<digest>        bytes that never run any more
+//! <state>/trust/quarantine/<digest>    bytes that crashed or hung when they were tried
+//! <state>/trust/probed/<digest>        bytes that were tried and opened, and by which host
+//! <state>/trust/marks/<id>             the highest release that was ever installed
+//! ```
+//!
+//! A command writes facts while a gateway reads them, without a lock: each file is there whole or not
+//! at all. Where a fact speaks *against* bytes, its file's existence is enough, so that damage to its
+//! content never lets anything through.
+
+use crate::{diagnostic::Diagnostic, digest::Digest, durable, folder::shell_word};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{
+    fs, io,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+};
+
+/// What this machine remembers. Cheap to clone; every question reads the file system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Records {
+    folder: PathBuf,
+}
+
+/// Why bytes never run any more.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DenialRecord {
+    /// The reason, one line.
+    pub reason: String,
+    /// When it was said, in seconds since 1970.
+    pub since: u64,
+}
+
+impl Records {
+    /// The records in a state folder, which need not exist.
+    pub fn of(state: &Path) -> Self {
+        Self { folder: state.join("trust") }
+    }
+
+    /// Why these bytes never run any more; `None` when they may.
+    pub fn denial(&self, digest: Digest) -> Option<DenialRecord> {
+        self.against("denied", &digest.to_string())
+    }
+
+    /// The folder whose content says which bytes never run any more.
+    pub(crate) fn denials(&self) -> PathBuf {
+        self.folder.join("denied")
+    }
+
+    /// Remembers that these bytes never run any more.
+    pub fn deny(&self, digest: Digest, record: &DenialRecord) -> Result<(), Diagnostic> {
+        self.write("denied", &digest.to_string(), record)
+    }
+
+    /// Forgets a denial. Says whether there was one.
+    pub fn allow(&self, digest: Digest) -> Result<bool, Diagnostic> {
+        self.remove("denied", &digest.to_string())
+    }
+
+    /// A fact that speaks against something: any file of the name counts, whatever is in it, and so
+    /// does one that cannot be looked at.
+    pub(super) fn against<Fact: DeserializeOwned + Default>(
+        &self,
+        kind: &str,
+        name: &str,
+    ) -> Option<Fact> {
+        match fs::read(self.folder.join(kind).join(name)) {
+            Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            // There is no folder of that name, so there is no fact in it.
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => None,
+            Err(_) => Some(Fact::default()),
+        }
+    }
+
+    /// A fact as it was written; `None` when there is none. Damage is an error: the caller decides
+    /// what it is worth.
+    pub(super) fn read<Fact: DeserializeOwned>(
+        &self,
+        kind: &str,
+        name: &str,
+    ) -> io::Result<Option<Fact>> {
+        match fs::read(self.folder.join(kind).join(name)) {
+            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Every name of a kind for which there is a fact, sorted.
+    pub(super) fn names(&self, kind: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.folder.join(kind)).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
+        names.sort();
+        names
+    }
+
+    pub(super) fn write<Fact: Serialize>(
+        &self,
+        kind: &str,
+        name: &str,
+        fact: &Fact,
+    ) -> Result<(), Diagnostic> {
+        let folder = self.folder.join(kind);
+        let path = folder.join(name);
+        let mut private = fs::DirBuilder::new();
+        private.recursive(true).mode(0o700);
+        let mut text = serde_json::to_vec_pretty(fact).unwrap_or_default();
+        text.push(b'\n');
+        let written = private.create(&folder).and_then(|()| durable::write(&path, &text));
+        written.map_err(|error| unwritable(&path, &error))
+    }
+
+    pub(super) fn remove(&self, kind: &str, name: &str) -> Result<bool, Diagnostic> {
+        let path = self.folder.join(kind).join(name);
+        let existed = path.symlink_metadata().is_ok();
+        durable::remove(&path).map_err(|error| unwritable(&path, &error))?;
+        Ok(existed)
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Diagnostic {
+    let folder = shell_word(path.ancestors().nth(2).unwrap_or(path));
+    Diagnostic::error(
+        "LDR-TRUST-WRITE",
+        format!("what is remembered about plugins cannot be written: {error}"),
+    )
+    .at(path)
+    .hint(format!("make the folder writable (ls -ld {folder}), or choose another --state-dir"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_denial_outlives_damage_and_ends_when_it_is_taken_back() {
+        let state = tempfile::tempdir().expect("a folder");
+        let records = Records::of(state.path());
+        let digest = Digest::of(b"bytes");
+        assert_eq!(records.denial(digest), None);
+        let record = DenialRecord { reason: "stolen key".into(), since: 7 };
+        records.deny(digest, &record).expect("written");
+        assert_eq!(records.denial(digest), Some(record));
+        fs::write(records.denials().join(digest.to_string()), b"\0").expect("damage");
+        assert_eq!(records.denial(digest), Some(DenialRecord::default()));
+        assert!(records.allow(digest).expect("removed"));
+        assert!(!records.allow(digest).expect("nothing to remove"));
+        assert_eq!(records.denial(digest), None);
+    }
+}
