@@ -13,6 +13,7 @@ mod parts;
 mod platform;
 mod relative_path;
 
+pub(crate) use document::is_id;
 pub use library::Library;
 pub use platform::{Architecture, Platform, PlatformError, System};
 pub use relative_path::{RelativePath, RelativePathError};
@@ -61,6 +62,9 @@ pub struct Manifest {
     /// What kind of owner it is; descriptive only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
+    /// The slot its own plugin fills, which only one plugin can: `memory`, for example.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
     /// The version of the plugin interface its libraries were built against.
     pub abi: AbiVersion,
     /// Its library; absent only when every extension has one of its own.
@@ -94,6 +98,9 @@ pub struct Extension {
     /// What it is for; one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// The slot it fills, which only one plugin can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
     /// The capabilities it will register.
     pub provides: Vec<Provided>,
     /// What it cannot work without.
@@ -116,6 +123,9 @@ pub struct PluginSpec {
     /// What it is for; one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// The slot it fills, which only one plugin can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
     /// The version of the plugin interface its library was built against.
     pub abi: AbiVersion,
     /// The capabilities it will register.
@@ -238,6 +248,7 @@ impl Manifest {
             name: self.name.clone().unwrap_or_else(|| self.id.clone()),
             description: self.description.clone(),
             version: self.version.clone(),
+            slot: self.slot.clone(),
             abi: self.abi,
             provides: self.provides.clone(),
             requires: self.requires.clone(),
@@ -252,6 +263,7 @@ impl Manifest {
                 id,
                 description: extension.description.clone(),
                 version: self.version.clone(),
+                slot: extension.slot.clone(),
                 abi: self.abi,
                 provides: extension.provides.clone(),
                 requires: extension.requires.clone(),

@@ -3,8 +3,11 @@
 //! [`Trust`] is policy and comes from the operator's configuration. [`Records`] is memory: what this
 //! machine learnt about single digests and plugins, one small file for each fact.
 
+pub mod lock;
+mod marks;
 mod records;
 
+pub use marks::Mark;
 pub use records::{DenialRecord, Records};
 
 use crate::digest::Digest;

@@ -11,6 +11,7 @@
 mod agreement;
 pub mod binary;
 mod host;
+mod locked;
 mod permissions;
 mod standing;
 
@@ -118,6 +119,11 @@ pub fn vet(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnos
     look_at(candidate, policy).map_err(|findings| about(candidate, findings))
 }
 
+/// Everything that is said against a plugin's bytes, for one that is loaded already.
+pub(crate) fn denials(candidate: &Candidate, library: Digest, policy: &Policy) -> Vec<Diagnostic> {
+    standing::check(candidate, library, policy)
+}
+
 fn look_at(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnostic>> {
     let library = library_for_this_platform(candidate).map_err(|refusal| vec![refusal])?;
     let mut opened = folder::open(candidate.folder(), library)
@@ -136,6 +142,7 @@ fn look_at(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnos
     let digest = Digest::of(&bytes);
     let standing = standing::check(candidate, digest, policy);
     findings.extend(standing.into_iter().map(|refusal| refusal.at(&opened.path)));
+    findings.extend(locked::check(candidate, (library, digest), policy));
     let facts = match facts_of(&bytes, library) {
         Ok(facts) => facts,
         Err(refusals) => {

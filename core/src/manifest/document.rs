@@ -61,6 +61,7 @@ fn read(notes: &Notes<'_>, document: &DeTable<'_>) -> Option<Manifest> {
         homepage: root.line("homepage"),
         keywords: root.lines("keywords"),
         kind: root.text("kind").and_then(|text| kind(notes, text)),
+        slot: slot(&mut root),
         abi: AbiVersion { major: 0, minor: 0 },
         library: root.table("library").and_then(Library::read),
         extensions: extensions(&mut root, has_library),
@@ -114,6 +115,7 @@ fn extensions(root: &mut Fields<'_>, pack_has_library: bool) -> Vec<Extension> {
             library: table.table("library").and_then(Library::read),
             name: table.line("name"),
             description: table.line("description"),
+            slot: slot(&mut table),
             provides: parts::provides(&mut table),
             requires: parts::requires(&mut table),
             config: parts::config(&mut table),
@@ -148,9 +150,7 @@ fn warn_of_unused(notes: &Notes<'_>, document: &DeTable<'_>) {
 
 fn plugin_id(notes: &Notes<'_>, found: Text<'_>) -> Option<String> {
     let Text { text, at } = found;
-    let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let first = text.bytes().next().is_some_and(word);
-    if first && text.bytes().all(|byte| word(byte) || b"._-".contains(&byte)) {
+    if is_id_of_any_length(text) {
         if text.len() <= MAX_ID_BYTES {
             return Some(text.to_owned());
         }
@@ -163,6 +163,23 @@ fn plugin_id(notes: &Notes<'_>, found: Text<'_>) -> Option<String> {
     let hint = "use lower-case letters, digits, `.`, `_` and `-`, and begin with a letter or digit";
     notes.error("LDR-MANIFEST-VALUE", at, message, hint);
     None
+}
+
+/// Whether text is the id of a plugin or a pack.
+pub(crate) fn is_id(text: &str) -> bool {
+    text.len() <= MAX_ID_BYTES && is_id_of_any_length(text)
+}
+
+fn is_id_of_any_length(text: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let first = text.bytes().next().is_some_and(word);
+    first && text.bytes().all(|byte| word(byte) || b"._-".contains(&byte))
+}
+
+/// The name of a slot has the form of an id.
+fn slot(owner: &mut Fields<'_>) -> Option<String> {
+    let notes = owner.notes();
+    owner.text("slot").and_then(|text| plugin_id(notes, text))
 }
 
 fn plugin_version(notes: &Notes<'_>, found: Text<'_>) -> Option<Version> {

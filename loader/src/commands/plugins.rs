@@ -1,10 +1,21 @@
-//! `loader plugins`: looks at plugins without running any of their code.
+//! `loader plugins`: looks at plugins without running any of their code, and installs them.
 
+mod deny;
+mod history;
 mod inspect;
+mod link;
 mod list;
+mod remove;
+mod rollback;
+mod site;
 
+pub(super) use self::deny::{allow, deny};
+pub(super) use self::history::history;
 pub(super) use self::inspect::inspect;
+pub(super) use self::link::{link, unlink};
 pub(super) use self::list::{list, nothing_found};
+pub(super) use self::remove::remove;
+pub(super) use self::rollback::rollback;
 
 use loader_core::Surveyed;
 use loader_core::manifest::Provided;

@@ -30,6 +30,20 @@ pub struct Plugins {
     /// The ids of plugins that are never loaded. It wins over `allow` and over `entries`.
     #[schemars(extend("x-loader-trusted" = true))]
     pub deny: Vec<String>,
+    /// The folder that `loader plugins install` manages. Unset means `~/.local/share/loader/plugins`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-loader-trusted" = true, "format" = "path"))]
+    pub user_dir: Option<PathBuf>,
+    /// Workspaces whose `.loader/plugins` is looked in. Each plugin there is off until its entry
+    /// switches it on.
+    #[schemars(extend(
+        "x-loader-trusted" = true,
+        "items" = { "type": "string", "format": "path" }
+    ))]
+    pub workspaces: Vec<PathBuf>,
+    /// Which plugin fills a slot that only one can fill, by the slot's name; `none` for nobody.
+    #[schemars(extend("x-loader-trusted" = true))]
+    pub slots: BTreeMap<String, String>,
     /// Whose files are trusted.
     #[schemars(extend("x-loader-trusted" = true))]
     pub trust: Trust,
@@ -45,6 +59,9 @@ impl Default for Plugins {
             bundled_dir: None,
             allow: Vec::new(),
             deny: Vec::new(),
+            user_dir: None,
+            workspaces: Vec::new(),
+            slots: BTreeMap::new(),
             trust: Trust::default(),
             entries: BTreeMap::new(),
         }
