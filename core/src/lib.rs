@@ -32,6 +32,7 @@ mod image;
 pub mod manifest;
 pub mod message;
 mod nearest;
+pub mod package;
 mod platform;
 mod registry;
 pub mod service;

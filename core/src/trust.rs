@@ -4,8 +4,11 @@
 //! machine learnt about single digests and plugins, one small file for each fact.
 
 mod records;
+pub mod release;
+pub mod signature;
 
 pub use records::{DenialRecord, Records};
+pub use release::Release;
 
 use crate::digest::Digest;
 use std::collections::{BTreeMap, BTreeSet};

@@ -148,9 +148,7 @@ fn warn_of_unused(notes: &Notes<'_>, document: &DeTable<'_>) {
 
 fn plugin_id(notes: &Notes<'_>, found: Text<'_>) -> Option<String> {
     let Text { text, at } = found;
-    let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let first = text.bytes().next().is_some_and(word);
-    if first && text.bytes().all(|byte| word(byte) || b"._-".contains(&byte)) {
+    if super::is_id(text) {
         if text.len() <= MAX_ID_BYTES {
             return Some(text.to_owned());
         }
