@@ -7,16 +7,22 @@
 //! ways. Nothing of a package is executed here.
 
 mod archive;
+pub mod catalogue;
 mod entries;
+mod fetch;
 mod folder;
 mod names;
 mod pack;
 mod pax;
+mod source;
 mod tree;
 
 pub use archive::{extract, unpack};
+pub use catalogue::{Catalogue, CatalogueSource};
+pub use fetch::{Fetched, Fetcher, Limits, Progress};
 pub use folder::{copy_folder, measure};
 pub use pack::{EXTENSION, Packed, file_name, pack};
+pub use source::{Address, Source};
 
 use crate::{digest::Digest, manifest::RelativePath};
 use std::collections::BTreeMap;
