@@ -16,21 +16,39 @@ pub(crate) const TEMPORARY: &str = ".new-";
 
 /// Puts a file with this content in place. The folder must exist.
 pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace(path, |file| file.write_all(content))
+}
+
+/// Puts a file in place whose content `fill` writes. The folder must exist.
+pub(crate) fn replace<T, E: From<io::Error>>(
+    path: &Path,
+    fill: impl FnOnce(&mut File) -> Result<T, E>,
+) -> Result<T, E> {
     let (folder, name) = split(path)?;
     let temporary = folder.join(format!("{TEMPORARY}{}", name.display()));
     match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
-    let mut file = File::from(rustix::fs::open(&temporary, flags, mode)?);
-    let written = file.write_all(content).and_then(|()| file.sync_all());
-    if let Err(error) = written.and_then(|()| fs::rename(&temporary, path)) {
-        let _ = fs::remove_file(&temporary);
-        return Err(error);
+    let opened = rustix::fs::open(&temporary, flags, mode).map_err(io::Error::from)?;
+    let mut file = File::from(opened);
+    let filled = fill(&mut file).and_then(|filled| {
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        Ok(filled)
+    });
+    match filled {
+        Ok(filled) => {
+            sync_folder(folder)?;
+            Ok(filled)
+        }
+        Err(error) => {
+            let _ = fs::remove_file(&temporary);
+            Err(error)
+        }
     }
-    sync_folder(folder)
 }
 
 /// Removes a file for good. One that is not there is no failure.

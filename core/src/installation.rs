@@ -14,7 +14,7 @@
 mod hold;
 mod prepared;
 
-pub use prepared::Prepared;
+pub use prepared::{Prepared, described};
 
 use crate::{
     diagnostic::Diagnostic,

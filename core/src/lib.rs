@@ -33,6 +33,7 @@ pub mod installation;
 pub mod manifest;
 pub mod message;
 mod nearest;
+pub mod package;
 mod platform;
 mod registry;
 pub mod service;

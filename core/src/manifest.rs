@@ -8,12 +8,11 @@ mod document;
 mod fields;
 mod json;
 mod library;
-mod notes;
+pub(crate) mod notes;
 mod parts;
 mod platform;
 mod relative_path;
 
-pub(crate) use document::is_id;
 pub use library::Library;
 pub use platform::{Architecture, Platform, PlatformError, System};
 pub use relative_path::{RelativePath, RelativePathError};
@@ -35,6 +34,13 @@ pub const MAX_ID_BYTES: usize = 64;
 
 /// The format number this build reads.
 pub const FORMAT: i64 = 1;
+
+/// Whether text is the id of a plugin, or of a pack, apart from its length.
+pub(crate) fn is_id(text: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    text.bytes().next().is_some_and(word)
+        && text.bytes().all(|byte| word(byte) || b"._-".contains(&byte))
+}
 
 /// One `plugin.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize)]

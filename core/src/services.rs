@@ -23,9 +23,9 @@ pub mod net;
 pub mod secrets;
 pub mod websocket;
 
-mod cause;
+pub(crate) mod cause;
 mod dial;
-mod trust;
+pub(crate) mod trust;
 
 pub use events::{EventBus, Subscription};
 pub use secrets::{SecretBytes, SecretSource};

@@ -6,9 +6,12 @@
 pub mod lock;
 mod marks;
 mod records;
+pub mod release;
+pub mod signature;
 
 pub use marks::Mark;
 pub use records::{DenialRecord, Records};
+pub use release::Release;
 
 use crate::digest::Digest;
 use std::collections::{BTreeMap, BTreeSet};

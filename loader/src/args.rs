@@ -15,7 +15,9 @@ pub(crate) use self::chat::Chat;
 pub(crate) use self::completions::Completions;
 pub(crate) use self::config::Config;
 pub(crate) use self::global::{Colour, Global};
-pub(crate) use self::plugins::Plugins;
+pub(crate) use self::plugins::{
+    Allow, Deny, Diff, Install, Link, Plugins, Remove, Rollback, Update,
+};
 pub(crate) use self::run::Run;
 
 use crate::env_vars;

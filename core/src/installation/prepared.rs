@@ -12,6 +12,7 @@ use crate::{
     durable,
     folder::shell_word,
     manifest::{Manifest, RelativePath},
+    package,
     trust::{
         Mark,
         lock::{Action, Agreed, Installed, Lock, folder_name},
@@ -57,21 +58,14 @@ impl Installer<'_> {
         let files = unpack(draft.path(), &unpacked).map_err(one)?;
         let (folder, files) = package_root(&unpacked, files);
         let manifest = manifest_of(&folder)?;
-        let release = Installed {
-            folder: folder_name(&manifest.id, &manifest.version, &files),
-            agreed: agreed(&manifest),
-            id: manifest.id,
-            version: manifest.version,
-            current: true,
-            source: source.to_owned(),
-            change: lock.change + 1,
-            serial: None,
-            publisher: None,
-            files,
-        };
+        let mut release = release_of(manifest, files, source, lock.change + 1);
         let (vetted, warnings) = examine(self, &folder, &release)?;
         for vetted in &vetted {
             (self.trial)(vetted).map_err(one)?;
+        }
+        if let Some(released) = vetted.first().and_then(Vetted::released) {
+            release.serial = Some(released.serial);
+            release.publisher = released.signed_by.as_ref().map(|signed| signed.publisher.clone());
         }
         Ok(Prepared {
             installer: self,
@@ -235,6 +229,26 @@ impl Agreed {
     }
 }
 
+fn release_of(
+    manifest: Manifest,
+    files: BTreeMap<RelativePath, Digest>,
+    source: &str,
+    change: u64,
+) -> Installed {
+    Installed {
+        folder: folder_name(&manifest.id, &manifest.version, &files),
+        agreed: agreed(&manifest),
+        id: manifest.id,
+        version: manifest.version,
+        current: true,
+        source: source.to_owned(),
+        change,
+        serial: None,
+        publisher: None,
+        files,
+    }
+}
+
 /// What a manifest's plugins register and require.
 fn agreed(manifest: &Manifest) -> Agreed {
     let mut agreed = Agreed::default();
@@ -279,6 +293,14 @@ fn manifest_of(folder: &Path) -> Result<Manifest, Vec<Diagnostic>> {
         Some(candidate) => Ok(candidate.manifest().clone()),
         None => Err(findings),
     }
+}
+
+/// What installing a folder would write down, without examining its libraries.
+pub fn described(folder: &Path) -> Result<Installed, Vec<Diagnostic>> {
+    let manifest = manifest_of(folder)?;
+    let files = package::measure(folder).map_err(one)?;
+    let files = files.into_iter().map(|(path, (digest, _))| (path, digest)).collect();
+    Ok(release_of(manifest, files, &folder.display().to_string(), 0))
 }
 
 /// The id of the plugin, or the pack, in a folder.

@@ -150,7 +150,7 @@ fn warn_of_unused(notes: &Notes<'_>, document: &DeTable<'_>) {
 
 fn plugin_id(notes: &Notes<'_>, found: Text<'_>) -> Option<String> {
     let Text { text, at } = found;
-    if is_id_of_any_length(text) {
+    if super::is_id(text) {
         if text.len() <= MAX_ID_BYTES {
             return Some(text.to_owned());
         }
@@ -163,17 +163,6 @@ fn plugin_id(notes: &Notes<'_>, found: Text<'_>) -> Option<String> {
     let hint = "use lower-case letters, digits, `.`, `_` and `-`, and begin with a letter or digit";
     notes.error("LDR-MANIFEST-VALUE", at, message, hint);
     None
-}
-
-/// Whether text is the id of a plugin or a pack.
-pub(crate) fn is_id(text: &str) -> bool {
-    text.len() <= MAX_ID_BYTES && is_id_of_any_length(text)
-}
-
-fn is_id_of_any_length(text: &str) -> bool {
-    let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let first = text.bytes().next().is_some_and(word);
-    first && text.bytes().all(|byte| word(byte) || b"._-".contains(&byte))
 }
 
 /// The name of a slot has the form of an id.

@@ -1,25 +1,25 @@
-//! What is found while a manifest is read, each finding with its line and column.
+//! What is found while a text is read, each finding with its line and column.
 
 use crate::diagnostic::Diagnostic;
 use std::{cell::RefCell, path::Path};
 
 /// More findings than this help nobody.
-pub(super) const MOST_FINDINGS: usize = 20;
+pub(crate) const MOST_FINDINGS: usize = 20;
 
-/// Collects findings while a manifest is read.
-pub(super) struct Notes<'a> {
+/// Collects findings while a text, such as a manifest, is read.
+pub(crate) struct Notes<'a> {
     path: &'a Path,
     text: &'a str,
     found: RefCell<Vec<(usize, Diagnostic)>>,
 }
 
 impl<'a> Notes<'a> {
-    pub(super) fn new(path: &'a Path, text: &'a str) -> Self {
+    pub(crate) fn new(path: &'a Path, text: &'a str) -> Self {
         Self { path, text, found: RefCell::default() }
     }
 
-    /// Something at this byte offset makes the manifest useless.
-    pub(super) fn error(
+    /// Something at this byte offset makes the text useless.
+    pub(crate) fn error(
         &self,
         code: &'static str,
         at: usize,
@@ -30,7 +30,7 @@ impl<'a> Notes<'a> {
     }
 
     /// Something at this byte offset is worth mending.
-    pub(super) fn warning(
+    pub(crate) fn warning(
         &self,
         code: &'static str,
         at: usize,
@@ -40,13 +40,13 @@ impl<'a> Notes<'a> {
         self.add(at, Diagnostic::warning(code, message).hint(hint));
     }
 
-    /// Whether the manifest is useless already.
-    pub(super) fn has_errors(&self) -> bool {
+    /// Whether the text is useless already.
+    pub(crate) fn has_errors(&self) -> bool {
         self.found.borrow().iter().any(|(_, finding)| finding.is_error())
     }
 
     /// Everything found, in the order of the text.
-    pub(super) fn finish(self) -> Vec<Diagnostic> {
+    pub(crate) fn finish(self) -> Vec<Diagnostic> {
         let mut found = self.found.into_inner();
         found.sort_by_key(|(at, _)| *at);
         found.into_iter().map(|(_, finding)| finding).collect()
@@ -55,7 +55,7 @@ impl<'a> Notes<'a> {
     fn add(&self, at: usize, finding: Diagnostic) {
         let mut found = self.found.borrow_mut();
         if found.len() >= MOST_FINDINGS {
-            // An error takes the place of a warning, since it decides whether there is a manifest.
+            // An error takes the place of a warning, since it decides whether the text is good for anything.
             let warning = found.iter().position(|(_, earlier)| !earlier.is_error());
             match warning.filter(|_| finding.is_error()) {
                 Some(warning) => drop(found.remove(warning)),

@@ -41,6 +41,10 @@ pub struct Plugins {
         "items" = { "type": "string", "format": "path" }
     ))]
     pub workspaces: Vec<PathBuf>,
+    /// Index files that `plugins install ID` and `plugins search` look in: paths or `http(s)://`
+    /// addresses, in order of precedence.
+    #[schemars(extend("x-loader-trusted" = true))]
+    pub catalogues: Vec<String>,
     /// Which plugin fills a slot that only one can fill, by the slot's name; `none` for nobody.
     #[schemars(extend("x-loader-trusted" = true))]
     pub slots: BTreeMap<String, String>,
@@ -61,6 +65,7 @@ impl Default for Plugins {
             deny: Vec::new(),
             user_dir: None,
             workspaces: Vec::new(),
+            catalogues: Vec::new(),
             slots: BTreeMap::new(),
             trust: Trust::default(),
             entries: BTreeMap::new(),
