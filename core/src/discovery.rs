@@ -427,7 +427,15 @@ fn collision(winner: &Found, loser: &Found) -> Diagnostic {
             "`{id}` {} from {} ({second}) is hidden by `{id}` {} from {} ({first})",
             loser.manifest.version, loser.origin, winner.manifest.version, winner.origin
         );
-        let hint = format!("remove {first} to use the hidden one");
+        let hint = match winner.provenance {
+            Provenance::Placed => {
+                format!("to use the hidden one: rm -r {}", shell_word(&winner.folder))
+            }
+            Provenance::Linked => format!("to use the hidden one: loader plugins unlink {id}"),
+            Provenance::Installed(_) | Provenance::Prepared(_) => {
+                format!("to use the hidden one: loader plugins remove {id}")
+            }
+        };
         Diagnostic::warning("LDR-DISCOVERY-SHADOWED", message).hint(hint)
     };
     finding.at(&loser.manifest_path).about(id)

@@ -158,6 +158,7 @@ impl Prepared<'_> {
             && examine_kept(self.installer, before).is_ok()
         {
             let warnings = self.warnings.clone();
+            self.installer.raise_mark(before).map_err(one)?;
             return Ok(Outcome {
                 release: before.clone(),
                 before: Some(before.clone()),
@@ -167,8 +168,9 @@ impl Prepared<'_> {
         }
         self.put_in_place().map_err(one)?;
         let surplus = self.enter(before.as_ref());
+        self.installer.lower_mark(&self.release).map_err(one)?;
         self.installer.put_in_force(&self.lock).map_err(one)?;
-        self.installer.records.set_mark(&self.release.id, &Mark::of(&self.release)).map_err(one)?;
+        self.installer.raise_mark(&self.release).map_err(one)?;
         let mut warnings = std::mem::take(&mut self.warnings);
         warnings.extend(surplus.iter().filter_map(|release| self.installer.discard(release)));
         Ok(Outcome { release: self.release, before, changed: true, warnings })
