@@ -8,7 +8,7 @@
 use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
-    folder::{self, Unreadable, shell_word},
+    folder::{Folder, Unreadable, shell_word},
     manifest::{self, Manifest, PluginSpec, RelativePath},
 };
 use serde::Serialize;
@@ -64,6 +64,7 @@ pub struct Candidate {
 #[derive(Debug)]
 struct Found {
     origin: Origin,
+    root: PathBuf,
     folder: PathBuf,
     manifest: Manifest,
     manifest_path: PathBuf,
@@ -84,6 +85,16 @@ impl Candidate {
     /// Where it comes from.
     pub fn origin(&self) -> Origin {
         self.found.origin
+    }
+
+    /// The folder it was found in: one that plugins are kept in, or its own.
+    pub fn root(&self) -> &Path {
+        &self.found.root
+    }
+
+    /// Whether its folder is under development: the operator named it, or the folder it is in.
+    pub fn is_linked(&self) -> bool {
+        self.found.origin == Origin::Config
     }
 
     /// Its folder.
@@ -109,13 +120,17 @@ impl Candidate {
     /// Reads a small file of the plugin's folder, such as a configuration schema, without following
     /// symbolic links. A file of more than `limit` bytes is refused.
     pub fn read(&self, file: &RelativePath, limit: u64) -> Result<Vec<u8>, Diagnostic> {
-        folder::open(self.folder(), file).and_then(|mut opened| opened.read(limit)).map_err(
+        Folder::open(self.folder()).and_then(|folder| folder.file(file)?.read(limit)).map_err(
             |problem| {
                 let path = file.under(self.folder());
                 let message = format!("`{file}`, which the manifest names, {problem}");
-                Diagnostic::error("LDR-MANIFEST-FILE", message).at(&path).about(self.id()).hint(
-                    format!("put the file there, or correct {}", self.manifest_path().display()),
-                )
+                let hint = problem.mending(&path).unwrap_or_else(|| {
+                    format!("put the file there, or correct {}", self.manifest_path().display())
+                });
+                Diagnostic::error("LDR-MANIFEST-FILE", message)
+                    .at(&path)
+                    .about(self.id())
+                    .hint(hint)
             },
         )
     }
@@ -151,7 +166,7 @@ struct Search {
 impl Search {
     fn look_in(&mut self, root: &Root) {
         if root.path.join(manifest::FILE_NAME).symlink_metadata().is_ok() {
-            return self.look_at(root.path.clone(), root.origin);
+            return self.look_at(root.path.clone(), root);
         }
         let folders = match plugin_folders(&root.path) {
             Ok(folders) => folders,
@@ -176,23 +191,22 @@ impl Search {
         for (path, is_link) in folders {
             if is_link {
                 let message = "a symbolic link in a plugin folder is not followed";
-                let hint =
-                    "copy its target there, or name the target's folder in plugins.load_paths";
+                let hint = Unreadable::Link(path.clone()).mending(&path).unwrap_or_default();
                 let finding = Diagnostic::warning("LDR-DISCOVERY-LINK", message);
                 self.diagnostics.push(finding.at(&path).hint(hint));
             } else {
-                self.look_at(path, root.origin);
+                self.look_at(path, root);
             }
         }
     }
 
-    fn look_at(&mut self, path: PathBuf, origin: Origin) {
+    fn look_at(&mut self, path: PathBuf, root: &Root) {
         if let Ok(canonical) = fs::canonicalize(&path)
             && !self.seen.insert(canonical)
         {
             return;
         }
-        let found = match read(path, origin) {
+        let found = match read(path, root) {
             Ok((found, warnings)) => {
                 self.diagnostics.extend(warnings);
                 found
@@ -228,11 +242,11 @@ fn plugin_folders(root: &Path) -> io::Result<Vec<(PathBuf, bool)>> {
 }
 
 /// Reads the manifest of a plugin folder. Warnings come with it, errors instead of it.
-fn read(path: PathBuf, origin: Origin) -> Result<(Found, Vec<Diagnostic>), Vec<Diagnostic>> {
+fn read(path: PathBuf, root: &Root) -> Result<(Found, Vec<Diagnostic>), Vec<Diagnostic>> {
     let manifest_path = path.join(manifest::FILE_NAME);
     let refused = |finding: Diagnostic| vec![finding.at(&manifest_path)];
-    let bytes = folder::open(&path, &RelativePath::manifest())
-        .and_then(|mut opened| opened.read(manifest::MAX_BYTES as u64))
+    let bytes = Folder::open(&path)
+        .and_then(|folder| folder.file(&RelativePath::manifest())?.read(manifest::MAX_BYTES as u64))
         .map_err(|problem| refused(unreadable(&path, &problem)))?;
     let manifest_digest = Digest::of(&bytes);
     let text = String::from_utf8(bytes).map_err(|error| {
@@ -244,7 +258,9 @@ fn read(path: PathBuf, origin: Origin) -> Result<(Found, Vec<Diagnostic>), Vec<D
     let parsed = Manifest::parse(&manifest_path, &text);
     match parsed.manifest {
         Some(manifest) => {
-            let found = Found { origin, folder: path, manifest, manifest_path, manifest_digest };
+            let (origin, root) = (root.origin, root.path.clone());
+            let folder = path;
+            let found = Found { origin, root, folder, manifest, manifest_path, manifest_digest };
             Ok((found, parsed.diagnostics))
         }
         None => Err(parsed.diagnostics),
@@ -261,8 +277,12 @@ fn unreadable(folder: &Path, problem: &Unreadable) -> Diagnostic {
             Diagnostic::error("LDR-MANIFEST-SIZE", format!("the manifest {problem}"))
                 .hint("move long content into files of their own")
         }
-        _ => Diagnostic::error("LDR-MANIFEST-READ", format!("the manifest {problem}"))
-            .hint(format!("make it a plain file you may read; ls -la {}", shell_word(folder))),
+        _ => {
+            let hint = problem.mending(&folder.join(manifest::FILE_NAME)).unwrap_or_else(|| {
+                format!("make it a plain file you may read; ls -la {}", shell_word(folder))
+            });
+            Diagnostic::error("LDR-MANIFEST-READ", format!("the manifest {problem}")).hint(hint)
+        }
     }
 }
 

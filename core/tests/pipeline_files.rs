@@ -9,6 +9,8 @@ mod discovery;
 mod elf;
 #[path = "pipeline_files/manifest.rs"]
 mod manifest;
+#[path = "pipeline_files/permissions.rs"]
+mod permissions;
 #[path = "pipeline_files/plugin.rs"]
 mod plugin;
 #[path = "pipeline_files/properties.rs"]
