@@ -116,13 +116,29 @@ pub fn vet(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnos
     look_at(candidate, policy).map_err(|findings| about(candidate, findings))
 }
 
+/// The first part of [`vet`] alone, which reads no library: who can change the plugin's files, and
+/// whether they are what files of a plugin should be.
+pub fn check_files(candidate: &Candidate, policy: &Policy) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    match library_for_this_platform(candidate) {
+        Ok(library) => drop(files::open(candidate, library, policy, &mut findings)),
+        Err(refusal) => findings.push(refusal),
+    }
+    about(candidate, findings)
+}
+
 fn look_at(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnostic>> {
     let library = library_for_this_platform(candidate).map_err(|refusal| vec![refusal])?;
     let mut findings = Vec::new();
-    let Some(files::Library { opened, bytes }) =
-        files::open(candidate, library, policy, &mut findings)
-    else {
+    let Some(mut opened) = files::open(candidate, library, policy, &mut findings) else {
         return Err(findings);
+    };
+    let bytes = match files::read(candidate, library, &mut opened) {
+        Ok(bytes) => bytes,
+        Err(refusal) => {
+            findings.push(refusal);
+            return Err(findings);
+        }
     };
     let digest = Digest::of(&bytes);
     let standing = standing::check(candidate, digest, policy);

@@ -13,20 +13,13 @@ use std::path::Path;
 /// A larger library is refused.
 pub const MAX_LIBRARY_BYTES: u64 = 512 * 1024 * 1024;
 
-/// The library, open, and what its bytes were.
-pub(super) struct Library {
-    pub(super) opened: Opened,
-    pub(super) bytes: Vec<u8>,
-}
-
-/// Opens and reads the library. Findings are what speaks against the plugin's files; without the
-/// library, they say why.
+/// Opens the library, and says what speaks against the plugin's files; without the library, why.
 pub(super) fn open(
     candidate: &Candidate,
     library: &RelativePath,
     policy: &Policy,
     findings: &mut Vec<Diagnostic>,
-) -> Option<Library> {
+) -> Option<Opened> {
     let folder = match Folder::reach(candidate.root(), candidate.folder()) {
         Ok(folder) => folder,
         Err(problem) => {
@@ -60,23 +53,24 @@ pub(super) fn open(
             judge(&opened.chain, findings);
         }
     }
-    let read = opened.and_then(|mut opened| {
-        let bytes = opened.read(MAX_LIBRARY_BYTES)?;
-        Ok(Library { opened, bytes })
-    });
-    match read {
-        Ok(read) if read.bytes.is_empty() => {
-            let message = format!("`{library}` is empty");
-            let refusal = Diagnostic::error("LDR-VET-FORMAT", message).at(&read.opened.path);
-            findings.push(refusal.hint(build_and_copy(candidate, library)));
-            None
-        }
-        Ok(read) => Some(read),
-        Err(problem) => {
-            findings.push(unreadable(candidate, library, &problem));
-            None
-        }
+    opened.map_err(|problem| findings.push(unreadable(candidate, library, &problem))).ok()
+}
+
+/// Reads the library.
+pub(super) fn read(
+    candidate: &Candidate,
+    library: &RelativePath,
+    opened: &mut Opened,
+) -> Result<Vec<u8>, Diagnostic> {
+    let bytes = opened
+        .read(MAX_LIBRARY_BYTES)
+        .map_err(|problem| unreadable(candidate, library, &problem))?;
+    if bytes.is_empty() {
+        let message = format!("`{library}` is empty");
+        let refusal = Diagnostic::error("LDR-VET-FORMAT", message).at(&opened.path);
+        return Err(refusal.hint(build_and_copy(candidate, library)));
     }
+    Ok(bytes)
 }
 
 /// The manifest that is judged must be the one that was read.
