@@ -19,6 +19,7 @@ pub use prepared::{Prepared, described};
 use crate::{
     diagnostic::Diagnostic,
     durable,
+    folder::{Folder, shell_word},
     manifest::RelativePath,
     trust::{
         Mark, Records,
@@ -229,7 +230,8 @@ impl Installer<'_> {
         for file in release.files.keys() {
             let path = file.under(&folder);
             // A link on the way would lead to files that are not ours.
-            if crate::folder::open(&folder, file).is_ok() || is_link(&path) {
+            let opened = Folder::open(&folder).and_then(|folder| folder.file(file));
+            if opened.is_ok() || is_link(&path) {
                 let _ = fs::remove_file(&path);
             }
             let above = path.ancestors().skip(1).take_while(|above| above.starts_with(&folder));
@@ -242,7 +244,7 @@ impl Installer<'_> {
         let _ = durable::sync_folder(self.root);
         folder.symlink_metadata().is_ok().then(|| {
             let message = "holds files that were not installed, and is left as it is";
-            let hint = format!("look at them, then: rm -r {}", crate::folder::shell_word(&folder));
+            let hint = format!("look at them, then: rm -r {}", shell_word(&folder));
             Diagnostic::warning("LDR-INSTALL-LEFT", message).at(&folder).hint(hint)
         })
     }

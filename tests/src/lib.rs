@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod build;
 pub mod gateway;
+pub mod hostile;
 pub mod operator;
 pub mod peers;
 pub mod process;

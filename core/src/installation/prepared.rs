@@ -8,7 +8,7 @@ use super::{
 use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
-    discovery::{self, Origin, Provenance},
+    discovery::{self, Origin, Provenance, Root},
     durable,
     folder::shell_word,
     manifest::{Manifest, RelativePath},
@@ -289,8 +289,13 @@ fn package_root(
     }
 }
 
+/// The folder that plugins are installed in, as it would be looked at.
+fn root_at(path: &Path) -> Root {
+    Root { path: path.to_owned(), origin: Origin::User, required: true }
+}
+
 fn manifest_of(folder: &Path) -> Result<Manifest, Vec<Diagnostic>> {
-    let (candidates, findings) = discovery::look_at(folder, Origin::User, Provenance::Placed);
+    let (candidates, findings) = discovery::look_at(folder, &root_at(folder), Provenance::Placed);
     match candidates.first() {
         Some(candidate) => Ok(candidate.manifest().clone()),
         None => Err(findings),
@@ -317,7 +322,8 @@ fn examine(
     release: &Installed,
 ) -> Result<(Vec<Vetted>, Vec<Diagnostic>), Vec<Diagnostic>> {
     let provenance = Provenance::Prepared(Arc::new(release.clone()));
-    let (candidates, mut findings) = discovery::look_at(folder, Origin::User, provenance);
+    let (candidates, mut findings) =
+        discovery::look_at(folder, &root_at(installer.root), provenance);
     if candidates.is_empty() {
         return Err(findings);
     }
