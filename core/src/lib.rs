@@ -4,8 +4,8 @@
 //! # The flow, one way only
 //!
 //! ```text
-//! files ─discover─▶ Candidate ─vet─▶ Vetted ─stage─▶ Staged ─open─▶ Image ─start─▶ Generation
-//!       ─publish─▶ Registry ─dispatch─▶ calls
+//! files ─discover─▶ Candidate ─vet─▶ Vetted ─stage─▶ Staged ─probe─▶ Probed ─open─▶ Image
+//!       ─start─▶ Generation ─publish─▶ Registry ─dispatch─▶ calls
 //! ```
 //!
 //! Each arrow is one module, each box one type, and a later box can only be made from the one
@@ -14,7 +14,8 @@
 //! # Invariants
 //!
 //! * Knows no capability by name: contracts belong to the embedding program.
-//! * Never prints, never reads the environment, never exits the process.
+//! * Never prints, never reads the environment, never exits the process; [`probe::child`] alone
+//!   ends the process it is the whole purpose of.
 //! * `unsafe` lives in `image` and `platform` alone.
 //! * Nothing of a plugin is stored by the host, and nothing of it runs on a host thread unless it
 //!   is placed inline.
@@ -31,8 +32,10 @@ mod generation;
 mod image;
 pub mod manifest;
 pub mod message;
+pub mod moment;
 mod nearest;
 mod platform;
+pub mod probe;
 mod registry;
 pub mod service;
 pub mod services;

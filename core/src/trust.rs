@@ -3,8 +3,10 @@
 //! [`Trust`] is policy and comes from the operator's configuration. [`Records`] is memory: what this
 //! machine learnt about single digests and plugins, one small file for each fact.
 
+mod quarantine;
 mod records;
 
+pub use quarantine::{Phase, ProbeRecord, QuarantineRecord};
 pub use records::{DenialRecord, Records};
 
 use crate::digest::Digest;

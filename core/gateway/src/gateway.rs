@@ -16,6 +16,7 @@ use loader_core::{
     diagnostic::Diagnostic,
     discovery::{Root, discover},
     message::Failure,
+    probe::Probe,
     service::{Service, Services},
     services::{EventBus, SecretSource, Standard, StandardServices, secrets::references},
     trust::{Publisher, Signatures, Trust, Untracked},
@@ -37,6 +38,8 @@ pub struct Settings {
     pub host: String,
     /// Says which logs of plugins are wanted.
     pub log_filter: Option<LogFilter>,
+    /// How libraries are tried before they are opened.
+    pub probe: Option<Probe>,
 }
 
 /// A running gateway.
@@ -96,6 +99,7 @@ fn engine_options(settings: &Settings, services: Services) -> Options {
     options.plugins =
         plugins.entries.iter().map(|(id, entry)| (id.clone(), plugin_options(entry))).collect();
     options.trust = trust(&plugins.trust);
+    options.probe.clone_from(&settings.probe);
     options.services = services;
     let contracts = [
         text_inference::CONTRACT,
