@@ -6,6 +6,7 @@ mod config;
 mod global;
 mod plugins;
 mod run;
+mod trial;
 
 use std::sync::LazyLock;
 
@@ -15,8 +16,9 @@ pub(crate) use self::chat::Chat;
 pub(crate) use self::completions::Completions;
 pub(crate) use self::config::Config;
 pub(crate) use self::global::{Colour, Global};
-pub(crate) use self::plugins::Plugins;
+pub(crate) use self::plugins::{Clear, Plugins, Quarantine};
 pub(crate) use self::run::Run;
+pub(crate) use self::trial::Trial;
 
 use crate::env_vars;
 use crate::exit_code::Exit;
@@ -68,6 +70,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Config(Config),
     Completions(Completions),
+    #[command(name = Trial::COMMAND)]
+    Trial(Trial),
 }
 
 impl Command {
@@ -78,10 +82,13 @@ impl Command {
             Self::Chat(_) => "chat",
             Self::Plugins(Plugins::List) => "plugins.list",
             Self::Plugins(Plugins::Inspect(_)) => "plugins.inspect",
+            Self::Plugins(Plugins::Quarantine(Quarantine::List)) => "plugins.quarantine.list",
+            Self::Plugins(Plugins::Quarantine(Quarantine::Clear(_))) => "plugins.quarantine.clear",
             Self::Config(Config::Show) => "config.show",
             Self::Config(Config::Validate) => "config.validate",
             Self::Config(Config::Schema) => "config.schema",
             Self::Completions(_) => "completions",
+            Self::Trial(_) => Trial::COMMAND,
         }
     }
 }

@@ -6,7 +6,7 @@ mod config;
 mod plugins;
 mod run;
 
-use crate::args::{Arguments, Command, Config, Plugins};
+use crate::args::{Arguments, Command, Config, Plugins, Quarantine};
 use crate::context::Context;
 use crate::output::{CommandResult, Output};
 
@@ -20,9 +20,16 @@ pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
         Command::Plugins(Plugins::Inspect(inspect)) => {
             plugins::inspect(&read(Vec::new())?, &inspect.id)
         }
+        Command::Plugins(Plugins::Quarantine(Quarantine::List)) => {
+            plugins::quarantined(&read(Vec::new())?)
+        }
+        Command::Plugins(Plugins::Quarantine(Quarantine::Clear(clear))) => {
+            plugins::release(&read(Vec::new())?, clear)
+        }
         Command::Config(Config::Show) => config::show(&read(Vec::new())?),
         Command::Config(Config::Validate) => config::validate(&read(Vec::new())?),
         Command::Config(Config::Schema) => Ok(config::schema()),
         Command::Completions(completions) => Ok(completions::completions(completions.shell)),
+        Command::Trial(trial) => loader_core::probe::child(&trial.library, trial.processor_seconds),
     }
 }

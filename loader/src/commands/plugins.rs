@@ -2,11 +2,14 @@
 
 mod inspect;
 mod list;
+mod quarantine;
 
 pub(super) use self::inspect::inspect;
 pub(super) use self::list::{list, nothing_found};
+pub(super) use self::quarantine::{quarantined, release};
 
 use loader_core::Surveyed;
+use loader_core::diagnostic::Diagnostic;
 use loader_core::manifest::Provided;
 use serde::Serialize;
 
@@ -20,6 +23,8 @@ enum Status {
     Disabled,
     /// It is switched on but unfit.
     Refused,
+    /// It is switched on, but did damage when it was tried.
+    Quarantined,
 }
 
 impl Status {
@@ -27,7 +32,10 @@ impl Status {
         match (plugin.decision.enabled, &plugin.verdict) {
             (false, _) => Self::Disabled,
             (true, Ok(_)) => Self::Ok,
-            (true, Err(_)) => Self::Refused,
+            (true, Err(reasons)) => {
+                let is_quarantine = |reason: &Diagnostic| reason.code == "LDR-VET-QUARANTINED";
+                if reasons.iter().any(is_quarantine) { Self::Quarantined } else { Self::Refused }
+            }
         }
     }
 
@@ -36,6 +44,7 @@ impl Status {
             Self::Ok => "ok",
             Self::Disabled => "disabled",
             Self::Refused => "refused",
+            Self::Quarantined => "quarantined",
         }
     }
 }

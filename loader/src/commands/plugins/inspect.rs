@@ -1,7 +1,10 @@
 //! `loader plugins inspect`: everything about one plugin that can be known without running it.
 
+use loader_core::moment;
+use loader_core::trust::{ProbeRecord, Records};
 use loader_core::vetting::Vetted;
 use loader_core::{Survey, Surveyed};
+use loader_gateway::Settings;
 use serde_json::json;
 
 use super::{Status, provides};
@@ -13,7 +16,8 @@ use crate::settings::nearest;
 
 /// Shows one plugin.
 pub(in crate::commands) fn inspect(context: &Context, id: &str) -> CommandResult {
-    let survey = loader_gateway::survey(&context.gateway_settings(None));
+    let settings = context.gateway_settings(None);
+    let survey = loader_gateway::survey(&settings);
     let Some(plugin) = survey.plugins.iter().find(|plugin| plugin.candidate.id() == id) else {
         return Err(not_found(context, &survey, id));
     };
@@ -27,8 +31,9 @@ pub(in crate::commands) fn inspect(context: &Context, id: &str) -> CommandResult
     };
     let findings: Vec<_> = said.chain(judged.iter().cloned()).map(Finding::from).collect();
     let vetted = plugin.verdict.as_ref().ok();
+    let probed = vetted.and_then(|vetted| probed(&settings, vetted));
     Ok(Answer {
-        text: write(plugin),
+        text: write(plugin, probed.as_ref()),
         data: json!({
             "id": id,
             "status": Status::of(plugin),
@@ -44,6 +49,7 @@ pub(in crate::commands) fn inspect(context: &Context, id: &str) -> CommandResult
                 "digest": vetted.digest(),
                 "bytes": vetted.size(),
                 "facts": vetted.facts(),
+                "probed": probed,
             })),
             "diagnostics": findings,
         }),
@@ -52,7 +58,14 @@ pub(in crate::commands) fn inspect(context: &Context, id: &str) -> CommandResult
     .into())
 }
 
-fn write(plugin: &Surveyed) -> String {
+/// That the library opened when this host tried it; `None` if it is yet to be tried.
+fn probed(settings: &Settings, vetted: &Vetted) -> Option<ProbeRecord> {
+    let record = Records::of(&settings.state_dir).probed(vetted.digest())?;
+    let probe = settings.probe.as_ref()?;
+    (record.host_build == probe.host_build).then_some(record)
+}
+
+fn write(plugin: &Surveyed, probed: Option<&ProbeRecord>) -> String {
     let (candidate, spec) = (&plugin.candidate, plugin.candidate.spec());
     let manifest = candidate.manifest();
     let mut sheet = Sheet(String::new());
@@ -73,6 +86,8 @@ fn write(plugin: &Surveyed) -> String {
     sheet.line("interface", &spec.abi.to_string());
     if let Ok(vetted) = &plugin.verdict {
         sheet.library(vetted);
+        let tried = probed.map(|record| format!("opened on {}", moment::in_words(record.since)));
+        sheet.line("trial", tried.as_deref().unwrap_or("not yet"));
     }
     sheet.0
 }
