@@ -20,6 +20,7 @@
 //! * Nothing of a plugin is stored by the host, and nothing of it runs on a host thread unless it
 //!   is placed inline.
 
+pub mod audit;
 pub mod diagnostic;
 pub mod digest;
 pub mod discovery;
@@ -27,6 +28,7 @@ mod dispatch;
 mod durable;
 mod emission;
 mod engine;
+pub mod explain;
 mod folder;
 mod generation;
 mod image;

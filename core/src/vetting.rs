@@ -10,7 +10,7 @@
 
 mod agreement;
 pub mod binary;
-mod host;
+pub(crate) mod host;
 mod permissions;
 mod standing;
 
@@ -275,7 +275,8 @@ fn facts_of(bytes: &[u8], library: &RelativePath) -> Result<Facts, Vec<Diagnosti
     Err(refusals)
 }
 
-fn read_facts(binary: &Binary<'_>) -> Result<Facts, String> {
+/// What a library says about itself, or why that cannot be read.
+pub(crate) fn read_facts(binary: &Binary<'_>) -> Result<Facts, String> {
     let section = binary.facts.ok_or_else(|| format!("it has no section `{}`", facts::SECTION))?;
     facts::parse(section).map_err(|error| match error {
         FactsError::NotOurs => "its metadata section is not ours".to_owned(),

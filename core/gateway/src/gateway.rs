@@ -101,6 +101,14 @@ fn engine_options(settings: &Settings, services: Services) -> Options {
     options.trust = trust(&plugins.trust);
     options.probe.clone_from(&settings.probe);
     options.services = services;
+    options.contracts = contracts();
+    options.host.clone_from(&settings.host);
+    options.log_filter.clone_from(&settings.log_filter);
+    options
+}
+
+/// The contracts the gateway consumes: the lowest and highest major version of each.
+pub fn contracts() -> BTreeMap<String, (u32, u32)> {
     let contracts = [
         text_inference::CONTRACT,
         channel::CONTRACT,
@@ -112,10 +120,7 @@ fn engine_options(settings: &Settings, services: Services) -> Options {
         let major = major.parse().ok()?;
         Some((name.to_owned(), (major, major)))
     });
-    options.contracts = versions.collect::<BTreeMap<_, _>>();
-    options.host.clone_from(&settings.host);
-    options.log_filter.clone_from(&settings.log_filter);
-    options
+    versions.collect()
 }
 
 /// The engine's words for the operator's trust.
