@@ -1,5 +1,6 @@
 //! What can be written on the command line. Nothing is decided here.
 
+mod abi;
 mod chat;
 mod completions;
 mod config;
@@ -12,6 +13,7 @@ use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use self::abi::{Abi, Explain};
 pub(crate) use self::chat::Chat;
 pub(crate) use self::completions::Completions;
 pub(crate) use self::config::Config;
@@ -69,6 +71,8 @@ pub(crate) enum Command {
     Plugins(Plugins),
     #[command(subcommand)]
     Config(Config),
+    #[command(subcommand)]
+    Abi(Abi),
     Completions(Completions),
     #[command(name = Trial::COMMAND)]
     Trial(Trial),
@@ -82,11 +86,13 @@ impl Command {
             Self::Chat(_) => "chat",
             Self::Plugins(Plugins::List) => "plugins.list",
             Self::Plugins(Plugins::Inspect(_)) => "plugins.inspect",
+            Self::Plugins(Plugins::Audit(_)) => "plugins.audit",
             Self::Plugins(Plugins::Quarantine(Quarantine::List)) => "plugins.quarantine.list",
             Self::Plugins(Plugins::Quarantine(Quarantine::Clear(_))) => "plugins.quarantine.clear",
             Self::Config(Config::Show) => "config.show",
             Self::Config(Config::Validate) => "config.validate",
             Self::Config(Config::Schema) => "config.schema",
+            Self::Abi(Abi::Explain(_)) => "abi.explain",
             Self::Completions(_) => "completions",
             Self::Trial(_) => Trial::COMMAND,
         }

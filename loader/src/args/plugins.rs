@@ -8,8 +8,25 @@ pub(crate) enum Plugins {
     /// List every plugin that is found and whether it would be loaded
     List,
     Inspect(Inspect),
+    Audit(Audit),
     #[command(subcommand)]
     Quarantine(Quarantine),
+}
+
+/// Show what a library needs of this machine and would bring into the process
+///
+/// Reads the file and runs nothing of it: the oldest C library it works with, what it needs and
+/// whether that is here, what runs by itself when it is opened, what it calls, how its memory is
+/// protected. Fails when something would keep it from working here.
+#[derive(Args)]
+#[command(after_long_help = "Examples:
+  loader plugins audit                    every plugin that is found
+  loader plugins audit irc                one plugin
+  loader plugins audit ./libmine.so       a library that is no plugin's yet")]
+pub(crate) struct Audit {
+    /// The id of a plugin, or a library; without it, every plugin
+    #[arg(value_name = "ID|FILE")]
+    pub(crate) subject: Option<String>,
 }
 
 /// Look at libraries that did damage when they were tried, and have them tried again

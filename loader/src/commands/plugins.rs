@@ -1,9 +1,11 @@
 //! `loader plugins`: looks at plugins without running any of their code.
 
+mod audit;
 mod inspect;
 mod list;
 mod quarantine;
 
+pub(super) use self::audit::audit;
 pub(super) use self::inspect::inspect;
 pub(super) use self::list::{list, nothing_found};
 pub(super) use self::quarantine::{quarantined, release};

@@ -116,7 +116,7 @@ impl Sheet {
 }
 
 /// No plugin has this id. One whose manifest makes no sense has none, but its folder may be named so.
-fn not_found(context: &Context, survey: &Survey, id: &str) -> Refusal {
+pub(super) fn not_found(context: &Context, survey: &Survey, id: &str) -> Refusal {
     let is_meant = |diagnostic: &&loader_core::diagnostic::Diagnostic| {
         let folder = diagnostic.place.as_ref().and_then(|place| place.path.parent());
         let is_folder = folder.and_then(|folder| folder.file_name()).is_some_and(|name| name == id);
