@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod build;
+pub mod c;
 pub mod defects;
 pub mod gateway;
 pub mod peers;
