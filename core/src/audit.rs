@@ -126,7 +126,11 @@ fn read(bytes: &[u8], installed: &Installed) -> Result<Audit, Malformed> {
         let export = export.map_err(damaged)?;
         exports.extend(export.name().name().map(text));
     }
-    exports.retain(|name| name.trim_start_matches('_') != ROOT.trim_start_matches('_'));
+    exports.retain(|name| {
+        // Mach-O puts an underscore before every symbol.
+        let is_root = name.strip_prefix('_').is_some_and(|name| name == ROOT) || name == ROOT;
+        !is_root && !LINKERS.contains(&name.as_str())
+    });
     let mut imports = BTreeMap::<Family, BTreeSet<String>>::new();
     for import in file.imports().map_err(damaged)? {
         let import = import.map_err(damaged)?;
@@ -167,6 +171,9 @@ const GLIBC: &str = "GLIBC_";
 
 /// The symbol that every plugin exports.
 const ROOT: &str = loader_abi::layout::ROOT_SYMBOL;
+
+/// What linkers add to a library's exports.
+const LINKERS: [&str; 5] = ["_init", "_fini", "__bss_start", "_edata", "_end"];
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()

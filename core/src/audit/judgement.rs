@@ -46,7 +46,7 @@ fn judge_segments(elf: &ElfFacts) -> Vec<Diagnostic> {
     if elf.segments.iter().any(|segment| segment.access.ends_with("wx")) {
         error(
             "it has memory that may be written and executed at once",
-            "link it without `-z nognustack`, `-N` and hand-written sections",
+            "link it without `-N`, and look at hand-written sections",
         );
     }
     if elf.text_relocations {
