@@ -100,3 +100,53 @@ fn string(cache: &[u8], at: u32) -> Option<&str> {
     let end = bytes.iter().position(|byte| *byte == 0)?;
     std::str::from_utf8(&bytes[..end]).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A cache of these entries: kind, name, path.
+    fn cache(entries: &[(u32, &str, &str)]) -> Vec<u8> {
+        let mut cache = MAGIC.to_vec();
+        cache.extend((entries.len() as u32).to_ne_bytes());
+        cache.resize(HEADER, 0);
+        let mut strings = Vec::new();
+        for (kind, name, path) in entries {
+            let mut add = |text: &str| {
+                let at = HEADER + ENTRY * entries.len() + strings.len();
+                strings.extend(text.bytes().chain([0]));
+                at as u32
+            };
+            for number in [*kind, add(name), add(path), 0, 0, 0] {
+                cache.extend(number.to_ne_bytes());
+            }
+        }
+        [cache, strings].concat()
+    }
+
+    #[test]
+    fn the_first_entry_for_this_processor_that_exists_counts() {
+        let here = "/proc/self/exe";
+        let bytes = cache(&[
+            (KIND ^ 0x4000, "libone.so", here),
+            (KIND, "libtwo.so", here),
+            (KIND, "libtwo.so", "/etc"),
+            (KIND, "libgone.so", "/nonexistent/libgone.so"),
+        ]);
+        for bytes in [bytes.clone(), [b"ld.so-1.7.0\0\0\0\0\0".to_vec(), bytes].concat()] {
+            let installed = Installed::parse(&bytes);
+            assert_eq!(installed.find("libtwo.so"), Some(here.into()));
+            assert_eq!(installed.find("libone.so"), None, "another processor's");
+            assert_eq!(installed.find("libgone.so"), None, "the cache is out of date");
+            assert_eq!(installed.find(here), Some(here.into()), "a path is no name");
+        }
+    }
+
+    #[test]
+    fn a_cache_that_is_cut_short_still_answers() {
+        let bytes = cache(&[(KIND, "liba.so", "/proc/self/exe")]);
+        for end in 0..bytes.len() {
+            assert_eq!(Installed::parse(&bytes[..end]).find("liba.so"), None);
+        }
+    }
+}
