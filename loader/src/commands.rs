@@ -1,12 +1,14 @@
 //! What the program does: one module for each command.
 
+mod abi;
 mod chat;
 mod completions;
 mod config;
+mod library;
 mod plugins;
 mod run;
 
-use crate::args::{Arguments, Command, Config, Plugins};
+use crate::args::{Abi, Arguments, Command, Config, Plugins, Quarantine};
 use crate::context::Context;
 use crate::output::{CommandResult, Output};
 
@@ -42,9 +44,20 @@ pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
         }
         Command::Plugins(Plugins::Deny(deny)) => plugins::deny(&read(Vec::new())?, deny),
         Command::Plugins(Plugins::Allow(allow)) => plugins::allow(&read(Vec::new())?, allow),
+        Command::Plugins(Plugins::Audit(audit)) => {
+            plugins::audit(&read(Vec::new())?, audit.subject.as_deref())
+        }
+        Command::Plugins(Plugins::Quarantine(Quarantine::List)) => {
+            plugins::quarantined(&read(Vec::new())?)
+        }
+        Command::Plugins(Plugins::Quarantine(Quarantine::Clear(clear))) => {
+            plugins::release(&read(Vec::new())?, clear)
+        }
         Command::Config(Config::Show) => config::show(&read(Vec::new())?),
         Command::Config(Config::Validate) => config::validate(&read(Vec::new())?),
         Command::Config(Config::Schema) => Ok(config::schema()),
+        Command::Abi(Abi::Explain(explain)) => abi::explain(explain),
         Command::Completions(completions) => Ok(completions::completions(completions.shell)),
+        Command::Trial(trial) => loader_core::probe::child(&trial.library, trial.processor_seconds),
     }
 }

@@ -1,4 +1,4 @@
-//! The whole flow for one plugin: vet, stage, open, start, publish.
+//! The whole flow for one plugin: vet, stage, probe, open, start, publish.
 
 use super::{Engine, Inner, Loaded, survey};
 use crate::{
@@ -7,6 +7,7 @@ use crate::{
     discovery::Candidate,
     dispatch::Served,
     generation::{self, Keeper, Launch, LaunchError, Limits},
+    probe::Probed,
     registry::{Capability, PluginRecord, Status},
     vetting::Vetted,
 };
@@ -98,7 +99,7 @@ impl Inner {
     /// Everything up to a generation that answers.
     async fn start(&self, candidate: &Candidate) -> Result<Started, Vec<Diagnostic>> {
         let number = self.generation_number();
-        let (vetted, staged) = {
+        let (vetted, probed) = {
             let options = self.options.clone();
             let store = self.store.clone();
             let examined = candidate.clone();
@@ -106,14 +107,19 @@ impl Inner {
                 let policy = survey::policy(&options);
                 let vetted = survey::examine(&options, &policy, &examined)?;
                 let staged = store.stage(&vetted, number).map_err(|diagnostic| vec![diagnostic])?;
-                Ok::<_, Vec<Diagnostic>>((vetted, staged))
+                let probed = match (&options.probe, &policy.records) {
+                    (Some(probe), Some(records)) => probe.examine(staged, records),
+                    _ => Ok(Probed::unprobed(staged)),
+                };
+                let probed = probed.map_err(|diagnostic| vec![diagnostic])?;
+                Ok::<_, Vec<Diagnostic>>((vetted, probed))
             };
             let examined = tokio::task::spawn_blocking(work).await;
             examined.map_err(|_| vec![internal(candidate, "the examination panicked")])??
         };
         let settings = self.options.plugins.get(candidate.id()).cloned().unwrap_or_default();
         let launched = generation::launch(Launch {
-            staged,
+            probed,
             number,
             placement: settings.placement,
             config: Arc::new(settings.config),

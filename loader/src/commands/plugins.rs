@@ -1,5 +1,6 @@
 //! `loader plugins`: looks at plugins without running any of their code, and installs them.
 
+mod audit;
 mod deny;
 mod diff;
 mod history;
@@ -16,15 +17,20 @@ mod update;
 pub(super) use self::deny::{allow, deny};
 pub(super) use self::diff::diff;
 pub(super) use self::history::history;
+mod quarantine;
+
+pub(super) use self::audit::audit;
 pub(super) use self::inspect::inspect;
 pub(super) use self::install::install;
 pub(super) use self::link::{link, unlink};
 pub(super) use self::list::{list, nothing_found};
+pub(super) use self::quarantine::{quarantined, release};
 pub(super) use self::remove::remove;
 pub(super) use self::rollback::rollback;
 pub(super) use self::update::update;
 
 use loader_core::Surveyed;
+use loader_core::diagnostic::Diagnostic;
 use loader_core::manifest::Provided;
 use serde::Serialize;
 
@@ -38,6 +44,8 @@ enum Status {
     Disabled,
     /// It is switched on but unfit.
     Refused,
+    /// It is switched on, but did damage when it was tried.
+    Quarantined,
 }
 
 impl Status {
@@ -45,7 +53,10 @@ impl Status {
         match (plugin.decision.enabled, &plugin.verdict) {
             (false, _) => Self::Disabled,
             (true, Ok(_)) => Self::Ok,
-            (true, Err(_)) => Self::Refused,
+            (true, Err(reasons)) => {
+                let is_quarantine = |reason: &Diagnostic| reason.code == "LDR-VET-QUARANTINED";
+                if reasons.iter().any(is_quarantine) { Self::Quarantined } else { Self::Refused }
+            }
         }
     }
 
@@ -54,6 +65,7 @@ impl Status {
             Self::Ok => "ok",
             Self::Disabled => "disabled",
             Self::Refused => "refused",
+            Self::Quarantined => "quarantined",
         }
     }
 }
