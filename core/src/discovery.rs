@@ -4,12 +4,16 @@
 //! one plugin folder, which is how a folder under development is linked in. Roots come in order of
 //! precedence: a plugin in an earlier origin hides one of the same id in a later origin, visibly;
 //! within one origin the second of two is refused. One bad folder never stops the others.
+//!
+//! A root may have a [lock](crate::trust::lock): the releases it names lie in folders of a name that
+//! no other plugin folder has, and what it links is looked at as if it lay in the root.
 
 use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
     folder::{self, Unreadable, shell_word},
     manifest::{self, Manifest, PluginSpec, RelativePath},
+    trust::lock::{self, Installed, Lock},
 };
 use serde::Serialize;
 use std::{
@@ -68,6 +72,20 @@ struct Found {
     manifest: Manifest,
     manifest_path: PathBuf,
     manifest_digest: Digest,
+    provenance: Provenance,
+}
+
+/// How a plugin folder came to be where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Provenance {
+    /// Somebody put it there.
+    Placed,
+    /// It is a folder under development that the root's lock links.
+    Linked,
+    /// It was installed, and this is what the root's lock says about it.
+    Installed(Arc<Installed>),
+    /// It is about to be installed, and this is what the lock would say.
+    Prepared(Arc<Installed>),
 }
 
 impl Candidate {
@@ -84,6 +102,19 @@ impl Candidate {
     /// Where it comes from.
     pub fn origin(&self) -> Origin {
         self.found.origin
+    }
+
+    /// How its folder came to be there.
+    pub fn provenance(&self) -> &Provenance {
+        &self.found.provenance
+    }
+
+    /// What the lock says about it, or would say, if it was installed or is about to be.
+    pub fn installed(&self) -> Option<&Installed> {
+        match &self.found.provenance {
+            Provenance::Installed(release) | Provenance::Prepared(release) => Some(release),
+            Provenance::Placed | Provenance::Linked => None,
+        }
     }
 
     /// Its folder.
@@ -107,40 +138,69 @@ impl Candidate {
     }
 
     /// Reads a small file of the plugin's folder, such as a configuration schema, without following
-    /// symbolic links. A file of more than `limit` bytes is refused.
+    /// symbolic links. A file of more than `limit` bytes is refused, and so is one that is not what
+    /// was installed.
     pub fn read(&self, file: &RelativePath, limit: u64) -> Result<Vec<u8>, Diagnostic> {
-        folder::open(self.folder(), file).and_then(|mut opened| opened.read(limit)).map_err(
-            |problem| {
-                let path = file.under(self.folder());
-                let message = format!("`{file}`, which the manifest names, {problem}");
-                Diagnostic::error("LDR-MANIFEST-FILE", message).at(&path).about(self.id()).hint(
-                    format!("put the file there, or correct {}", self.manifest_path().display()),
-                )
-            },
-        )
+        let path = file.under(self.folder());
+        let opened = folder::open(self.folder(), file);
+        let bytes = opened.and_then(|mut opened| opened.read(limit)).map_err(|problem| {
+            let message = format!("`{file}`, which the manifest names, {problem}");
+            Diagnostic::error("LDR-MANIFEST-FILE", message)
+                .at(&path)
+                .about(self.id())
+                .hint(format!("put the file there, or correct {}", self.manifest_path().display()))
+        })?;
+        match self.installed() {
+            Some(release) if release.files.get(file) != Some(&Digest::of(&bytes)) => {
+                let message = format!("`{file}` is not what was installed");
+                Err(Diagnostic::error("LDR-VET-LOCK", message).at(&path).about(self.id()).hint(
+                    format!("loader plugins install {}", shell_word(Path::new(&release.source))),
+                ))
+            }
+            _ => Ok(bytes),
+        }
     }
 }
 
 /// Looks for plugins. `roots` come in order of precedence. Blocks on the file system.
 pub fn discover(roots: &[Root]) -> Discovery {
-    let mut search = Search::default();
+    discover_where(roots, &|_, _, _| true)
+}
+
+/// Whether a plugin of this origin, id and slot takes part, so that it may hide others.
+pub(crate) type TakesPart<'a> = &'a dyn Fn(Origin, &str, Option<&str>) -> bool;
+
+/// Looks for plugins, and names those that take no part.
+pub(crate) fn discover_where(roots: &[Root], takes_part: TakesPart<'_>) -> Discovery {
+    let mut search = Search::new(takes_part);
     for root in roots {
         search.look_in(root);
     }
-    let plugins = search.winners.values().flat_map(|found| {
-        found
-            .manifest
-            .plugins()
-            .into_iter()
-            .map(|spec| Candidate { found: Arc::clone(found), spec: Arc::new(spec) })
-    });
-    let mut candidates: Vec<Candidate> = plugins.collect();
+    let mut candidates: Vec<Candidate> = search.winners.values().flat_map(candidates_of).collect();
     candidates.sort_by(|one, other| one.id().cmp(other.id()));
     Discovery { candidates, diagnostics: search.diagnostics }
 }
 
-#[derive(Default)]
-struct Search {
+/// Looks at one plugin folder. No candidate means that the diagnostics say why.
+pub(crate) fn look_at(
+    folder: &Path,
+    origin: Origin,
+    provenance: Provenance,
+) -> (Vec<Candidate>, Vec<Diagnostic>) {
+    match read(folder.to_owned(), origin, provenance) {
+        Ok((found, diagnostics)) => (candidates_of(&Arc::new(found)).collect(), diagnostics),
+        Err(diagnostics) => (Vec::new(), diagnostics),
+    }
+}
+
+/// The plugins of a folder.
+fn candidates_of(found: &Arc<Found>) -> impl Iterator<Item = Candidate> {
+    let plugins = found.manifest.plugins().into_iter();
+    plugins.map(|spec| Candidate { found: Arc::clone(found), spec: Arc::new(spec) })
+}
+
+struct Search<'a> {
+    takes_part: TakesPart<'a>,
     /// The folder that won each id, by the id of its manifest: a pack wins or loses as a whole.
     winners: BTreeMap<String, Arc<Found>>,
     /// Folders that were looked at; two roots may lead to the same one.
@@ -148,10 +208,15 @@ struct Search {
     diagnostics: Vec<Diagnostic>,
 }
 
-impl Search {
+impl<'a> Search<'a> {
+    fn new(takes_part: TakesPart<'a>) -> Self {
+        let (winners, seen) = (BTreeMap::new(), BTreeSet::new());
+        Self { takes_part, winners, seen, diagnostics: Vec::new() }
+    }
+
     fn look_in(&mut self, root: &Root) {
         if root.path.join(manifest::FILE_NAME).symlink_metadata().is_ok() {
-            return self.look_at(root.path.clone(), root.origin);
+            return self.look_at(root.path.clone(), root.origin, Provenance::Placed);
         }
         let folders = match plugin_folders(&root.path) {
             Ok(folders) => folders,
@@ -173,6 +238,7 @@ impl Search {
                 return;
             }
         };
+        let mut releases = Vec::new();
         for (path, is_link) in folders {
             if is_link {
                 let message = "a symbolic link in a plugin folder is not followed";
@@ -180,25 +246,57 @@ impl Search {
                     "copy its target there, or name the target's folder in plugins.load_paths";
                 let finding = Diagnostic::warning("LDR-DISCOVERY-LINK", message);
                 self.diagnostics.push(finding.at(&path).hint(hint));
+            } else if is_release(&path) {
+                releases.push(path);
             } else {
-                self.look_at(path, root.origin);
+                self.look_at(path, root.origin, Provenance::Placed);
             }
+        }
+        self.look_in_lock(root, &releases);
+    }
+
+    /// Looks at what the lock of a root names. `releases` are the folders that count only then.
+    fn look_in_lock(&mut self, root: &Root, releases: &[PathBuf]) {
+        let lock = match Lock::read(&root.path) {
+            Ok(Some(lock)) => lock,
+            Ok(None) => {
+                let refused = releases.iter().map(|path| unlocked(path, &root.path));
+                return self.diagnostics.extend(refused);
+            }
+            Err(damage) => return self.diagnostics.push(damage),
+        };
+        for release in lock.installed.iter().filter(|release| release.current) {
+            let path = root.path.join(&release.folder);
+            match releases.contains(&path) {
+                true => {
+                    let release = Provenance::Installed(Arc::new(release.clone()));
+                    self.look_at(path, root.origin, release);
+                }
+                false => self.diagnostics.push(missing(release, &path)),
+            }
+        }
+        for linked in lock.linked {
+            self.look_at(linked.path, root.origin, Provenance::Linked);
         }
     }
 
-    fn look_at(&mut self, path: PathBuf, origin: Origin) {
+    fn look_at(&mut self, path: PathBuf, origin: Origin, provenance: Provenance) {
         if let Ok(canonical) = fs::canonicalize(&path)
             && !self.seen.insert(canonical)
         {
             return;
         }
-        let found = match read(path, origin) {
+        let found = match read(path, origin, provenance) {
             Ok((found, warnings)) => {
                 self.diagnostics.extend(warnings);
                 found
             }
             Err(problems) => return self.diagnostics.extend(problems),
         };
+        let plugins = found.manifest.plugins();
+        if !plugins.iter().any(|one| (self.takes_part)(origin, &one.id, one.slot.as_deref())) {
+            return self.diagnostics.push(not_used(&found));
+        }
         match self.winners.get(&found.manifest.id) {
             Some(winner) => self.diagnostics.push(collision(winner, &found)),
             None => drop(self.winners.insert(found.manifest.id.clone(), Arc::new(found))),
@@ -228,7 +326,11 @@ fn plugin_folders(root: &Path) -> io::Result<Vec<(PathBuf, bool)>> {
 }
 
 /// Reads the manifest of a plugin folder. Warnings come with it, errors instead of it.
-fn read(path: PathBuf, origin: Origin) -> Result<(Found, Vec<Diagnostic>), Vec<Diagnostic>> {
+fn read(
+    path: PathBuf,
+    origin: Origin,
+    provenance: Provenance,
+) -> Result<(Found, Vec<Diagnostic>), Vec<Diagnostic>> {
     let manifest_path = path.join(manifest::FILE_NAME);
     let refused = |finding: Diagnostic| vec![finding.at(&manifest_path)];
     let bytes = folder::open(&path, &RelativePath::manifest())
@@ -244,7 +346,14 @@ fn read(path: PathBuf, origin: Origin) -> Result<(Found, Vec<Diagnostic>), Vec<D
     let parsed = Manifest::parse(&manifest_path, &text);
     match parsed.manifest {
         Some(manifest) => {
-            let found = Found { origin, folder: path, manifest, manifest_path, manifest_digest };
+            let found = Found {
+                origin,
+                folder: path,
+                manifest,
+                manifest_path,
+                manifest_digest,
+                provenance,
+            };
             Ok((found, parsed.diagnostics))
         }
         None => Err(parsed.diagnostics),
@@ -264,6 +373,42 @@ fn unreadable(folder: &Path, problem: &Unreadable) -> Diagnostic {
         _ => Diagnostic::error("LDR-MANIFEST-READ", format!("the manifest {problem}"))
             .hint(format!("make it a plain file you may read; ls -la {}", shell_word(folder))),
     }
+}
+
+/// Whether a folder holds an installed release, by its name.
+fn is_release(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(lock::is_release_folder)
+}
+
+/// A release whose root has no lock that says whether it counts.
+fn unlocked(path: &Path, root: &Path) -> Diagnostic {
+    let message = format!("was installed, but {} is not there to say so", lock::FILE_NAME);
+    let hint = format!(
+        "put {} back, or install the release again: loader plugins install {}",
+        shell_word(&root.join(lock::FILE_NAME)),
+        shell_word(path)
+    );
+    Diagnostic::error("LDR-LOCK-NONE", message).at(path).hint(hint)
+}
+
+/// A release that the lock names and whose folder is gone.
+fn missing(release: &Installed, path: &Path) -> Diagnostic {
+    let message =
+        format!("`{}` {} is installed, but its folder is gone", release.id, release.version);
+    let hint = format!(
+        "install it again: loader plugins install {}; or forget it: loader plugins remove {}",
+        shell_word(Path::new(&release.source)),
+        release.id
+    );
+    Diagnostic::error("LDR-LOCK-MISSING", message).at(path).about(&release.id).hint(hint)
+}
+
+/// A plugin of a workspace that nobody switched on.
+fn not_used(found: &Found) -> Diagnostic {
+    let id = &found.manifest.id;
+    let message = format!("`{id}` of the {} is not used: it is not switched on", found.origin);
+    let hint = format!("to use it, set plugins.entries.\"{id}\".enabled = true");
+    Diagnostic::warning("LDR-DISCOVERY-OFF", message).at(&found.manifest_path).about(id).hint(hint)
 }
 
 /// Two folders with one id: hidden by precedence, or refused within one origin.

@@ -1,16 +1,20 @@
 //! The engine's handle: loads, serves, replaces and stops plugins.
 
 mod configuration;
+mod denials;
+mod enablement;
 mod load;
 mod options;
 mod survey;
 mod watch;
 
-pub use options::{Enablement, Options, PluginOptions};
-pub use survey::{Decision, Survey, Surveyed, survey};
+pub use enablement::{Decision, Enablement, SwitchedTo};
+pub use options::{Options, PluginOptions};
+pub use survey::{Survey, Surveyed, policy, survey};
 
 use crate::{
     diagnostic::Diagnostic,
+    digest::Digest,
     dispatch::{Dispatcher, MetricsSnapshot, Served, Target},
     generation::{Keeper, Retained, Retirement},
     message::Failure,
@@ -50,6 +54,8 @@ struct Loaded {
     keeper: Keeper,
     served: Arc<Served>,
     candidate: crate::discovery::Candidate,
+    /// The digest of its library.
+    digest: Digest,
 }
 
 /// How one plugin is doing.
@@ -93,6 +99,7 @@ impl Engine {
             next_generation: AtomicU64::new(1),
         }));
         watch::spawn(&engine);
+        denials::spawn(&engine);
         Ok(engine)
     }
 

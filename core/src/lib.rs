@@ -29,6 +29,7 @@ mod engine;
 mod folder;
 mod generation;
 mod image;
+pub mod installation;
 pub mod manifest;
 pub mod message;
 mod nearest;
@@ -45,7 +46,8 @@ pub mod vetting;
 pub use dispatch::{BreakerPolicy, CallOptions, CallPolicy, MetricsSnapshot, OpenStream, Target};
 pub use emission::LogFilter;
 pub use engine::{
-    Decision, Enablement, Engine, Options, PluginOptions, PluginStats, Survey, Surveyed, survey,
+    Decision, Enablement, Engine, Options, PluginOptions, PluginStats, Survey, Surveyed,
+    SwitchedTo, policy, survey,
 };
 pub use generation::{Placement, Retained, Retirement};
 pub use platform::{pthread_keys_in_use, unload_support};

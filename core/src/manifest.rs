@@ -68,6 +68,9 @@ pub struct Manifest {
     /// What kind of owner it is; descriptive only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
+    /// The slot its own plugin fills, which only one plugin can: `memory`, for example.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
     /// The version of the plugin interface its libraries were built against.
     pub abi: AbiVersion,
     /// Its library; absent only when every extension has one of its own.
@@ -101,6 +104,9 @@ pub struct Extension {
     /// What it is for; one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// The slot it fills, which only one plugin can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
     /// The capabilities it will register.
     pub provides: Vec<Provided>,
     /// What it cannot work without.
@@ -123,6 +129,9 @@ pub struct PluginSpec {
     /// What it is for; one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// The slot it fills, which only one plugin can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
     /// The version of the plugin interface its library was built against.
     pub abi: AbiVersion,
     /// The capabilities it will register.
@@ -245,6 +254,7 @@ impl Manifest {
             name: self.name.clone().unwrap_or_else(|| self.id.clone()),
             description: self.description.clone(),
             version: self.version.clone(),
+            slot: self.slot.clone(),
             abi: self.abi,
             provides: self.provides.clone(),
             requires: self.requires.clone(),
@@ -259,6 +269,7 @@ impl Manifest {
                 id,
                 description: extension.description.clone(),
                 version: self.version.clone(),
+                slot: extension.slot.clone(),
                 abi: self.abi,
                 provides: extension.provides.clone(),
                 requires: extension.requires.clone(),

@@ -3,10 +3,13 @@
 //! [`Trust`] is policy and comes from the operator's configuration. [`Records`] is memory: what this
 //! machine learnt about single digests and plugins, one small file for each fact.
 
+pub mod lock;
+mod marks;
 mod records;
 pub mod release;
 pub mod signature;
 
+pub use marks::Mark;
 pub use records::{DenialRecord, Records};
 pub use release::Release;
 

@@ -11,8 +11,12 @@
 mod agreement;
 pub mod binary;
 mod host;
+mod locked;
 mod permissions;
+mod signed;
 mod standing;
+
+pub use signed::Released;
 
 use crate::{
     diagnostic::Diagnostic,
@@ -66,6 +70,7 @@ struct Fit {
     file: File,
     size: u64,
     digest: Digest,
+    released: Option<Released>,
     warnings: Vec<Diagnostic>,
 }
 
@@ -105,6 +110,11 @@ impl Vetted {
         &self.0.warnings
     }
 
+    /// What its release file says; `None` when it has none.
+    pub fn released(&self) -> Option<&Released> {
+        self.0.released.as_ref()
+    }
+
     /// The open library.
     pub(crate) fn file(&self) -> &File {
         &self.0.file
@@ -116,6 +126,11 @@ impl Vetted {
 /// library once.
 pub fn vet(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnostic>> {
     look_at(candidate, policy).map_err(|findings| about(candidate, findings))
+}
+
+/// Everything that is said against a plugin's bytes, for one that is loaded already.
+pub(crate) fn denials(candidate: &Candidate, library: Digest, policy: &Policy) -> Vec<Diagnostic> {
+    standing::check(candidate, library, policy)
 }
 
 fn look_at(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnostic>> {
@@ -136,6 +151,9 @@ fn look_at(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnos
     let digest = Digest::of(&bytes);
     let standing = standing::check(candidate, digest, policy);
     findings.extend(standing.into_iter().map(|refusal| refusal.at(&opened.path)));
+    findings.extend(locked::check(candidate, (library, digest), policy));
+    let (released, said) = signed::check(candidate, (library, digest), policy);
+    findings.extend(said);
     let facts = match facts_of(&bytes, library) {
         Ok(facts) => facts,
         Err(refusals) => {
@@ -151,6 +169,7 @@ fn look_at(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnos
         candidate: candidate.clone(),
         facts,
         digest,
+        released,
         size: bytes.len() as u64,
         path: opened.path,
         file: opened.file,

@@ -7,6 +7,8 @@
 mod discovery;
 #[path = "pipeline_files/elf.rs"]
 mod elf;
+#[path = "pipeline_files/installation.rs"]
+mod installation;
 #[path = "pipeline_files/manifest.rs"]
 mod manifest;
 #[path = "pipeline_files/plugin.rs"]

@@ -15,7 +15,9 @@ pub(crate) use self::chat::Chat;
 pub(crate) use self::completions::Completions;
 pub(crate) use self::config::Config;
 pub(crate) use self::global::{Colour, Global};
-pub(crate) use self::plugins::Plugins;
+pub(crate) use self::plugins::{
+    Allow, Deny, Diff, Install, Link, Plugins, Remove, Rollback, Update,
+};
 pub(crate) use self::run::Run;
 
 use crate::env_vars;
@@ -78,6 +80,16 @@ impl Command {
             Self::Chat(_) => "chat",
             Self::Plugins(Plugins::List) => "plugins.list",
             Self::Plugins(Plugins::Inspect(_)) => "plugins.inspect",
+            Self::Plugins(Plugins::Install(_)) => "plugins.install",
+            Self::Plugins(Plugins::Update(_)) => "plugins.update",
+            Self::Plugins(Plugins::Rollback(_)) => "plugins.rollback",
+            Self::Plugins(Plugins::Remove(_)) => "plugins.remove",
+            Self::Plugins(Plugins::History(_)) => "plugins.history",
+            Self::Plugins(Plugins::Diff(_)) => "plugins.diff",
+            Self::Plugins(Plugins::Link(_)) => "plugins.link",
+            Self::Plugins(Plugins::Unlink(_)) => "plugins.unlink",
+            Self::Plugins(Plugins::Deny(_)) => "plugins.deny",
+            Self::Plugins(Plugins::Allow(_)) => "plugins.allow",
             Self::Config(Config::Show) => "config.show",
             Self::Config(Config::Validate) => "config.validate",
             Self::Config(Config::Schema) => "config.schema",

@@ -20,6 +20,28 @@ pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
         Command::Plugins(Plugins::Inspect(inspect)) => {
             plugins::inspect(&read(Vec::new())?, &inspect.id)
         }
+        Command::Plugins(Plugins::Install(install)) => {
+            plugins::install(&read(Vec::new())?, install, output)
+        }
+        Command::Plugins(Plugins::Update(update)) => {
+            plugins::update(&read(Vec::new())?, update, output)
+        }
+        Command::Plugins(Plugins::Rollback(rollback)) => {
+            plugins::rollback(&read(Vec::new())?, rollback)
+        }
+        Command::Plugins(Plugins::Remove(remove)) => {
+            plugins::remove(&read(Vec::new())?, remove, output)
+        }
+        Command::Plugins(Plugins::History(history)) => {
+            plugins::history(&read(Vec::new())?, history.id.as_deref())
+        }
+        Command::Plugins(Plugins::Diff(diff)) => plugins::diff(&read(Vec::new())?, diff),
+        Command::Plugins(Plugins::Link(link)) => plugins::link(&read(Vec::new())?, link),
+        Command::Plugins(Plugins::Unlink(unlink)) => {
+            plugins::unlink(&read(Vec::new())?, &unlink.id)
+        }
+        Command::Plugins(Plugins::Deny(deny)) => plugins::deny(&read(Vec::new())?, deny),
+        Command::Plugins(Plugins::Allow(allow)) => plugins::allow(&read(Vec::new())?, allow),
         Command::Config(Config::Show) => config::show(&read(Vec::new())?),
         Command::Config(Config::Validate) => config::validate(&read(Vec::new())?),
         Command::Config(Config::Schema) => Ok(config::schema()),

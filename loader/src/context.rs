@@ -80,6 +80,18 @@ impl Context {
         self.resolved.origin("log.filter").is_some_and(|origin| origin.layer != Layer::Default)
     }
 
+    /// The folder that `plugins install` manages; `None` without a home folder.
+    pub(crate) fn user_plugins_dir(&self) -> Option<PathBuf> {
+        let named = self.resolved.config.plugins.user_dir.clone();
+        named.or_else(|| {
+            // `XDG_DATA_HOME` is not asked: no variable but the one that says whose home this is
+            // decides where code comes from.
+            let home = self.environment.get(OsStr::new(env_vars::HOME.name)).map(PathBuf::from);
+            let home = home.filter(|home| home.is_absolute())?;
+            Some(home.join(".local").join("share").join("loader").join("plugins"))
+        })
+    }
+
     /// The folders plugins are looked for in, in order of precedence.
     pub(crate) fn roots(&self) -> Vec<Root> {
         let plugins = &self.resolved.config.plugins;
@@ -87,6 +99,16 @@ impl Context {
             path: path.clone(),
             origin: Origin::Config,
             required: true,
+        });
+        let workspaces = plugins.workspaces.iter().map(|workspace| Root {
+            path: workspace.join(".loader").join("plugins"),
+            origin: Origin::Workspace,
+            required: true,
+        });
+        let user = self.user_plugins_dir().map(|path| Root {
+            path,
+            origin: Origin::User,
+            required: plugins.user_dir.is_some(),
         });
         let bundled = match &plugins.bundled_dir {
             Some(path) => {
@@ -98,7 +120,7 @@ impl Context {
                 required: false,
             }),
         };
-        named.chain(bundled).collect()
+        named.chain(workspaces).chain(user).chain(bundled).collect()
     }
 
     /// What a gateway is started from, or what there would be to start it from is looked at with.

@@ -5,6 +5,7 @@
 //! ending are one envelope on standard output, versioned by its `schema`.
 
 mod envelope;
+mod progress;
 mod style;
 mod table;
 mod text;
@@ -13,6 +14,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use serde_json::Value;
 
+pub(crate) use self::progress::Progress;
 pub(crate) use self::table::table;
 pub(crate) use self::text::harmless;
 

@@ -19,6 +19,7 @@ use loader_core::{
     service::{Service, Services},
     services::{EventBus, SecretSource, Standard, StandardServices, secrets::references},
     trust::{Publisher, Signatures, Trust, Untracked},
+    vetting::Policy,
 };
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
@@ -67,6 +68,16 @@ const SERVICE_NAMES: [&str; 9] = [
 
 /// What would be loaded, and why. Blocking; runs no plugin code and opens no store.
 pub fn survey(settings: &Settings) -> Survey {
+    loader_core::survey(&looking(settings))
+}
+
+/// What plugins must satisfy to be loaded. Blocking; opens no store.
+pub fn policy(settings: &Settings) -> Policy {
+    loader_core::policy(&looking(settings))
+}
+
+/// The engine's options for one that only looks.
+fn looking(settings: &Settings) -> Options {
     struct Named(&'static str);
     impl Service for Named {
         fn name(&self) -> &str {
@@ -80,7 +91,7 @@ pub fn survey(settings: &Settings) -> Survey {
         }
     }
     let services = SERVICE_NAMES.map(|name| Arc::new(Named(name)) as Arc<dyn Service>);
-    loader_core::survey(&engine_options(settings, Services::new(services)))
+    engine_options(settings, Services::new(services))
 }
 
 /// The engine's options that follow from the settings.
@@ -92,6 +103,8 @@ fn engine_options(settings: &Settings, services: Services) -> Options {
         none: !plugins.enabled,
         allow: plugins.allow.iter().cloned().collect(),
         deny: plugins.deny.iter().cloned().collect(),
+        slots: plugins.slots.clone(),
+        entries: switched(&plugins.entries),
     };
     options.plugins =
         plugins.entries.iter().map(|(id, entry)| (id.clone(), plugin_options(entry))).collect();
@@ -112,6 +125,12 @@ fn engine_options(settings: &Settings, services: Services) -> Options {
     options.host.clone_from(&settings.host);
     options.log_filter.clone_from(&settings.log_filter);
     options
+}
+
+/// The plugins whose entries switch them on or off.
+fn switched(entries: &BTreeMap<String, config::PluginEntry>) -> BTreeMap<String, bool> {
+    let named = entries.iter().filter_map(|(id, entry)| Some((id.clone(), entry.enabled?)));
+    named.collect()
 }
 
 /// The engine's words for the operator's trust.
@@ -167,7 +186,6 @@ fn plugin_options(entry: &config::PluginEntry) -> PluginOptions {
         config::Placement::Inline => Placement::Inline,
     };
     PluginOptions {
-        enabled: entry.enabled,
         placement,
         calls: CallPolicy {
             max_concurrent: entry.max_concurrent_calls as usize,

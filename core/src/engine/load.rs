@@ -3,7 +3,8 @@
 use super::{Engine, Inner, Loaded, survey};
 use crate::{
     diagnostic::Diagnostic,
-    discovery::{Candidate, discover},
+    digest::Digest,
+    discovery::Candidate,
     dispatch::Served,
     generation::{self, Keeper, Launch, LaunchError, Limits},
     registry::{Capability, PluginRecord, Status},
@@ -26,14 +27,14 @@ impl Engine {
     ///
     /// A plugin that fails is recorded as failed; the others are served all the same.
     pub async fn load_all(&self) -> Vec<Diagnostic> {
-        let roots = self.0.options.roots.clone();
-        let found = tokio::task::spawn_blocking(move || discover(&roots)).await;
+        let options = self.0.options.clone();
+        let found = tokio::task::spawn_blocking(move || survey::find(&options)).await;
         let Ok(found) = found else { return Vec::new() };
         let mut diagnostics = found.diagnostics;
         let (on, off): (Vec<_>, Vec<_>) = found
             .candidates
             .into_iter()
-            .partition(|candidate| survey::decide(&self.0.options, candidate.id()).enabled);
+            .partition(|candidate| self.0.options.enablement.decide(candidate).enabled);
         for candidate in off {
             let record = self.0.record(&candidate, Status::Disabled);
             self.0.registry.publish(|snapshot| snapshot.put(record));
@@ -76,8 +77,8 @@ impl Engine {
         })?;
         let started = self.0.start(&candidate).await?;
         let number = started.keeper.number();
-        let digest = started.vetted.digest().to_string();
-        let (old, replaced) = self.0.take_over(id, started.keeper);
+        let digest = started.vetted.digest();
+        let (old, replaced) = self.0.take_over(id, started.keeper, digest);
         if !replaced {
             self.0.retire(id, old, Duration::ZERO).await;
             return Ok(());
@@ -85,7 +86,7 @@ impl Engine {
         self.0.registry.publish(|snapshot| {
             snapshot.update(id, |record| {
                 record.generation = Some(number);
-                record.digest = Some(digest);
+                record.digest = Some(digest.to_string());
             });
         });
         self.0.retire(id, old, drain).await;
@@ -139,12 +140,13 @@ impl Inner {
 
     /// Sends calls to a fresh generation and returns the one that is to retire, and whether that is
     /// the old one: it is the fresh one when the plugin was stopped meanwhile.
-    fn take_over(&self, id: &str, fresh: Keeper) -> (Keeper, bool) {
+    fn take_over(&self, id: &str, fresh: Keeper, digest: Digest) -> (Keeper, bool) {
         let mut all = self.loaded();
         let Some(loaded) = all.iter_mut().find(|loaded| loaded.id == id) else {
             return (fresh, false);
         };
         loaded.served.serve(Some(fresh.generation().clone()));
+        loaded.digest = digest;
         (std::mem::replace(&mut loaded.keeper, fresh), true)
     }
 
@@ -202,7 +204,8 @@ impl Inner {
         });
         info!(plugin = id, version = %candidate.spec().version, generation = keeper.number(),
             placement = settings.placement.name(), "plugin loaded");
-        self.loaded().push(Loaded { id, keeper, served, candidate });
+        let digest = vetted.digest();
+        self.loaded().push(Loaded { id, keeper, served, candidate, digest });
         diagnostics
     }
 

@@ -1,14 +1,11 @@
 //! What an embedding program decides.
 
+use super::Enablement;
 use crate::{
     discovery::Root, dispatch::CallPolicy, emission::LogFilter, generation::Placement,
     service::Services, trust::Trust,
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// What an embedding program decides.
 #[derive(Clone)]
@@ -59,22 +56,9 @@ impl Options {
     }
 }
 
-/// Which plugins may be loaded. Deny beats allow, and allow beats the plugin's own `enabled`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Enablement {
-    /// No plugin at all.
-    pub none: bool,
-    /// If not empty, only these.
-    pub allow: BTreeSet<String>,
-    /// Never these.
-    pub deny: BTreeSet<String>,
-}
-
 /// Settings of one plugin.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PluginOptions {
-    /// Switches the plugin on or off.
-    pub enabled: Option<bool>,
     /// Where its code runs.
     pub placement: Placement,
     /// How it may be called.
@@ -86,7 +70,6 @@ pub struct PluginOptions {
 impl Default for PluginOptions {
     fn default() -> Self {
         Self {
-            enabled: None,
             placement: Placement::Thread { threads: 1 },
             calls: CallPolicy::default(),
             config: serde_json::Value::Object(serde_json::Map::new()),

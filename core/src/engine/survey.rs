@@ -1,9 +1,9 @@
 //! What would be loaded, and why: the same steps as loading, without running any code.
 
-use super::{Options, configuration};
+use super::{Decision, Options, configuration};
 use crate::{
     diagnostic::Diagnostic,
-    discovery::{Candidate, discover},
+    discovery::{Candidate, Discovery, Origin, discover_where},
     trust::Records,
     vetting::{Policy, Vetted, vet},
 };
@@ -26,28 +26,27 @@ pub struct Surveyed {
     pub verdict: Result<Vetted, Vec<Diagnostic>>,
 }
 
-/// Whether a plugin is switched on.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Decision {
-    /// Whether it may be loaded.
-    pub enabled: bool,
-    /// The setting that decided.
-    pub reason: String,
-}
-
 /// Surveys the roots. Blocking; runs no plugin code.
 pub fn survey(options: &Options) -> Survey {
-    let found = discover(&options.roots);
+    let found = find(options);
     let policy = policy(options);
     let plugins = found.candidates.into_iter().map(|candidate| {
-        let decision = decide(options, candidate.id());
+        let decision = options.enablement.decide(&candidate);
         let verdict = examine(options, &policy, &candidate);
         Surveyed { candidate, decision, verdict }
     });
     Survey { plugins: plugins.collect(), diagnostics: found.diagnostics }
 }
 
-pub(super) fn policy(options: &Options) -> Policy {
+/// Looks in the roots. A plugin of a workspace hides no other unless it is switched on.
+pub(super) fn find(options: &Options) -> Discovery {
+    discover_where(&options.roots, &|origin, id, slot| {
+        origin != Origin::Workspace || options.enablement.decide_for(id, slot, origin).enabled
+    })
+}
+
+/// What plugins must satisfy to be loaded with these options.
+pub fn policy(options: &Options) -> Policy {
     let mut policy = Policy::new(options.services.names());
     policy.trust.clone_from(&options.trust);
     policy.records = Some(Records::of(&options.state_dir));
@@ -65,26 +64,4 @@ pub(super) fn examine(
     let empty = serde_json::Value::Object(serde_json::Map::new());
     configuration::check(candidate, settings.map_or(&empty, |settings| &settings.config))?;
     Ok(vetted)
-}
-
-/// Decides whether a plugin is switched on.
-pub(super) fn decide(options: &Options, id: &str) -> Decision {
-    let enablement = &options.enablement;
-    let decision = |enabled, reason: String| Decision { enabled, reason };
-    if enablement.none {
-        return decision(false, "plugins.enabled = false".into());
-    }
-    if enablement.deny.contains(id) {
-        return decision(false, format!("plugins.deny names `{id}`"));
-    }
-    if !enablement.allow.is_empty() {
-        return match enablement.allow.contains(id) {
-            true => decision(true, format!("plugins.allow names `{id}`")),
-            false => decision(false, format!("plugins.allow does not name `{id}`")),
-        };
-    }
-    match options.plugins.get(id).and_then(|settings| settings.enabled) {
-        Some(enabled) => decision(enabled, format!("plugins.entries.{id}.enabled = {enabled}")),
-        None => decision(true, "on by default".into()),
-    }
 }

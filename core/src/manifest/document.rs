@@ -61,6 +61,7 @@ fn read(notes: &Notes<'_>, document: &DeTable<'_>) -> Option<Manifest> {
         homepage: root.line("homepage"),
         keywords: root.lines("keywords"),
         kind: root.text("kind").and_then(|text| kind(notes, text)),
+        slot: slot(&mut root),
         abi: AbiVersion { major: 0, minor: 0 },
         library: root.table("library").and_then(Library::read),
         extensions: extensions(&mut root, has_library),
@@ -114,6 +115,7 @@ fn extensions(root: &mut Fields<'_>, pack_has_library: bool) -> Vec<Extension> {
             library: table.table("library").and_then(Library::read),
             name: table.line("name"),
             description: table.line("description"),
+            slot: slot(&mut table),
             provides: parts::provides(&mut table),
             requires: parts::requires(&mut table),
             config: parts::config(&mut table),
@@ -161,6 +163,12 @@ fn plugin_id(notes: &Notes<'_>, found: Text<'_>) -> Option<String> {
     let hint = "use lower-case letters, digits, `.`, `_` and `-`, and begin with a letter or digit";
     notes.error("LDR-MANIFEST-VALUE", at, message, hint);
     None
+}
+
+/// The name of a slot has the form of an id.
+fn slot(owner: &mut Fields<'_>) -> Option<String> {
+    let notes = owner.notes();
+    owner.text("slot").and_then(|text| plugin_id(notes, text))
 }
 
 fn plugin_version(notes: &Notes<'_>, found: Text<'_>) -> Option<Version> {

@@ -34,6 +34,15 @@ impl Library {
         files.into_iter().flat_map(|files| files.keys().copied())
     }
 
+    /// The files of every platform.
+    pub fn files(&self) -> impl Iterator<Item = &RelativePath> {
+        let (one, several) = match self {
+            Self::EveryPlatform(file) => (Some(file), None),
+            Self::PerPlatform(files) => (None, Some(files.values())),
+        };
+        one.into_iter().chain(several.into_iter().flatten())
+    }
+
     /// Reads a `library` table: `path`, or one key for each platform.
     pub(super) fn read(mut table: Fields<'_>) -> Option<Self> {
         let path = table.path("path");

@@ -1,6 +1,6 @@
 //! The one rule for file names in a manifest: they stay inside the plugin's folder.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, path::PathBuf, str::FromStr};
 
 /// More bytes than this are no file name.
@@ -98,6 +98,13 @@ impl FromStr for RelativePath {
 impl fmt::Display for RelativePath {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for RelativePath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|error| de::Error::custom(format_args!("`{text}` {error}")))
     }
 }
 

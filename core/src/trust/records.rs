@@ -61,6 +61,11 @@ impl Records {
         self.remove("denied", &digest.to_string())
     }
 
+    /// The file of a fact.
+    pub(super) fn path(&self, kind: &str, name: &str) -> PathBuf {
+        self.folder.join(kind).join(name)
+    }
+
     /// A fact that speaks against something: any file of the name counts, whatever is in it, and so
     /// does one that cannot be looked at.
     pub(super) fn against<Fact: DeserializeOwned + Default>(
@@ -68,7 +73,7 @@ impl Records {
         kind: &str,
         name: &str,
     ) -> Option<Fact> {
-        match fs::read(self.folder.join(kind).join(name)) {
+        match fs::read(self.path(kind, name)) {
             Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap_or_default()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             // There is no folder of that name, so there is no fact in it.
@@ -84,7 +89,7 @@ impl Records {
         kind: &str,
         name: &str,
     ) -> io::Result<Option<Fact>> {
-        match fs::read(self.folder.join(kind).join(name)) {
+        match fs::read(self.path(kind, name)) {
             Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -117,7 +122,7 @@ impl Records {
     }
 
     pub(super) fn remove(&self, kind: &str, name: &str) -> Result<bool, Diagnostic> {
-        let path = self.folder.join(kind).join(name);
+        let path = self.path(kind, name);
         let existed = path.symlink_metadata().is_ok();
         durable::remove(&path).map_err(|error| unwritable(&path, &error))?;
         Ok(existed)

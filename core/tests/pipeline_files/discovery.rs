@@ -31,7 +31,7 @@ fn every_plugin_folder_is_found_in_the_order_of_ids() {
     assert_eq!(ant.folder(), folder.path().join("2"));
     assert_eq!(ant.manifest_path(), folder.path().join("2/plugin.toml"));
     assert_eq!(ant.manifest_digest(), Digest::of(manifest("ant", "0.1.0").as_bytes()));
-    assert_eq!(ant.origin(), Origin::User);
+    assert_eq!(ant.origin(), Origin::Bundled);
 }
 
 #[test]

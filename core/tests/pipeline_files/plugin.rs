@@ -91,7 +91,7 @@ impl Folder {
     }
 
     pub(crate) fn discover(&self) -> Discovery {
-        discover(&[self.root(Origin::User)])
+        discover(&[self.root(Origin::Bundled)])
     }
 
     pub(crate) fn root(&self, origin: Origin) -> Root {

@@ -1,13 +1,25 @@
 //! `loader plugins`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
-/// Look at plugins without running any of their code
+/// Look at plugins, install them and take them out, without running any of their code
 #[derive(Subcommand)]
 pub(crate) enum Plugins {
     /// List every plugin that is found and whether it would be loaded
     List,
     Inspect(Inspect),
+    Install(Install),
+    Update(Update),
+    Rollback(Rollback),
+    Remove(Remove),
+    History(History),
+    Diff(Diff),
+    Link(Link),
+    Unlink(Unlink),
+    Deny(Deny),
+    Allow(Allow),
 }
 
 /// Show everything about one plugin: its manifest, its library, and why it would be loaded or not
@@ -16,4 +28,124 @@ pub(crate) struct Inspect {
     /// The plugin's id
     #[arg(value_name = "ID")]
     pub(crate) id: String,
+}
+
+/// Install a plugin, or another release of one, from a folder, an archive, a URL or a catalogue
+#[derive(Args)]
+pub(crate) struct Install {
+    /// A plugin folder, an archive, an `http(s)://` URL, or an id in a catalogue; without it, what the
+    /// lock names and is not there
+    #[arg(value_name = "SOURCE", required_unless_present = "frozen")]
+    pub(crate) source: Option<String>,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Install exactly what the lock names, and fail if that is not what the source holds
+    #[arg(long)]
+    pub(crate) frozen: bool,
+    /// Agree to a release that registers or requires more than the one before
+    #[arg(long)]
+    pub(crate) accept: bool,
+    /// Agree to a release that is older than one that was installed before
+    #[arg(long)]
+    pub(crate) allow_downgrade: bool,
+}
+
+/// Install the newest release of plugins from where each came from
+#[derive(Args)]
+pub(crate) struct Update {
+    /// The plugins' ids
+    #[arg(value_name = "ID", required_unless_present = "all")]
+    pub(crate) ids: Vec<String>,
+    /// Update every plugin that is installed
+    #[arg(long, conflicts_with = "ids")]
+    pub(crate) all: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Agree to releases that register or require more than the ones before
+    #[arg(long)]
+    pub(crate) accept: bool,
+}
+
+/// Go back to the release that was in use before
+#[derive(Args)]
+pub(crate) struct Rollback {
+    /// The plugin's id
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// The version to go back to, one of those that `history` shows
+    #[arg(value_name = "VERSION")]
+    pub(crate) version: Option<String>,
+}
+
+/// Take a plugin out, with every release of it that was kept
+#[derive(Args)]
+pub(crate) struct Remove {
+    /// The plugin's id
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// Leave the files where they are; they count no more
+    #[arg(long)]
+    pub(crate) keep_files: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+/// Show what was installed, updated, rolled back and removed
+#[derive(Args)]
+pub(crate) struct History {
+    /// Only of the plugin of this id
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
+}
+
+/// Show in what two releases differ: what they register and require, and their files
+#[derive(Args)]
+pub(crate) struct Diff {
+    /// A release: `ID` for the one in use, `ID@VERSION` for one that is kept, or a plugin folder
+    #[arg(value_name = "A")]
+    pub(crate) before: String,
+    /// Another one
+    #[arg(value_name = "B")]
+    pub(crate) after: String,
+}
+
+/// Use a plugin folder under development where it is
+#[derive(Args)]
+pub(crate) struct Link {
+    /// The folder that holds the manifest
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+}
+
+/// Stop using a linked folder; the folder stays
+#[derive(Args)]
+pub(crate) struct Unlink {
+    /// The plugin's id
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+}
+
+/// Never run these bytes any more; a running gateway stops them within seconds
+#[derive(Args)]
+pub(crate) struct Deny {
+    /// The SHA-256 digest of a library or a manifest, or the id of a plugin for its library
+    #[arg(value_name = "DIGEST|ID")]
+    pub(crate) what: String,
+    /// Why, in one line
+    #[arg(long, default_value = "")]
+    pub(crate) reason: String,
+}
+
+/// Take a denial back
+#[derive(Args)]
+pub(crate) struct Allow {
+    /// The digest
+    #[arg(value_name = "DIGEST")]
+    pub(crate) digest: String,
 }

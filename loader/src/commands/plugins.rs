@@ -1,10 +1,28 @@
-//! `loader plugins`: looks at plugins without running any of their code.
+//! `loader plugins`: looks at plugins without running any of their code, and installs them.
 
+mod deny;
+mod diff;
+mod history;
 mod inspect;
+mod install;
+mod link;
 mod list;
+mod origin;
+mod remove;
+mod rollback;
+mod site;
+mod update;
 
+pub(super) use self::deny::{allow, deny};
+pub(super) use self::diff::diff;
+pub(super) use self::history::history;
 pub(super) use self::inspect::inspect;
+pub(super) use self::install::install;
+pub(super) use self::link::{link, unlink};
 pub(super) use self::list::{list, nothing_found};
+pub(super) use self::remove::remove;
+pub(super) use self::rollback::rollback;
+pub(super) use self::update::update;
 
 use loader_core::Surveyed;
 use loader_core::manifest::Provided;

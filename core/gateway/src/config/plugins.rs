@@ -30,6 +30,24 @@ pub struct Plugins {
     /// The ids of plugins that are never loaded. It wins over `allow` and over `entries`.
     #[schemars(extend("x-loader-trusted" = true))]
     pub deny: Vec<String>,
+    /// The folder that `loader plugins install` manages. Unset means `~/.local/share/loader/plugins`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-loader-trusted" = true, "format" = "path"))]
+    pub user_dir: Option<PathBuf>,
+    /// Workspaces whose `.loader/plugins` is looked in. Each plugin there is off until its entry
+    /// switches it on.
+    #[schemars(extend(
+        "x-loader-trusted" = true,
+        "items" = { "type": "string", "format": "path" }
+    ))]
+    pub workspaces: Vec<PathBuf>,
+    /// Index files that `plugins install ID` and `plugins search` look in: paths or `http(s)://`
+    /// addresses, in order of precedence.
+    #[schemars(extend("x-loader-trusted" = true))]
+    pub catalogues: Vec<String>,
+    /// Which plugin fills a slot that only one can fill, by the slot's name; `none` for nobody.
+    #[schemars(extend("x-loader-trusted" = true))]
+    pub slots: BTreeMap<String, String>,
     /// Whose files are trusted.
     #[schemars(extend("x-loader-trusted" = true))]
     pub trust: Trust,
@@ -45,6 +63,10 @@ impl Default for Plugins {
             bundled_dir: None,
             allow: Vec::new(),
             deny: Vec::new(),
+            user_dir: None,
+            workspaces: Vec::new(),
+            catalogues: Vec::new(),
+            slots: BTreeMap::new(),
             trust: Trust::default(),
             entries: BTreeMap::new(),
         }

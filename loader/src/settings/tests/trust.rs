@@ -3,11 +3,15 @@
 use super::*;
 
 /// The settings that are honoured only from system and user configuration and from flags.
-const TRUSTED_ONLY: [(&str, &str); 5] = [
+const TRUSTED_ONLY: [(&str, &str); 9] = [
     ("plugins.load_paths", "['/code']"),
     ("plugins.bundled_dir", "'/code'"),
     ("plugins.allow", "['a']"),
     ("plugins.deny", "['a']"),
+    ("plugins.user_dir", "'/installed'"),
+    ("plugins.workspaces", "['/work']"),
+    ("plugins.catalogues", "['/index.toml']"),
+    ("plugins.slots", "{ memory = 'a' }"),
     ("plugins.trust", "{ owners = [1] }"),
 ];
 
@@ -21,6 +25,10 @@ fn assert_is_set(resolved: &Resolved) {
     assert_eq!(plugins.bundled_dir.as_deref(), Some(Path::new("/code")));
     assert_eq!(plugins.allow, ["a"]);
     assert_eq!(plugins.deny, ["a"]);
+    assert_eq!(plugins.user_dir.as_deref(), Some(Path::new("/installed")));
+    assert_eq!(plugins.workspaces, [Path::new("/work")]);
+    assert_eq!(plugins.catalogues, ["/index.toml"]);
+    assert_eq!(plugins.slots.get("memory").map(String::as_str), Some("a"));
     assert_eq!(plugins.trust.owners, [1]);
     assert!(resolved.warnings.is_empty(), "{}", say(&resolved.warnings));
 }

@@ -1,0 +1,363 @@
+//! A release that was unpacked and examined, and counts as soon as it is committed.
+
+use super::{
+    Installer, Outcome, Terms,
+    hold::{Draft, Hold, unusable},
+    now, one, sync_folders,
+};
+use crate::{
+    diagnostic::Diagnostic,
+    digest::Digest,
+    discovery::{self, Origin, Provenance},
+    durable,
+    folder::shell_word,
+    manifest::{Manifest, RelativePath},
+    package,
+    trust::{
+        Mark,
+        lock::{Action, Agreed, Installed, Lock, folder_name},
+    },
+    vetting::{Vetted, vet},
+};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// A release that was unpacked and examined, and counts as soon as it is [committed](Self::commit).
+/// Its files go when it is dropped.
+pub struct Prepared<'a> {
+    installer: &'a Installer<'a>,
+    release: Installed,
+    /// The folder of its files, within the draft.
+    folder: PathBuf,
+    lock: Lock,
+    warnings: Vec<Diagnostic>,
+    // Dropped in this order: the draft goes while the folder is still held.
+    _draft: Draft,
+    _hold: Hold,
+}
+
+impl Installer<'_> {
+    /// Unpacks a release and examines it. `unpack` is given a private folder for whatever it needs
+    /// meanwhile and, in it, the name of the folder it makes and fills; it syncs the files and answers
+    /// what it wrote. `source` is what [`Installed::source`] will say.
+    pub fn prepare(
+        &self,
+        source: &str,
+        unpack: impl FnOnce(&Path, &Path) -> Result<BTreeMap<RelativePath, Digest>, Diagnostic>,
+    ) -> Result<Prepared<'_>, Vec<Diagnostic>> {
+        let hold = Hold::take(self.root).map_err(one)?;
+        let lock = self.lock().map_err(one)?;
+        let draft = hold.draft().map_err(one)?;
+        let unpacked = draft.path().join("package");
+        let files = unpack(draft.path(), &unpacked).map_err(one)?;
+        let (folder, files) = package_root(&unpacked, files);
+        let manifest = manifest_of(&folder)?;
+        let mut release = release_of(manifest, files, source, lock.change + 1);
+        let (vetted, warnings) = examine(self, &folder, &release)?;
+        for vetted in &vetted {
+            (self.trial)(vetted).map_err(one)?;
+        }
+        if let Some(released) = vetted.first().and_then(Vetted::released) {
+            release.serial = Some(released.serial);
+            release.publisher = released.signed_by.as_ref().map(|signed| signed.publisher.clone());
+        }
+        Ok(Prepared {
+            installer: self,
+            release,
+            folder,
+            lock,
+            warnings,
+            _draft: draft,
+            _hold: hold,
+        })
+    }
+}
+
+impl Prepared<'_> {
+    /// The release.
+    pub fn release(&self) -> &Installed {
+        &self.release
+    }
+
+    /// The release that is in use.
+    pub fn before(&self) -> Option<&Installed> {
+        self.lock.current(&self.release.id)
+    }
+
+    /// What is worth mending although it may be installed.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// Whether committing would change anything.
+    pub fn is_news(&self) -> bool {
+        self.before().is_none_or(|before| before.folder != self.release.folder)
+    }
+
+    /// Why the terms do not cover the release.
+    pub fn objections(&self, terms: Terms) -> Vec<Diagnostic> {
+        let mut objections = Vec::new();
+        if !terms.allow_downgrade {
+            objections.extend(self.step_back());
+        }
+        if !terms.accept {
+            objections.extend(self.widening());
+        }
+        objections
+    }
+
+    fn step_back(&self) -> Option<Diagnostic> {
+        let id = &self.release.id;
+        let mark = match self.installer.records.mark(id) {
+            Ok(mark) => mark?,
+            Err(damage) => return Some(damage),
+        };
+        let reason = mark.forbids(&Mark::of(&self.release))?;
+        let message = format!("this release {reason}");
+        let source = Path::new(&self.release.source);
+        let hint = format!(
+            "if it is meant: loader plugins install --allow-downgrade {}",
+            shell_word(source)
+        );
+        Some(Diagnostic::error("LDR-INSTALL-DOWNGRADE", message).at(source).about(id).hint(hint))
+    }
+
+    fn widening(&self) -> Option<Diagnostic> {
+        let agreed = &self.before()?.agreed;
+        let wider = self.release.agreed.beyond(agreed);
+        if wider.is_empty() {
+            return None;
+        }
+        let id = &self.release.id;
+        let message = format!(
+            "{} {} would do more than was agreed to:\n{}",
+            id,
+            self.release.version,
+            wider.lines().join("\n")
+        );
+        let source = Path::new(&self.release.source);
+        let hint = format!("if you agree: loader plugins install --accept {}", shell_word(source));
+        Some(Diagnostic::error("LDR-INSTALL-WIDER", message).at(source).about(id).hint(hint))
+    }
+
+    /// Makes the release the one in use.
+    pub fn commit(mut self, terms: Terms) -> Result<Outcome, Vec<Diagnostic>> {
+        let objections = self.objections(terms);
+        if !objections.is_empty() {
+            return Err(objections);
+        }
+        let before = self.before().cloned();
+        let same = before.as_ref().filter(|before| before.folder == self.release.folder);
+        if let Some(before) = same
+            && examine_kept(self.installer, before).is_ok()
+        {
+            let warnings = self.warnings.clone();
+            return Ok(Outcome {
+                release: before.clone(),
+                before: Some(before.clone()),
+                changed: false,
+                warnings,
+            });
+        }
+        self.put_in_place().map_err(one)?;
+        let surplus = self.enter(before.as_ref());
+        self.installer.put_in_force(&self.lock).map_err(one)?;
+        self.installer.records.set_mark(&self.release.id, &Mark::of(&self.release)).map_err(one)?;
+        let mut warnings = std::mem::take(&mut self.warnings);
+        warnings.extend(surplus.iter().filter_map(|release| self.installer.discard(release)));
+        Ok(Outcome { release: self.release, before, changed: true, warnings })
+    }
+
+    /// Gives the files their own name. A folder of that name has the same files, or had them once:
+    /// whatever is in it now gives way.
+    fn put_in_place(&self) -> Result<(), Diagnostic> {
+        let root = self.installer.root;
+        let unusable = |error| unusable(root, &error);
+        let place = root.join(&self.release.folder);
+        fs::set_permissions(&self.folder, fs::Permissions::from_mode(0o755)).map_err(unusable)?;
+        sync_folders(&self.folder, self.release.files.keys().cloned()).map_err(unusable)?;
+        let flags = match place.symlink_metadata() {
+            Ok(_) => RenameFlags::EXCHANGE,
+            Err(_) => RenameFlags::NOREPLACE,
+        };
+        renameat_with(CWD, &self.folder, CWD, &place, flags)
+            .map_err(|errno| unusable(errno.into()))?;
+        durable::sync_folder(root).map_err(unusable)
+    }
+
+    /// Enters the release into the lock, and returns what the lock forgets.
+    fn enter(&mut self, before: Option<&Installed>) -> Vec<Installed> {
+        let release = &self.release;
+        self.lock.installed.retain(|one| one.folder != release.folder);
+        for one in self.lock.installed.iter_mut().filter(|one| one.id == release.id) {
+            one.current = false;
+        }
+        self.lock.installed.push(release.clone());
+        let action = if before.is_some() { Action::Update } else { Action::Install };
+        let from = before.map(|before| before.folder.clone());
+        let to = Some(release.folder.clone());
+        self.lock.record(action, &release.id, from, to, now());
+        Installer::forget_surplus(&mut self.lock, &release.id)
+    }
+}
+
+impl Agreed {
+    /// What is in this and not in the other.
+    pub fn beyond(&self, other: &Self) -> Self {
+        Self {
+            provides: self.provides.difference(&other.provides).cloned().collect(),
+            requires: self.requires.difference(&other.requires).cloned().collect(),
+        }
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.provides.is_empty() && self.requires.is_empty()
+    }
+
+    /// One line for each thing.
+    pub fn lines(&self) -> Vec<String> {
+        let provides = self.provides.iter().map(|one| format!("  registers {one}"));
+        let requires = self.requires.iter().map(|one| format!("  requires {one}"));
+        provides.chain(requires).collect()
+    }
+}
+
+fn release_of(
+    manifest: Manifest,
+    files: BTreeMap<RelativePath, Digest>,
+    source: &str,
+    change: u64,
+) -> Installed {
+    Installed {
+        folder: folder_name(&manifest.id, &manifest.version, &files),
+        agreed: agreed(&manifest),
+        id: manifest.id,
+        version: manifest.version,
+        current: true,
+        source: source.to_owned(),
+        change,
+        serial: None,
+        publisher: None,
+        files,
+    }
+}
+
+/// What a manifest's plugins register and require.
+fn agreed(manifest: &Manifest) -> Agreed {
+    let mut agreed = Agreed::default();
+    for spec in manifest.plugins() {
+        let provides = spec.provides.iter();
+        agreed
+            .provides
+            .extend(provides.map(|one| format!("{} {}:{}", spec.id, one.contract, one.id)));
+        let requires = spec.requires.services.iter().chain(&spec.requires.contracts);
+        agreed.requires.extend(requires.map(|one| format!("{} {one}", spec.id)));
+    }
+    agreed
+}
+
+/// The folder that is the plugin's, and its files: what people archive is often the folder itself.
+fn package_root(
+    unpacked: &Path,
+    files: BTreeMap<RelativePath, Digest>,
+) -> (PathBuf, BTreeMap<RelativePath, Digest>) {
+    let plain = || (unpacked.to_owned(), files.clone());
+    if files.contains_key(&RelativePath::manifest()) {
+        return plain();
+    }
+    let Some((top, _)) = files.keys().next().and_then(|file| file.as_str().split_once('/')) else {
+        return plain();
+    };
+    let inside = files.iter().map(|(file, digest)| {
+        let rest = file.as_str().strip_prefix(top)?.strip_prefix('/')?;
+        Some((rest.parse::<RelativePath>().ok()?, *digest))
+    });
+    match inside.collect::<Option<BTreeMap<_, _>>>() {
+        Some(inside) if inside.contains_key(&RelativePath::manifest()) => {
+            (unpacked.join(top), inside)
+        }
+        _ => plain(),
+    }
+}
+
+fn manifest_of(folder: &Path) -> Result<Manifest, Vec<Diagnostic>> {
+    let (candidates, findings) = discovery::look_at(folder, Origin::User, Provenance::Placed);
+    match candidates.first() {
+        Some(candidate) => Ok(candidate.manifest().clone()),
+        None => Err(findings),
+    }
+}
+
+/// What installing a folder would write down, without examining its libraries.
+pub fn described(folder: &Path) -> Result<Installed, Vec<Diagnostic>> {
+    let manifest = manifest_of(folder)?;
+    let files = package::measure(folder).map_err(one)?;
+    let files = files.into_iter().map(|(path, (digest, _))| (path, digest)).collect();
+    Ok(release_of(manifest, files, &folder.display().to_string(), 0))
+}
+
+/// The id of the plugin, or the pack, in a folder.
+pub(super) fn id_of(folder: &Path) -> Result<String, Vec<Diagnostic>> {
+    manifest_of(folder).map(|manifest| manifest.id)
+}
+
+/// Vets every plugin of a release as it would be vetted before it is loaded.
+fn examine(
+    installer: &Installer<'_>,
+    folder: &Path,
+    release: &Installed,
+) -> Result<(Vec<Vetted>, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let provenance = Provenance::Prepared(Arc::new(release.clone()));
+    let (candidates, mut findings) = discovery::look_at(folder, Origin::User, provenance);
+    if candidates.is_empty() {
+        return Err(findings);
+    }
+    let mut vetted = Vec::new();
+    let mut is_fit = true;
+    for candidate in &candidates {
+        match vet(candidate, installer.policy) {
+            Ok(fit) => {
+                findings.extend(fit.warnings().iter().cloned());
+                vetted.push(fit);
+            }
+            Err(refusals) => {
+                is_fit = false;
+                findings.extend(refusals);
+            }
+        }
+    }
+    let findings =
+        findings.into_iter().map(|finding| elsewhere(finding, folder, release)).collect();
+    if is_fit { Ok((vetted, findings)) } else { Err(findings) }
+}
+
+/// Names files by where they came from: the draft is gone when the finding is read.
+fn elsewhere(mut finding: Diagnostic, folder: &Path, release: &Installed) -> Diagnostic {
+    let source = Path::new(&release.source);
+    let (from, to) = (folder.display().to_string(), source.display().to_string());
+    if let Some(place) = &mut finding.place
+        && let Ok(rest) = place.path.strip_prefix(folder)
+    {
+        place.path =
+            if rest.as_os_str().is_empty() { source.to_owned() } else { source.join(rest) };
+    }
+    finding.message = finding.message.replace(&from, &to);
+    finding.hint = finding.hint.map(|hint| hint.replace(&from, &to));
+    finding
+}
+
+/// Vets a release that is in its place, and returns what is worth mending.
+pub(super) fn examine_kept(
+    installer: &Installer<'_>,
+    release: &Installed,
+) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+    let folder = installer.root.join(&release.folder);
+    examine(installer, &folder, release).map(|(_, findings)| findings)
+}

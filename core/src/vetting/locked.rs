@@ -1,0 +1,123 @@
+//! Whether the files of an installed release are still those that were installed, and whether a
+//! plugin that was never installed may be in a folder that is managed.
+
+use super::{MAX_LIBRARY_BYTES, Policy};
+use crate::{
+    diagnostic::Diagnostic,
+    digest::Digest,
+    discovery::{Candidate, Origin, Provenance},
+    folder::{self, shell_word},
+    manifest::{Library, RelativePath},
+    trust::{Mark, Untracked, lock::Installed},
+};
+use std::{collections::BTreeSet, path::Path};
+
+/// Everything in which an installed plugin is not what its lock says. `library` is the file that is
+/// to be loaded and its digest.
+pub(super) fn check(
+    candidate: &Candidate,
+    library: (&RelativePath, Digest),
+    policy: &Policy,
+) -> Vec<Diagnostic> {
+    match candidate.provenance() {
+        Provenance::Installed(release) => {
+            let mut refusals = check_files(candidate, release, library);
+            refusals.extend(check_mark(candidate, release, policy));
+            refusals
+        }
+        Provenance::Prepared(release) => check_files(candidate, release, library),
+        Provenance::Placed if candidate.origin() == Origin::User => {
+            vec![untracked(candidate, policy.trust.untracked)]
+        }
+        Provenance::Placed | Provenance::Linked => Vec::new(),
+    }
+}
+
+/// Compares every file that is used here; the libraries of other platforms are not.
+fn check_files(
+    candidate: &Candidate,
+    release: &Installed,
+    library: (&RelativePath, Digest),
+) -> Vec<Diagnostic> {
+    let others = libraries(candidate);
+    let used =
+        release.files.iter().filter(|(path, _)| *path == library.0 || !others.contains(path));
+    let mut refusals: Vec<Diagnostic> = used
+        .filter_map(|(path, wanted)| {
+            let found = if path == library.0 {
+                Ok(library.1)
+            } else {
+                let opened = folder::open(candidate.folder(), path);
+                opened
+                    .and_then(|mut opened| opened.read(MAX_LIBRARY_BYTES))
+                    .map(|bytes| Digest::of(&bytes))
+            };
+            let what = match found {
+                Ok(found) if found == *wanted => return None,
+                Ok(found) => format!("has digest {found}; {wanted} was installed"),
+                Err(problem) => problem.to_string(),
+            };
+            let message = format!("`{path}` is not what was installed: it {what}");
+            let finding = Diagnostic::error("LDR-VET-LOCK", message);
+            Some(finding.at(&path.under(candidate.folder())).hint(install_again(release)))
+        })
+        .collect();
+    // The manifest as it was read, which need not be the one that is there by now.
+    if release.files.get(&RelativePath::manifest()) != Some(&candidate.manifest_digest())
+        && refusals.is_empty()
+    {
+        let message = "the manifest is not what was installed";
+        let finding = Diagnostic::error("LDR-VET-LOCK", message).at(candidate.manifest_path());
+        refusals.push(finding.hint(install_again(release)));
+    }
+    if !release.files.contains_key(library.0) {
+        let message = format!("`{}` was not installed", library.0);
+        let path = library.0.under(candidate.folder());
+        let finding = Diagnostic::error("LDR-VET-LOCK", message).at(&path);
+        refusals.push(finding.hint(install_again(release)));
+    }
+    refusals
+}
+
+/// Every library that the manifest names.
+fn libraries(candidate: &Candidate) -> BTreeSet<&RelativePath> {
+    let manifest = candidate.manifest();
+    let extensions = manifest.extensions.iter().filter_map(|one| one.library.as_ref());
+    let all = manifest.library.iter().chain(extensions).chain(&manifest.setup.library);
+    all.flat_map(Library::files).collect()
+}
+
+fn check_mark(candidate: &Candidate, release: &Installed, policy: &Policy) -> Option<Diagnostic> {
+    let records = policy.records.as_ref()?;
+    let mark = match records.mark(&release.id) {
+        Ok(mark) => mark?,
+        Err(damage) => return Some(damage),
+    };
+    let reason = mark.forbids(&Mark::of(release))?;
+    let message = format!("the installed release {reason}: an older lock was put back");
+    let hint = format!(
+        "loader plugins update {0}; or, if it is meant, loader plugins install --allow-downgrade {1}",
+        release.id,
+        shell_word(candidate.folder())
+    );
+    Some(Diagnostic::error("LDR-VET-DOWNGRADE", message).at(candidate.folder()).hint(hint))
+}
+
+fn install_again(release: &Installed) -> String {
+    format!("loader plugins install {}", shell_word(Path::new(&release.source)))
+}
+
+fn untracked(candidate: &Candidate, policy: Untracked) -> Diagnostic {
+    let message = "nobody installed it: whatever is in its folder is loaded";
+    let finding = match policy {
+        Untracked::Warn => Diagnostic::warning("LDR-VET-UNTRACKED", message),
+        Untracked::Refuse => {
+            let message = "nobody installed it, and plugins.trust.untracked is \"refuse\"";
+            Diagnostic::error("LDR-VET-UNTRACKED", message)
+        }
+    };
+    let folder = shell_word(candidate.folder());
+    finding
+        .at(candidate.folder())
+        .hint(format!("loader plugins install {folder} && rm -r {folder}"))
+}

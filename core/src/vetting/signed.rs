@@ -1,0 +1,143 @@
+//! What a plugin's publisher released, and whether the operator takes the publisher's word.
+
+use super::Policy;
+use crate::{
+    diagnostic::Diagnostic,
+    digest::Digest,
+    discovery::Candidate,
+    folder::{self, Unreadable, shell_word},
+    manifest::RelativePath,
+    package::Files,
+    trust::{
+        Release,
+        release::{self, FILE_NAME, SIGNATURE_FILE_NAME},
+        signature::{self, Claim, SignedBy},
+    },
+};
+use serde::Serialize;
+
+/// What the release file beside a manifest says, when it holds for the files that are there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Released {
+    /// Grows with every release.
+    pub serial: u64,
+    /// Who signed it; `None` when nobody known did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<SignedBy>,
+}
+
+/// What is known of a plugin's release, and what there is to say about it.
+pub(super) fn check(
+    candidate: &Candidate,
+    library: (&RelativePath, Digest),
+    policy: &Policy,
+) -> (Option<Released>, Vec<Diagnostic>) {
+    let mut findings = Vec::new();
+    let released = look_at(candidate, library, policy, &mut findings);
+    (released, findings)
+}
+
+fn look_at(
+    candidate: &Candidate,
+    library: (&RelativePath, Digest),
+    policy: &Policy,
+    findings: &mut Vec<Diagnostic>,
+) -> Option<Released> {
+    let folder = candidate.folder();
+    let read = |name, limit| match read(candidate, name, limit) {
+        Ok(content) => Ok(content),
+        Err(refusal) => Err(vec![refusal]),
+    };
+    let judged = read(FILE_NAME, release::MAX_BYTES).and_then(|text| {
+        let signature = read(SIGNATURE_FILE_NAME, signature::MAX_BYTES)?;
+        let release = text.as_deref().map(|text| parse(candidate, text)).transpose()?;
+        let claim = text.as_deref().zip(release.as_ref()).map(|(text, (release, _))| Claim {
+            release,
+            text,
+            signature: signature.as_deref(),
+        });
+        let id = &candidate.manifest().id;
+        let judgement = signature::judge(&policy.trust, candidate.origin(), id, claim)
+            .map_err(|refusal| vec![refusal.at(&folder.join(FILE_NAME))])?;
+        Ok((release, judgement))
+    });
+    match judged {
+        Err(refusals) => {
+            findings.extend(refusals);
+            None
+        }
+        Ok((release, judgement)) => {
+            findings.extend(judgement.warning.map(|warning| warning.at(&folder.join(FILE_NAME))));
+            let (release, warnings) = release?;
+            findings.extend(warnings);
+            findings.extend(disagreements(candidate, library, &release));
+            Some(Released { serial: release.serial, signed_by: judgement.signed_by })
+        }
+    }
+}
+
+/// A small file beside the manifest; `None` when there is none.
+fn read(candidate: &Candidate, name: &str, limit: usize) -> Result<Option<Vec<u8>>, Diagnostic> {
+    let path: RelativePath = name.parse().expect("a file name");
+    let opened = folder::open(candidate.folder(), &path);
+    match opened.and_then(|mut opened| opened.read(limit as u64)) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(Unreadable::Missing) => Ok(None),
+        Err(problem) => {
+            let path = path.under(candidate.folder());
+            let message = format!("`{name}` {problem}");
+            let hint = format!("make it a plain file you may read; ls -l {}", shell_word(&path));
+            Err(Diagnostic::error("LDR-RELEASE-READ", message).at(&path).hint(hint))
+        }
+    }
+}
+
+fn parse(
+    candidate: &Candidate,
+    text: &[u8],
+) -> Result<(Release, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let path = candidate.folder().join(FILE_NAME);
+    let text = std::str::from_utf8(text).map_err(|_| {
+        let finding = Diagnostic::error("LDR-RELEASE-SYNTAX", "the release file is not UTF-8 text");
+        vec![finding.at(&path).hint("get the package again from its publisher")]
+    })?;
+    let parsed = Release::parse(&path, text);
+    match parsed.release {
+        Some(release) => Ok((release, parsed.diagnostics)),
+        None => Err(parsed.diagnostics),
+    }
+}
+
+/// In what the files that count here are not what was released. For an installed release that is
+/// every file; for any other, the manifest and the library.
+fn disagreements(
+    candidate: &Candidate,
+    (library, digest): (&RelativePath, Digest),
+    release: &Release,
+) -> Vec<Diagnostic> {
+    let folder = candidate.folder();
+    let mut findings = match candidate.installed() {
+        Some(installed) => {
+            let files = installed.files.iter();
+            let files: Files = files.map(|(path, digest)| (path.clone(), (*digest, 0))).collect();
+            release.differences(folder, &files)
+        }
+        None => {
+            let here = [
+                (RelativePath::manifest(), candidate.manifest_digest()),
+                (library.clone(), digest),
+            ];
+            let files: Files = here.into_iter().map(|(path, digest)| (path, (digest, 0))).collect();
+            let counted = release.files.iter().filter(|(path, _)| files.contains_key(*path));
+            let files_of_interest = counted.map(|(path, digest)| (path.clone(), *digest)).collect();
+            Release { files: files_of_interest, ..release.clone() }.differences(folder, &files)
+        }
+    };
+    let version = &candidate.manifest().version;
+    if release.version != *version {
+        let message = format!("the release is {}, the manifest says {version}", release.version);
+        let finding = Diagnostic::error("LDR-RELEASE-VERSION", message).at(&folder.join(FILE_NAME));
+        findings.push(finding.hint("get the package again from its publisher"));
+    }
+    findings
+}

@@ -1,0 +1,64 @@
+//! The folder that releases are installed in, and what installing there takes.
+
+use std::path::PathBuf;
+
+use loader_core::diagnostic::Diagnostic;
+use loader_core::installation::{Installer, Trial};
+use loader_core::trust::Records;
+use loader_core::vetting::Policy;
+
+use crate::context::Context;
+use crate::exit_code::Exit;
+use crate::finding::Finding;
+use crate::output::Refusal;
+
+/// The folder that releases are installed in, and by which rules.
+pub(super) struct Site {
+    /// The folder.
+    pub(super) root: PathBuf,
+    /// What this machine remembers.
+    pub(super) records: Records,
+    policy: Policy,
+}
+
+impl Site {
+    /// The user's own folder, by the configuration's rules.
+    pub(super) fn of(context: &Context) -> Result<Self, Refusal> {
+        let root = context.user_plugins_dir().ok_or_else(|| {
+            Finding::error(
+                "LDR-INSTALL-NOWHERE",
+                "there is no folder to install in: HOME is not set",
+            )
+            .hint("name one with `--set plugins.user_dir=DIR`")
+        })?;
+        Ok(Self {
+            root,
+            records: Records::of(context.state_dir()?),
+            policy: loader_gateway::policy(&context.gateway_settings(None)),
+        })
+    }
+
+    /// Changes the folder; libraries are tried so before they count.
+    pub(super) fn installer<'a>(&'a self, trial: Trial<'a>) -> Installer<'a> {
+        Installer { root: &self.root, policy: &self.policy, records: &self.records, trial }
+    }
+}
+
+/// A trial for what tries nothing.
+pub(super) const UNTRIED: Trial<'static> = &|_| Ok(());
+
+/// The refusal that diagnostics make.
+pub(super) fn refusal(diagnostics: Vec<Diagnostic>) -> Refusal {
+    let findings = diagnostics.into_iter().map(Finding::from);
+    let (errors, warnings): (Vec<_>, Vec<_>) = findings.partition(Finding::is_error);
+    let is_unknown = errors.first().is_some_and(|error| error.code == "LDR-INSTALL-UNKNOWN");
+    let exit = if is_unknown { Exit::NotFound } else { Exit::Failure };
+    Refusal { exit, errors, warnings }
+}
+
+/// Findings that did not stop a command.
+pub(super) fn findings(context: &Context, diagnostics: Vec<Diagnostic>) -> Vec<Finding> {
+    let mut findings = context.warnings();
+    findings.extend(diagnostics.into_iter().map(Finding::from));
+    findings
+}
