@@ -16,7 +16,7 @@ pub(crate) use self::completions::Completions;
 pub(crate) use self::config::Config;
 pub(crate) use self::global::{Colour, Global};
 pub(crate) use self::plugins::{
-    Allow, Deny, Diff, Install, Link, Plugins, Remove, Rollback, Update,
+    Allow, Deny, Diff, Install, Link, Pack, Plugins, Remove, Rollback, Update,
 };
 pub(crate) use self::run::Run;
 
@@ -86,6 +86,8 @@ impl Command {
             Self::Plugins(Plugins::Remove(_)) => "plugins.remove",
             Self::Plugins(Plugins::History(_)) => "plugins.history",
             Self::Plugins(Plugins::Diff(_)) => "plugins.diff",
+            Self::Plugins(Plugins::Search(_)) => "plugins.search",
+            Self::Plugins(Plugins::Pack(_)) => "plugins.pack",
             Self::Plugins(Plugins::Link(_)) => "plugins.link",
             Self::Plugins(Plugins::Unlink(_)) => "plugins.unlink",
             Self::Plugins(Plugins::Deny(_)) => "plugins.deny",

@@ -8,8 +8,10 @@ mod install;
 mod link;
 mod list;
 mod origin;
+mod pack;
 mod remove;
 mod rollback;
+mod search;
 mod site;
 mod update;
 
@@ -20,8 +22,10 @@ pub(super) use self::inspect::inspect;
 pub(super) use self::install::install;
 pub(super) use self::link::{link, unlink};
 pub(super) use self::list::{list, nothing_found};
+pub(super) use self::pack::pack;
 pub(super) use self::remove::remove;
 pub(super) use self::rollback::rollback;
+pub(super) use self::search::search;
 pub(super) use self::update::update;
 
 use loader_core::Surveyed;

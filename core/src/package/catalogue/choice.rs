@@ -68,7 +68,7 @@ pub fn choose<'a>(
     })?;
     if found.entry.location.is_none() {
         let message = format!("the catalogue describes `{id}` and does not say where it is");
-        let refusal = Diagnostic::error("LDR-CATALOGUE-LOCATION", message).about(id);
+        let refusal = Diagnostic::error("LDR-CATALOGUE-NOWHERE", message).about(id);
         return Err(refusal.hint("get it from its publisher, and name the file or the address"));
     }
     Ok(found)
