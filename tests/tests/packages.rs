@@ -169,6 +169,14 @@ fn archives_of_gnu_tar_are_taken() {
             expect_taken(&archive, &files);
         }
     }
+    // The oldest format has no room for long names.
+    let (short, archive) = (home.path().join("short"), home.path().join("v7.tar"));
+    fs::create_dir_all(short.join("lib")).expect("made");
+    fs::write(short.join("lib/x"), "x").expect("written");
+    let file = archive.to_str().expect("text");
+    let within = short.to_str().expect("text");
+    run("tar", &["--format=v7", "-cf", file, "-C", within, "lib"], home.path());
+    expect_taken(&archive, &package::measure(&short).expect("measured"));
     // By name and without entries for folders.
     let archive = home.path().join("names.tar");
     let names: Vec<&str> = files.keys().map(|path| path.as_str()).collect();
