@@ -11,7 +11,7 @@
 use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
-    folder::{self, Unreadable, shell_word},
+    folder::{Folder, Unreadable, shell_word},
     manifest::{self, Manifest, PluginSpec, RelativePath},
     trust::lock::{self, Installed, Lock},
 };
@@ -68,6 +68,7 @@ pub struct Candidate {
 #[derive(Debug)]
 struct Found {
     origin: Origin,
+    root: PathBuf,
     folder: PathBuf,
     manifest: Manifest,
     manifest_path: PathBuf,
@@ -117,6 +118,16 @@ impl Candidate {
         }
     }
 
+    /// The folder it was found in: one that plugins are kept in, or its own.
+    pub fn root(&self) -> &Path {
+        &self.found.root
+    }
+
+    /// Whether its folder is under development: the operator named it, or the folder it is in.
+    pub fn is_linked(&self) -> bool {
+        self.found.origin == Origin::Config || self.found.provenance == Provenance::Linked
+    }
+
     /// Its folder.
     pub fn folder(&self) -> &Path {
         &self.found.folder
@@ -142,13 +153,13 @@ impl Candidate {
     /// was installed.
     pub fn read(&self, file: &RelativePath, limit: u64) -> Result<Vec<u8>, Diagnostic> {
         let path = file.under(self.folder());
-        let opened = folder::open(self.folder(), file);
-        let bytes = opened.and_then(|mut opened| opened.read(limit)).map_err(|problem| {
+        let opened = Folder::open(self.folder()).and_then(|folder| folder.file(file)?.read(limit));
+        let bytes = opened.map_err(|problem| {
             let message = format!("`{file}`, which the manifest names, {problem}");
-            Diagnostic::error("LDR-MANIFEST-FILE", message)
-                .at(&path)
-                .about(self.id())
-                .hint(format!("put the file there, or correct {}", self.manifest_path().display()))
+            let hint = problem.mending(&path).unwrap_or_else(|| {
+                format!("put the file there, or correct {}", self.manifest_path().display())
+            });
+            Diagnostic::error("LDR-MANIFEST-FILE", message).at(&path).about(self.id()).hint(hint)
         })?;
         match self.installed() {
             Some(release) if release.files.get(file) != Some(&Digest::of(&bytes)) => {
@@ -184,10 +195,10 @@ pub(crate) fn discover_where(roots: &[Root], takes_part: TakesPart<'_>) -> Disco
 /// Looks at one plugin folder. No candidate means that the diagnostics say why.
 pub(crate) fn look_at(
     folder: &Path,
-    origin: Origin,
+    root: &Root,
     provenance: Provenance,
 ) -> (Vec<Candidate>, Vec<Diagnostic>) {
-    match read(folder.to_owned(), origin, provenance) {
+    match read(folder.to_owned(), root, provenance) {
         Ok((found, diagnostics)) => (candidates_of(&Arc::new(found)).collect(), diagnostics),
         Err(diagnostics) => (Vec::new(), diagnostics),
     }
@@ -216,7 +227,7 @@ impl<'a> Search<'a> {
 
     fn look_in(&mut self, root: &Root) {
         if root.path.join(manifest::FILE_NAME).symlink_metadata().is_ok() {
-            return self.look_at(root.path.clone(), root.origin, Provenance::Placed);
+            return self.look_at(root.path.clone(), root, Provenance::Placed);
         }
         let folders = match plugin_folders(&root.path) {
             Ok(folders) => folders,
@@ -242,14 +253,13 @@ impl<'a> Search<'a> {
         for (path, is_link) in folders {
             if is_link {
                 let message = "a symbolic link in a plugin folder is not followed";
-                let hint =
-                    "copy its target there, or name the target's folder in plugins.load_paths";
+                let hint = Unreadable::Link(path.clone()).mending(&path).unwrap_or_default();
                 let finding = Diagnostic::warning("LDR-DISCOVERY-LINK", message);
                 self.diagnostics.push(finding.at(&path).hint(hint));
             } else if is_release(&path) {
                 releases.push(path);
             } else {
-                self.look_at(path, root.origin, Provenance::Placed);
+                self.look_at(path, root, Provenance::Placed);
             }
         }
         self.look_in_lock(root, &releases);
@@ -270,23 +280,25 @@ impl<'a> Search<'a> {
             match releases.contains(&path) {
                 true => {
                     let release = Provenance::Installed(Arc::new(release.clone()));
-                    self.look_at(path, root.origin, release);
+                    self.look_at(path, root, release);
                 }
                 false => self.diagnostics.push(missing(release, &path)),
             }
         }
         for linked in lock.linked {
-            self.look_at(linked.path, root.origin, Provenance::Linked);
+            // What is linked is a root of its own: it lies elsewhere.
+            let root = Root { path: linked.path.clone(), ..root.clone() };
+            self.look_at(linked.path, &root, Provenance::Linked);
         }
     }
 
-    fn look_at(&mut self, path: PathBuf, origin: Origin, provenance: Provenance) {
+    fn look_at(&mut self, path: PathBuf, root: &Root, provenance: Provenance) {
         if let Ok(canonical) = fs::canonicalize(&path)
             && !self.seen.insert(canonical)
         {
             return;
         }
-        let found = match read(path, origin, provenance) {
+        let found = match read(path, root, provenance) {
             Ok((found, warnings)) => {
                 self.diagnostics.extend(warnings);
                 found
@@ -294,7 +306,7 @@ impl<'a> Search<'a> {
             Err(problems) => return self.diagnostics.extend(problems),
         };
         let plugins = found.manifest.plugins();
-        if !plugins.iter().any(|one| (self.takes_part)(origin, &one.id, one.slot.as_deref())) {
+        if !plugins.iter().any(|one| (self.takes_part)(root.origin, &one.id, one.slot.as_deref())) {
             return self.diagnostics.push(not_used(&found));
         }
         match self.winners.get(&found.manifest.id) {
@@ -328,13 +340,13 @@ fn plugin_folders(root: &Path) -> io::Result<Vec<(PathBuf, bool)>> {
 /// Reads the manifest of a plugin folder. Warnings come with it, errors instead of it.
 fn read(
     path: PathBuf,
-    origin: Origin,
+    root: &Root,
     provenance: Provenance,
 ) -> Result<(Found, Vec<Diagnostic>), Vec<Diagnostic>> {
     let manifest_path = path.join(manifest::FILE_NAME);
     let refused = |finding: Diagnostic| vec![finding.at(&manifest_path)];
-    let bytes = folder::open(&path, &RelativePath::manifest())
-        .and_then(|mut opened| opened.read(manifest::MAX_BYTES as u64))
+    let bytes = Folder::open(&path)
+        .and_then(|folder| folder.file(&RelativePath::manifest())?.read(manifest::MAX_BYTES as u64))
         .map_err(|problem| refused(unreadable(&path, &problem)))?;
     let manifest_digest = Digest::of(&bytes);
     let text = String::from_utf8(bytes).map_err(|error| {
@@ -347,7 +359,8 @@ fn read(
     match parsed.manifest {
         Some(manifest) => {
             let found = Found {
-                origin,
+                origin: root.origin,
+                root: root.path.clone(),
                 folder: path,
                 manifest,
                 manifest_path,
@@ -370,8 +383,12 @@ fn unreadable(folder: &Path, problem: &Unreadable) -> Diagnostic {
             Diagnostic::error("LDR-MANIFEST-SIZE", format!("the manifest {problem}"))
                 .hint("move long content into files of their own")
         }
-        _ => Diagnostic::error("LDR-MANIFEST-READ", format!("the manifest {problem}"))
-            .hint(format!("make it a plain file you may read; ls -la {}", shell_word(folder))),
+        _ => {
+            let hint = problem.mending(&folder.join(manifest::FILE_NAME)).unwrap_or_else(|| {
+                format!("make it a plain file you may read; ls -la {}", shell_word(folder))
+            });
+            Diagnostic::error("LDR-MANIFEST-READ", format!("the manifest {problem}")).hint(hint)
+        }
     }
 }
 
@@ -427,7 +444,15 @@ fn collision(winner: &Found, loser: &Found) -> Diagnostic {
             "`{id}` {} from {} ({second}) is hidden by `{id}` {} from {} ({first})",
             loser.manifest.version, loser.origin, winner.manifest.version, winner.origin
         );
-        let hint = format!("remove {first} to use the hidden one");
+        let hint = match winner.provenance {
+            Provenance::Placed => {
+                format!("to use the hidden one: rm -r {}", shell_word(&winner.folder))
+            }
+            Provenance::Linked => format!("to use the hidden one: loader plugins unlink {id}"),
+            Provenance::Installed(_) | Provenance::Prepared(_) => {
+                format!("to use the hidden one: loader plugins remove {id}")
+            }
+        };
         Diagnostic::warning("LDR-DISCOVERY-SHADOWED", message).hint(hint)
     };
     finding.at(&loser.manifest_path).about(id)

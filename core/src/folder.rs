@@ -1,20 +1,43 @@
-//! Opens files inside a plugin's folder without ever leaving it.
+//! Opens files inside a plugin's folder without ever leaving it, and looks at everything on the way.
 //!
-//! Every component below the folder is opened by itself and without following symbolic links, so
-//! that what was looked at is what is read, whatever happens to the path meanwhile.
+//! A [`Folder`] is opened once; what is read afterwards is read below that open folder, one name
+//! after the other and without following symbolic links. So what was looked at is what is read,
+//! whatever happens to the path meanwhile.
+
+mod way;
 
 use crate::manifest::RelativePath;
 use rustix::{
-    fs::{self, Mode, OFlags},
+    fs::{self, Mode, OFlags, Stat, StatVfsMountFlags},
     io::Errno,
 };
 use std::{
     fmt,
-    fs::{File, Metadata},
+    fs::File,
     io::{self, Read},
-    os::fd::OwnedFd,
+    os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
 };
+
+/// A plugin's folder, open.
+pub(crate) struct Folder {
+    handle: OwnedFd,
+    path: PathBuf,
+    /// Every folder and symbolic link on the way, from `/` to the folder itself; empty when nobody
+    /// looked.
+    pub(crate) way: Vec<Step>,
+}
+
+/// A folder, symbolic link or file on the way, as it was when it was opened.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    /// Its path, for messages.
+    pub(crate) path: PathBuf,
+    /// What the system says of it.
+    pub(crate) found: Stat,
+    /// Whether it lies above the folder that plugins are kept in.
+    pub(crate) is_above: bool,
+}
 
 /// A regular file, open for reading, and what it took to reach it.
 pub(crate) struct Opened {
@@ -24,8 +47,8 @@ pub(crate) struct Opened {
     pub(crate) path: PathBuf,
     /// Its size in bytes when it was opened.
     pub(crate) size: u64,
-    /// The folder, every folder below it on the way, and the file, as they were when opened.
-    pub(crate) chain: Vec<(PathBuf, Metadata)>,
+    /// Every folder below the plugin's on the way, and the file.
+    pub(crate) chain: Vec<Step>,
 }
 
 /// Why a file was not opened or read. Displays as the end of a sentence that begins with its path.
@@ -33,8 +56,8 @@ pub(crate) struct Opened {
 pub(crate) enum Unreadable {
     /// Nothing is there.
     Missing,
-    /// It, or a folder on the way to it, is a symbolic link.
-    Link,
+    /// It, or a folder on the way to it, is a symbolic link: this one.
+    Link(PathBuf),
     /// It is a folder, a pipe, a device or a socket.
     NotAFile,
     /// It has more bytes than may be read.
@@ -44,6 +67,77 @@ pub(crate) enum Unreadable {
     },
     /// The operating system refused.
     System(Errno),
+}
+
+impl Folder {
+    /// Opens a folder, wherever it is.
+    pub(crate) fn open(path: &Path) -> Result<Self, Unreadable> {
+        let handle = fs::open(path, way::FOLDER, Mode::empty()).map_err(refused)?;
+        Ok(Self { handle, path: path.to_owned(), way: Vec::new() })
+    }
+
+    /// Opens a plugin's folder, and looks at everything from `/` to it. `root` is the folder that
+    /// plugins are kept in, or the plugin's own; links may lead there, but not from there on.
+    pub(crate) fn reach(root: &Path, path: &Path) -> Result<Self, Unreadable> {
+        let (handle, way) = way::walk(root)?;
+        let mut folder = Self { handle, path: root.to_owned(), way };
+        if let Ok(below) = path.strip_prefix(root) {
+            for name in below {
+                folder.path.push(name);
+                folder.handle = open_below(&folder.handle, Path::new(name), way::FOLDER)
+                    .map_err(|errno| at_link(errno, &folder.path))?;
+                folder.way.push(Step::of(&folder.handle, &folder.path)?);
+            }
+        }
+        Ok(folder)
+    }
+
+    /// Opens a regular file inside the folder.
+    pub(crate) fn file(&self, file: &RelativePath) -> Result<Opened, Unreadable> {
+        // Without a non-blocking open, a pipe in the file's place would hang the caller.
+        let reading = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+        let (mut path, mut chain) = (self.path.clone(), Vec::<Step>::new());
+        let mut opened: Option<OwnedFd> = None;
+        for name in file.as_str().split('/') {
+            if chain.last().is_some_and(|step| !step.is_folder()) {
+                return Err(Unreadable::Missing);
+            }
+            path.push(name);
+            let folder = opened.as_ref().unwrap_or(&self.handle);
+            let handle = open_below(folder, Path::new(name), reading)
+                .map_err(|errno| at_link(errno, &path))?;
+            chain.push(Step::of(&handle, &path)?);
+            opened = Some(handle);
+        }
+        match (opened, chain.last()) {
+            (Some(handle), Some(step)) if step.is_file() => {
+                let size = u64::try_from(step.found.st_size).unwrap_or_default();
+                Ok(Opened { file: File::from(handle), path, size, chain })
+            }
+            _ => Err(Unreadable::NotAFile),
+        }
+    }
+}
+
+impl Step {
+    fn of(handle: impl AsFd, path: &Path) -> Result<Self, Unreadable> {
+        let found = fs::fstat(handle).map_err(Unreadable::System)?;
+        Ok(Self { path: path.to_owned(), found, is_above: false })
+    }
+
+    /// Whether it is a regular file.
+    pub(crate) fn is_file(&self) -> bool {
+        fs::FileType::from_raw_mode(self.found.st_mode) == fs::FileType::RegularFile
+    }
+
+    /// Whether it is a symbolic link.
+    pub(crate) fn is_link(&self) -> bool {
+        fs::FileType::from_raw_mode(self.found.st_mode) == fs::FileType::Symlink
+    }
+
+    fn is_folder(&self) -> bool {
+        fs::FileType::from_raw_mode(self.found.st_mode) == fs::FileType::Directory
+    }
 }
 
 impl Opened {
@@ -61,57 +155,94 @@ impl Opened {
         }
         Ok(bytes)
     }
-}
 
-/// Opens a regular file inside `folder`.
-pub(crate) fn open(folder: &Path, file: &RelativePath) -> Result<Opened, Unreadable> {
-    let mut chain = Vec::new();
-    let mut path = folder.to_owned();
-    // Without a non-blocking open, a pipe in the file's place would hang the caller.
-    let reading = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
-    let mut handle = look(fs::openat(fs::CWD, folder, reading, Mode::empty()), &path, &mut chain)?;
-    for component in file.as_str().split('/') {
-        if !chain.last().is_some_and(|(_, found)| found.is_dir()) {
-            return Err(Unreadable::Missing);
-        }
-        let opened = fs::openat(&handle, component, reading | OFlags::NOFOLLOW, Mode::empty());
-        path.push(component);
-        handle = look(opened, &path, &mut chain)?;
-    }
-    match chain.last() {
-        Some((_, found)) if found.is_file() => {
-            Ok(Opened { file: handle, path, size: found.len(), chain })
-        }
-        _ => Err(Unreadable::NotAFile),
+    /// Whether the file system it is on runs no programs.
+    pub(crate) fn is_noexec(&self) -> bool {
+        fs::fstatvfs(&self.file).is_ok_and(|mount| is_noexec(mount.f_flag))
     }
 }
 
-fn look(
-    opened: Result<OwnedFd, Errno>,
-    path: &Path,
-    chain: &mut Vec<(PathBuf, Metadata)>,
-) -> Result<File, Unreadable> {
-    let handle = File::from(opened.map_err(|errno| match errno {
-        Errno::NOENT => Unreadable::Missing,
-        Errno::LOOP | Errno::MLINK => Unreadable::Link,
+/// Opens one name in a folder, never through a symbolic link.
+fn open_below(folder: &OwnedFd, name: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::ResolveFlags;
+        let within =
+            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        match fs::openat2(folder, name, flags | OFlags::NOFOLLOW, Mode::empty(), within) {
+            // An old kernel, or a filter of system calls that does not know this one.
+            Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => {}
+            other => return other,
+        }
+    }
+    // One name at a time cannot lead anywhere else either, since it is never `..`.
+    fs::openat(folder, name, flags | OFlags::NOFOLLOW, Mode::empty())
+}
+
+/// Whether a file system runs no programs.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_noexec(mount: StatVfsMountFlags) -> bool {
+    mount.contains(StatVfsMountFlags::NOEXEC)
+}
+
+/// Other systems do not say it here; opening the library will tell.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_noexec(_mount: StatVfsMountFlags) -> bool {
+    false
+}
+
+fn at_link(errno: Errno, path: &Path) -> Unreadable {
+    let is_link = || {
+        let found = fs::lstat(path);
+        found.is_ok_and(|found| fs::FileType::from_raw_mode(found.st_mode).is_symlink())
+    };
+    match errno {
+        Errno::LOOP | Errno::MLINK => Unreadable::Link(path.to_owned()),
+        // A folder was wanted.
+        Errno::NOTDIR if is_link() => Unreadable::Link(path.to_owned()),
+        other => refused(other),
+    }
+}
+
+fn refused(errno: Errno) -> Unreadable {
+    match errno {
+        Errno::NOENT | Errno::NOTDIR => Unreadable::Missing,
         // A socket cannot be opened at all.
         Errno::NXIO => Unreadable::NotAFile,
         other => Unreadable::System(other),
-    })?);
-    chain.push((path.to_owned(), handle.metadata().map_err(|error| system(&error))?));
-    Ok(handle)
+    }
 }
 
 fn system(error: &io::Error) -> Unreadable {
     Unreadable::System(Errno::from_io_error(error).unwrap_or(Errno::IO))
 }
 
+impl Unreadable {
+    /// The command that mends it, where one can.
+    pub(crate) fn mending(&self, path: &Path) -> Option<String> {
+        match self {
+            Self::Link(link) => {
+                let link = shell_word(link);
+                Some(format!("cp -RL {link} {link}.new && rm {link} && mv {link}.new {link}"))
+            }
+            Self::System(Errno::ACCESS) => Some(format!("chmod u+r {}", shell_word(path))),
+            Self::Missing | Self::NotAFile | Self::TooLarge { .. } | Self::System(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Unreadable {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => formatter.write_str("does not exist"),
-            Self::Link => formatter
-                .write_str("is a symbolic link; nothing inside a plugin's folder may be one"),
+            Self::Link(link) => {
+                let name = link.file_name().unwrap_or_default().display();
+                write!(
+                    formatter,
+                    "is reached through the symbolic link `{name}`; nothing inside a plugin's folder \
+                     may be one"
+                )
+            }
             Self::NotAFile => formatter.write_str("is not a regular file"),
             Self::TooLarge { limit } => write!(formatter, "has more than {limit} bytes"),
             Self::System(errno) => write!(formatter, "cannot be read: {errno}"),

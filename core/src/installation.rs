@@ -19,6 +19,7 @@ pub use prepared::{Prepared, described};
 use crate::{
     diagnostic::Diagnostic,
     durable,
+    folder::{Folder, shell_word},
     manifest::RelativePath,
     trust::{
         Mark, Records,
@@ -93,8 +94,13 @@ impl Installer<'_> {
     pub fn roll_back(&self, id: &str, version: Option<&str>) -> Result<Outcome, Vec<Diagnostic>> {
         let _hold = Hold::take(self.root).map_err(one)?;
         let mut lock = self.lock().map_err(one)?;
-        let before =
-            lock.current(id).cloned().ok_or_else(|| vec![not_installed(id).at(self.root)])?;
+        let before = lock.current(id).cloned();
+        let before = before.ok_or_else(|| vec![not_installed(id).at(self.root)])?;
+        if version.is_some_and(|version| before.version.to_string() == version) {
+            let warnings = prepared::examine_kept(self, &before)?;
+            let release = before.clone();
+            return Ok(Outcome { release, before: Some(before), changed: false, warnings });
+        }
         let target = match version {
             Some(version) => {
                 let named = |release: &&Installed| {
@@ -114,9 +120,9 @@ impl Installer<'_> {
         }
         let (from, to) = (before.folder.clone(), target.folder.clone());
         lock.record(Action::Rollback, id, Some(from), Some(to), now());
-        self.put_in_force(&lock).map_err(one)?;
         // What the operator goes back to is no step back any more.
-        self.records.set_mark(id, &Mark::of(&target)).map_err(one)?;
+        self.lower_mark(&target).map_err(one)?;
+        self.put_in_force(&lock).map_err(one)?;
         Ok(Outcome { release: target, before: Some(before), changed: true, warnings })
     }
 
@@ -128,7 +134,12 @@ impl Installer<'_> {
             std::mem::take(&mut lock.installed).into_iter().partition(|one| one.id == id);
         lock.installed = rest;
         if gone.is_empty() {
-            return Err(not_installed(id).at(self.root));
+            // Said again, perhaps after a crash: what was asked for is so.
+            let was_removed = lock.changes.iter().rev().find(|change| change.id == id);
+            return match was_removed.is_some_and(|change| change.action == Action::Remove) {
+                true => Ok(Removed { releases: Vec::new(), warnings: Vec::new() }),
+                false => Err(not_installed(id).at(self.root)),
+            };
         }
         let from = gone.iter().find(|one| one.current).map(|one| one.folder.clone());
         lock.record(Action::Remove, id, from, None, now());
@@ -174,6 +185,27 @@ impl Installer<'_> {
         Ok(linked)
     }
 
+    /// Remembers a release as the highest if the mark forbids it. To be done before the lock names it:
+    /// a crash in between must not leave a release in use that is refused.
+    fn lower_mark(&self, release: &Installed) -> Result<(), Diagnostic> {
+        let mark = Mark::of(release);
+        match self.records.mark(&release.id) {
+            Ok(Some(highest)) if highest.forbids(&mark).is_none() => Ok(()),
+            Ok(None) => Ok(()),
+            _ => self.records.set_mark(&release.id, &mark),
+        }
+    }
+
+    /// Remembers a release as the highest if it is. To be done after the lock names it: a crash in
+    /// between must not leave the release before refused.
+    fn raise_mark(&self, release: &Installed) -> Result<(), Diagnostic> {
+        let mark = Mark::of(release);
+        match self.records.mark(&release.id) {
+            Ok(Some(highest)) if highest == mark => Ok(()),
+            _ => self.records.set_mark(&release.id, &mark),
+        }
+    }
+
     /// Replaces the lock: from here on it counts.
     fn put_in_force(&self, lock: &Lock) -> Result<(), Diagnostic> {
         lock.write(self.root).map_err(|error| unusable(self.root, &error))
@@ -198,7 +230,8 @@ impl Installer<'_> {
         for file in release.files.keys() {
             let path = file.under(&folder);
             // A link on the way would lead to files that are not ours.
-            if crate::folder::open(&folder, file).is_ok() || is_link(&path) {
+            let opened = Folder::open(&folder).and_then(|folder| folder.file(file));
+            if opened.is_ok() || is_link(&path) {
                 let _ = fs::remove_file(&path);
             }
             let above = path.ancestors().skip(1).take_while(|above| above.starts_with(&folder));
@@ -211,7 +244,7 @@ impl Installer<'_> {
         let _ = durable::sync_folder(self.root);
         folder.symlink_metadata().is_ok().then(|| {
             let message = "holds files that were not installed, and is left as it is";
-            let hint = format!("look at them, then: rm -r {}", crate::folder::shell_word(&folder));
+            let hint = format!("look at them, then: rm -r {}", shell_word(&folder));
             Diagnostic::warning("LDR-INSTALL-LEFT", message).at(&folder).hint(hint)
         })
     }

@@ -1,16 +1,18 @@
 //! The gate: what must hold before one instruction of a plugin may run.
 //!
-//! [`vet`] picks the library for this platform, opens it once, and looks at the open file alone from
-//! then on: who can change it, what its bytes are, whether they make a library of this platform that
-//! exports a plugin, and whether what the library says about itself agrees with its manifest. It
-//! runs no code of the plugin.
+//! [`vet`] picks the library for this platform, opens it and everything on the way to it once, and looks
+//! at what it opened alone from then on: who can change it, what its bytes are, whether they make a
+//! library of this platform that exports a plugin and drags nothing else along, and whether what the
+//! library says about itself agrees with its manifest. It runs no code of the plugin.
 //!
 //! The gate protects against files that other users can change, files that changed under way, and
 //! files that cannot work. It is no malware scanner.
 
 mod agreement;
 pub mod binary;
+mod files;
 mod host;
+mod library;
 mod locked;
 mod permissions;
 mod signed;
@@ -22,21 +24,17 @@ use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
     discovery::Candidate,
-    folder::{self, Opened, Unreadable, shell_word},
     manifest::{Platform, PluginSpec, RelativePath},
     trust::{Records, Trust},
 };
-use binary::Binary;
-use loader_abi::facts::{self, Facts, FactsError};
+pub use files::MAX_LIBRARY_BYTES;
+use loader_abi::facts::Facts;
 use std::{
     collections::BTreeSet,
     fs::File,
     path::{Path, PathBuf},
     sync::Arc,
 };
-
-/// A larger library is refused.
-pub const MAX_LIBRARY_BYTES: u64 = 512 * 1024 * 1024;
 
 /// What the operator and the host demand of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,15 +131,24 @@ pub(crate) fn denials(candidate: &Candidate, library: Digest, policy: &Policy) -
     standing::check(candidate, library, policy)
 }
 
+/// The first part of [`vet`] alone, which reads no library: who can change the plugin's files, and
+/// whether they are what files of a plugin should be.
+pub fn check_files(candidate: &Candidate, policy: &Policy) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    match library_for_this_platform(candidate) {
+        Ok(library) => drop(files::open(candidate, library, policy, &mut findings)),
+        Err(refusal) => findings.push(refusal),
+    }
+    about(candidate, findings)
+}
+
 fn look_at(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnostic>> {
     let library = library_for_this_platform(candidate).map_err(|refusal| vec![refusal])?;
-    let mut opened = folder::open(candidate.folder(), library)
-        .map_err(|problem| vec![unreadable(candidate, library, &problem)])?;
     let mut findings = Vec::new();
-    if policy.trust.check_permissions {
-        findings.extend(permissions::check(candidate, &opened, &policy.trust.owners));
-    }
-    let bytes = match read(candidate, library, &mut opened) {
+    let Some(mut opened) = files::open(candidate, library, policy, &mut findings) else {
+        return Err(findings);
+    };
+    let bytes = match files::read(candidate, library, &mut opened) {
         Ok(bytes) => bytes,
         Err(refusal) => {
             findings.push(refusal);
@@ -154,7 +161,7 @@ fn look_at(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnos
     findings.extend(locked::check(candidate, (library, digest), policy));
     let (released, said) = signed::check(candidate, (library, digest), policy);
     findings.extend(said);
-    let facts = match facts_of(&bytes, library) {
+    let facts = match library::facts_of(&bytes, library, policy) {
         Ok(facts) => facts,
         Err(refusals) => {
             findings.extend(refusals.into_iter().map(|refusal| refusal.at(&opened.path)));
@@ -195,113 +202,5 @@ fn library_for_this_platform(candidate: &Candidate) -> Result<&RelativePath, Dia
             "build it here with `cargo build --release` and add `{platform} = \"<file>\"` below [library]"
         );
         Diagnostic::error("LDR-VET-PLATFORM", message).at(candidate.manifest_path()).hint(hint)
-    })
-}
-
-fn read(
-    candidate: &Candidate,
-    library: &RelativePath,
-    opened: &mut Opened,
-) -> Result<Vec<u8>, Diagnostic> {
-    let bytes = opened
-        .read(MAX_LIBRARY_BYTES)
-        .map_err(|problem| unreadable(candidate, library, &problem))?;
-    if bytes.is_empty() {
-        let message = format!("`{library}` is empty");
-        let refusal = Diagnostic::error("LDR-VET-FORMAT", message).at(&opened.path);
-        return Err(refusal.hint(build_and_copy(candidate, library)));
-    }
-    Ok(bytes)
-}
-
-fn unreadable(candidate: &Candidate, library: &RelativePath, problem: &Unreadable) -> Diagnostic {
-    let path = library.under(candidate.folder());
-    let hint = match problem {
-        Unreadable::Missing => build_and_copy(candidate, library),
-        Unreadable::Link | Unreadable::NotAFile => {
-            format!("put a copy of the library itself there; ls -l {}", shell_word(&path))
-        }
-        Unreadable::TooLarge { .. } => {
-            "strip it: `strip = true` below [profile.release]".to_owned()
-        }
-        Unreadable::System(_) => format!("make it readable: chmod u+r {}", shell_word(&path)),
-    };
-    let message = format!("`{library}` {problem}");
-    Diagnostic::error("LDR-VET-FILE", message).at(&path).hint(hint)
-}
-
-/// What is to be done about a library that is not there or is not whole.
-fn build_and_copy(candidate: &Candidate, library: &RelativePath) -> String {
-    let name = library.as_str().rsplit('/').next().unwrap_or_default();
-    let target = library.under(candidate.folder());
-    format!("cargo build --release && cp target/release/{name} {}", shell_word(&target))
-}
-
-/// Reads what the library says about itself, or every reason why it cannot be loaded here.
-fn facts_of(bytes: &[u8], library: &RelativePath) -> Result<Facts, Vec<Diagnostic>> {
-    let rebuild = "build it again with `cargo build --release`, and copy the whole file";
-    let binary = binary::inspect(bytes).map_err(|malformed| {
-        let message = format!("`{library}` {malformed}");
-        vec![Diagnostic::error("LDR-VET-FORMAT", message).hint(rebuild)]
-    })?;
-    let wanted = host::FORMAT;
-    if binary.format != wanted {
-        let message = format!("`{library}` is a {} file; this host loads {wanted}", binary.format);
-        let hint = host::build_command();
-        return Err(vec![Diagnostic::error("LDR-VET-FORMAT", message).hint(hint)]);
-    }
-    let here = std::env::consts::ARCH;
-    if binary.architecture != here {
-        let found = &binary.architecture;
-        let message = format!("`{library}` was built for {found}; this host is {here}");
-        let hint = host::build_command();
-        return Err(vec![Diagnostic::error("LDR-VET-ARCH", message).hint(hint)]);
-    }
-    let mut refusals = Vec::new();
-    if !binary.is_library {
-        let message = format!("`{library}` is not a shared library");
-        let hint = "add `[lib] crate-type = [\"cdylib\"]` to its Cargo.toml and build it again";
-        refusals.push(Diagnostic::error("LDR-VET-FORMAT", message).hint(hint));
-        return Err(refusals);
-    }
-    if !binary.has_root_symbol {
-        let message =
-            format!("`{library}` is a library without a plugin: it exports no root symbol");
-        let hint = "call `loader_sdk::export_plugin!` in it, and build it as a `cdylib`";
-        refusals.push(Diagnostic::error("LDR-VET-SYMBOL", message).hint(hint));
-    }
-    if binary.has_static_tls {
-        let message = format!(
-            "`{library}` demands static thread-local storage (DF_STATIC_TLS), which a library loaded \
-             later may not get"
-        );
-        let hint =
-            "remove a custom global allocator or `-Z tls-model=initial-exec`, and build again";
-        refusals.push(Diagnostic::error("LDR-VET-TLS", message).hint(hint));
-    }
-    match read_facts(&binary) {
-        Ok(facts) if refusals.is_empty() => return Ok(facts),
-        Ok(_) => {}
-        // Without an exported plugin there are no facts either, which is no news.
-        Err(_) if !binary.has_root_symbol => {}
-        Err(reason) => {
-            let message = format!("`{library}` does not say what it was built with: {reason}");
-            let hint =
-                "build it with `loader_sdk::export_plugin!`, whose metadata survives `strip`";
-            refusals.push(Diagnostic::error("LDR-VET-FACTS", message).hint(hint));
-        }
-    }
-    Err(refusals)
-}
-
-fn read_facts(binary: &Binary<'_>) -> Result<Facts, String> {
-    let section = binary.facts.ok_or_else(|| format!("it has no section `{}`", facts::SECTION))?;
-    facts::parse(section).map_err(|error| match error {
-        FactsError::NotOurs => "its metadata section is not ours".to_owned(),
-        FactsError::Format(found) => {
-            format!("its metadata has format {found}; this host reads {}", facts::FORMAT)
-        }
-        FactsError::Length(length) => format!("its metadata cannot be {length} bytes long"),
-        FactsError::Json(reason) => format!("its metadata is damaged: {reason}"),
     })
 }

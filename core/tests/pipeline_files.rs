@@ -11,6 +11,8 @@ mod elf;
 mod installation;
 #[path = "pipeline_files/manifest.rs"]
 mod manifest;
+#[path = "pipeline_files/permissions.rs"]
+mod permissions;
 #[path = "pipeline_files/plugin.rs"]
 mod plugin;
 #[path = "pipeline_files/properties.rs"]

@@ -4,6 +4,8 @@ pub mod archives;
 pub mod bench;
 pub mod build;
 pub mod gateway;
+pub mod hostile;
+pub mod operator;
 pub mod peers;
 pub mod process;
 pub mod wire;

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
-    discovery::{self, Origin, Provenance},
+    discovery::{self, Origin, Provenance, Root},
     durable,
     folder::shell_word,
     manifest::{Manifest, RelativePath},
@@ -158,6 +158,7 @@ impl Prepared<'_> {
             && examine_kept(self.installer, before).is_ok()
         {
             let warnings = self.warnings.clone();
+            self.installer.raise_mark(before).map_err(one)?;
             return Ok(Outcome {
                 release: before.clone(),
                 before: Some(before.clone()),
@@ -167,8 +168,9 @@ impl Prepared<'_> {
         }
         self.put_in_place().map_err(one)?;
         let surplus = self.enter(before.as_ref());
+        self.installer.lower_mark(&self.release).map_err(one)?;
         self.installer.put_in_force(&self.lock).map_err(one)?;
-        self.installer.records.set_mark(&self.release.id, &Mark::of(&self.release)).map_err(one)?;
+        self.installer.raise_mark(&self.release).map_err(one)?;
         let mut warnings = std::mem::take(&mut self.warnings);
         warnings.extend(surplus.iter().filter_map(|release| self.installer.discard(release)));
         Ok(Outcome { release: self.release, before, changed: true, warnings })
@@ -287,8 +289,13 @@ fn package_root(
     }
 }
 
+/// The folder that plugins are installed in, as it would be looked at.
+fn root_at(path: &Path) -> Root {
+    Root { path: path.to_owned(), origin: Origin::User, required: true }
+}
+
 fn manifest_of(folder: &Path) -> Result<Manifest, Vec<Diagnostic>> {
-    let (candidates, findings) = discovery::look_at(folder, Origin::User, Provenance::Placed);
+    let (candidates, findings) = discovery::look_at(folder, &root_at(folder), Provenance::Placed);
     match candidates.first() {
         Some(candidate) => Ok(candidate.manifest().clone()),
         None => Err(findings),
@@ -315,7 +322,8 @@ fn examine(
     release: &Installed,
 ) -> Result<(Vec<Vetted>, Vec<Diagnostic>), Vec<Diagnostic>> {
     let provenance = Provenance::Prepared(Arc::new(release.clone()));
-    let (candidates, mut findings) = discovery::look_at(folder, Origin::User, provenance);
+    let (candidates, mut findings) =
+        discovery::look_at(folder, &root_at(installer.root), provenance);
     if candidates.is_empty() {
         return Err(findings);
     }

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
-    folder::{self, Opened, Unreadable, shell_word},
+    folder::{Folder, Opened, Unreadable, shell_word},
     manifest::RelativePath,
 };
 use sha2::{Digest as _, Sha256};
@@ -102,10 +102,10 @@ pub(super) fn list(folder: &Path) -> Result<Listing, Diagnostic> {
 
 /// Opens a file of a folder without following links.
 pub(super) fn open(folder: &Path, path: &RelativePath) -> Result<Opened, Diagnostic> {
-    folder::open(folder, path).map_err(|problem| {
+    Folder::open(folder).and_then(|folder| folder.file(path)).map_err(|problem| {
         let place = path.under(folder);
         match problem {
-            Unreadable::Link => kind_refused(path, &place, true),
+            Unreadable::Link(_) => kind_refused(path, &place, true),
             problem => Diagnostic::error("LDR-PACKAGE-READ", format!("`{path}` {problem}"))
                 .hint(format!("make it readable: ls -l {}", shell_word(&place)))
                 .at(&place),

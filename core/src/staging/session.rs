@@ -8,7 +8,10 @@
 //!
 //! Locks are the kernel's: it releases them when a process ends, however it ends.
 
-use crate::{diagnostic::Diagnostic, folder::shell_word};
+use crate::{
+    diagnostic::Diagnostic,
+    folder::{is_noexec, shell_word},
+};
 use rustix::{
     fs::{self, FlockOperation, Mode, OFlags, StatVfsMountFlags},
     io::Errno,
@@ -89,17 +92,6 @@ fn refuse_noexec(store: &Path, mount: StatVfsMountFlags) -> Result<(), Diagnosti
     let message = "the store's file system is mounted noexec, so no library in it can be loaded";
     let hint = "choose a folder on another file system with --state-dir DIR";
     Err(Diagnostic::error("LDR-STAGE-NOEXEC", message).at(store).hint(hint))
-}
-
-#[cfg(target_os = "linux")]
-fn is_noexec(mount: StatVfsMountFlags) -> bool {
-    mount.contains(StatVfsMountFlags::NOEXEC)
-}
-
-/// Other systems do not say it here; opening the library will tell.
-#[cfg(not(target_os = "linux"))]
-fn is_noexec(_mount: StatVfsMountFlags) -> bool {
-    false
 }
 
 fn private_folder() -> std::fs::DirBuilder {

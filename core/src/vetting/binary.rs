@@ -1,15 +1,19 @@
 //! What a library file is, read from its bytes: nothing of it is executed or mapped.
 //!
-//! The bytes may be anything at all. Whatever they are, [`inspect`] answers.
+//! The bytes may be anything at all. Whatever they are, [`inspect`] answers. What decides how a library
+//! is loaded is read where the dynamic linker reads it, and not where other tools would look.
+
+mod defect;
+mod elf;
+mod macho;
+mod pe;
+
+pub use defect::Defect;
 
 use loader_abi::{facts, layout::ROOT_SYMBOL};
 use object::{
     BinaryFormat, Object, ObjectKind, ObjectSection,
-    elf::{DF_1_PIE, DF_STATIC_TLS, DT_FLAGS, DT_FLAGS_1, PT_LOAD},
-    read::{
-        File, FileKind,
-        elf::{Dyn, ElfFile, FileHeader, ProgramHeader},
-    },
+    read::{File, FileKind},
 };
 use std::fmt;
 
@@ -22,12 +26,14 @@ pub struct Binary<'a> {
     pub architecture: String,
     /// Whether it is a shared library, and not a program, an object file or a core dump.
     pub is_library: bool,
-    /// Whether it exports the root symbol of a plugin.
+    /// Whether it exports the root symbol of a plugin, as data.
     pub has_root_symbol: bool,
     /// The content of the metadata section; `None` when there is no such section.
     pub facts: Option<&'a [u8]>,
-    /// Whether it demands thread-local storage that only libraries present at start-up get.
-    pub has_static_tls: bool,
+    /// The libraries that are loaded with it, by the names it gives them.
+    pub needed: Vec<String>,
+    /// What no plugin may have.
+    pub defects: Vec<Defect>,
 }
 
 /// A file format of libraries.
@@ -45,6 +51,14 @@ pub enum Format {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Malformed(pub String);
 
+/// What the dynamic linker of a format makes of a file.
+#[derive(Debug, Default)]
+struct Linkage {
+    has_root_symbol: bool,
+    needed: Vec<String>,
+    defects: Vec<Defect>,
+}
+
 /// Reads the headers, the exports and the metadata section of a library.
 pub fn inspect(bytes: &[u8]) -> Result<Binary<'_>, Malformed> {
     let kind = FileKind::parse(bytes).map_err(|_| Malformed("is no library".into()))?;
@@ -59,26 +73,44 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary<'_>, Malformed> {
         _ => return Err(Malformed("is no library".into())),
     };
     let file = File::parse(bytes).map_err(|error| damaged(&error))?;
-    let elf = match &file {
-        File::Elf32(elf) => inspect_elf(elf)?,
-        File::Elf64(elf) => inspect_elf(elf)?,
-        _ => ElfOnly::default(),
+    let linkage = match &file {
+        File::Elf32(elf) => elf::inspect(elf)?,
+        File::Elf64(elf) => elf::inspect(elf)?,
+        File::MachO32(macho) => Linkage {
+            has_root_symbol: exports_root_symbol(&file)?,
+            ..macho::inspect(macho).map_err(|error| damaged(&error))?
+        },
+        File::MachO64(macho) => Linkage {
+            has_root_symbol: exports_root_symbol(&file)?,
+            ..macho::inspect(macho).map_err(|error| damaged(&error))?
+        },
+        File::Pe32(pe) => Linkage {
+            has_root_symbol: exports_root_symbol(&file)?,
+            ..pe::inspect(pe).map_err(|error| damaged(&error))?
+        },
+        File::Pe64(pe) => Linkage {
+            has_root_symbol: exports_root_symbol(&file)?,
+            ..pe::inspect(pe).map_err(|error| damaged(&error))?
+        },
+        _ => Linkage::default(),
     };
     Ok(Binary {
         format,
         architecture: architecture(&file),
-        is_library: file.kind() == ObjectKind::Dynamic && !elf.is_program,
-        has_root_symbol: has_root_symbol(&file)?,
+        is_library: file.kind() == ObjectKind::Dynamic,
+        has_root_symbol: linkage.has_root_symbol,
         facts: facts_section(&file)?,
-        has_static_tls: elf.has_static_tls,
+        needed: linkage.needed,
+        defects: linkage.defects,
     })
 }
 
 fn architecture(file: &File<'_>) -> String {
-    format!("{:?}", file.architecture()).to_ascii_lowercase()
+    let name = format!("{:?}", file.architecture()).to_ascii_lowercase();
+    if file.is_little_endian() { name } else { format!("{name}_be") }
 }
 
-fn has_root_symbol(file: &File<'_>) -> Result<bool, Malformed> {
+fn exports_root_symbol(file: &File<'_>) -> Result<bool, Malformed> {
     // Mach-O puts an underscore before every symbol.
     let prefix = if file.format() == BinaryFormat::MachO { "_" } else { "" };
     let wanted = format!("{prefix}{ROOT_SYMBOL}");
@@ -104,37 +136,6 @@ fn facts_section<'a>(file: &File<'a>) -> Result<Option<&'a [u8]>, Malformed> {
         })
     };
     sections.find(ours).map(|section| section.data().map_err(|error| damaged(&error))).transpose()
-}
-
-/// What only ELF files have.
-#[derive(Default)]
-struct ElfOnly {
-    is_program: bool,
-    has_static_tls: bool,
-}
-
-fn inspect_elf<Elf: FileHeader>(file: &ElfFile<'_, Elf>) -> Result<ElfOnly, Malformed> {
-    let endian = file.endian();
-    let end = file.data().len() as u64;
-    for segment in file.elf_program_headers() {
-        let (offset, size) = (segment.p_offset(endian).into(), segment.p_filesz(endian).into());
-        let fits = offset.checked_add(size).is_some_and(|last| last <= end);
-        if segment.p_type(endian) == PT_LOAD && !fits {
-            return Err(Malformed("ends before its last segment: it was cut short".into()));
-        }
-    }
-    let mut only = ElfOnly::default();
-    let dynamic = file.elf_dynamic_table().map_err(|error| damaged(&error))?;
-    for entry in dynamic.dynamics() {
-        let value: u64 = entry.d_val(endian).into();
-        if entry.d_tag(endian) == DT_FLAGS {
-            only.has_static_tls |= value & DF_STATIC_TLS.0 != 0;
-        }
-        if entry.d_tag(endian) == DT_FLAGS_1 {
-            only.is_program |= value & DF_1_PIE.0 != 0;
-        }
-    }
-    Ok(only)
 }
 
 fn damaged(error: &object::read::Error) -> Malformed {

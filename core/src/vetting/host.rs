@@ -52,3 +52,49 @@ pub(super) fn runs(triple: &str) -> bool {
 pub(super) fn build_command() -> String {
     format!("cargo build --release --target {}", target())
 }
+
+/// Whether a needed library is part of this system's C run-time system, which every process has.
+pub(super) fn brings(library: &str) -> bool {
+    if cfg!(windows) {
+        let name = library.to_ascii_lowercase();
+        return name.starts_with("api-ms-win-") || WINDOWS.contains(&name.as_str());
+    }
+    if cfg!(target_vendor = "apple") {
+        return library.starts_with("/System/Library/Frameworks/") || APPLE.contains(&library);
+    }
+    let is_linker = |prefix| library.starts_with(prefix) && !library.contains('/');
+    RUNTIME.contains(&library) || ["ld-linux", "ld-musl-", "libc.musl-"].into_iter().any(is_linker)
+}
+
+/// glibc's libraries, the compiler's, and musl's one.
+const RUNTIME: [&str; 8] = [
+    "libc.so.6",
+    "libm.so.6",
+    "libgcc_s.so.1",
+    "libdl.so.2",
+    "libpthread.so.0",
+    "librt.so.1",
+    "libutil.so.1",
+    "libc.so",
+];
+
+const APPLE: [&str; 4] = [
+    "/usr/lib/libSystem.B.dylib",
+    "/usr/lib/libiconv.2.dylib",
+    "/usr/lib/libobjc.A.dylib",
+    "/usr/lib/libc++.1.dylib",
+];
+
+const WINDOWS: [&str; 11] = [
+    "advapi32.dll",
+    "bcrypt.dll",
+    "bcryptprimitives.dll",
+    "kernel32.dll",
+    "msvcrt.dll",
+    "ntdll.dll",
+    "ucrtbase.dll",
+    "userenv.dll",
+    "vcruntime140.dll",
+    "ws2_32.dll",
+    "synchronization.dll",
+];

@@ -6,7 +6,7 @@ use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
     discovery::{Candidate, Origin, Provenance},
-    folder::{self, shell_word},
+    folder::{Folder, shell_word},
     manifest::{Library, RelativePath},
     trust::{Mark, Untracked, lock::Installed},
 };
@@ -47,7 +47,7 @@ fn check_files(
             let found = if path == library.0 {
                 Ok(library.1)
             } else {
-                let opened = folder::open(candidate.folder(), path);
+                let opened = Folder::open(candidate.folder()).and_then(|folder| folder.file(path));
                 opened
                     .and_then(|mut opened| opened.read(MAX_LIBRARY_BYTES))
                     .map(|bytes| Digest::of(&bytes))

@@ -1,65 +1,160 @@
 //! Who can change a plugin's files: only the superuser, the user the host runs as, and owners that the
 //! operator trusts.
 //!
-//! Looks at the plugin's folder, every folder below it on the way to the library, the library and
-//! the manifest, each as it was when it was opened.
+//! Looks at everything from `/` to each file that decides something, links on the way among it, each
+//! as it was when it was opened. Whoever may write in one of these folders can put another file there.
+//!
+//! Above the folder that plugins are kept in, a folder like `/tmp` is fine, in which everybody may write
+//! but only owners may remove: what follows on the way belongs to somebody who is trusted.
 
 use crate::{
     diagnostic::Diagnostic,
-    discovery::Candidate,
-    folder::{self, Opened, shell_word},
-    manifest::RelativePath,
+    folder::{Step, shell_word},
 };
-use rustix::process::geteuid;
-use std::{collections::BTreeSet, fs::Metadata, os::unix::fs::MetadataExt, path::Path};
+use rustix::process::{getegid, geteuid};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
-/// Others may write: the group's and everybody's write bits.
+/// Others may write: the group's and everybody's write bits. An access-control list that lets somebody
+/// write shows as the group's.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
-/// The set-user-id and set-group-id bits.
-const SETUID_OR_SETGID: u32 = 0o6000;
+/// The group may write.
+const WRITABLE_BY_GROUP: u32 = 0o020;
 
-/// Every file and folder of a plugin that somebody else could have changed.
-pub(super) fn check(
-    candidate: &Candidate,
-    library: &Opened,
-    trusted: &BTreeSet<u32>,
-) -> Vec<Diagnostic> {
-    // A manifest that has vanished since it was read decides nothing any more.
-    let manifest = folder::open(candidate.folder(), &RelativePath::manifest());
-    let manifest = manifest.ok().and_then(|mut opened| opened.chain.pop());
-    let chain = library.chain.iter().chain(&manifest);
-    chain.filter_map(|(path, found)| check_one(path, found, trusted)).collect()
+/// Only owners may remove what is in the folder.
+const STICKY: u32 = 0o1000;
+
+/// The set-user-id, set-group-id and sticky bits.
+const SPECIAL: u32 = 0o7000;
+
+/// Folders that belong to everybody, which no command of ours may close to others.
+const SHARED: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
+
+/// Whose files are trusted, and how strictly.
+pub(super) struct Permissions<'a> {
+    us: u32,
+    our_group: u32,
+    owners: &'a BTreeSet<u32>,
+    is_linked: bool,
+    seen: BTreeSet<PathBuf>,
 }
 
-fn check_one(path: &Path, found: &Metadata, trusted: &BTreeSet<u32>) -> Option<Diagnostic> {
-    let (mode, owner, us) = (found.mode(), found.uid(), geteuid().as_raw());
-    let word = shell_word(path);
-    let finding = if owner != 0 && owner != us && !trusted.contains(&owner) {
+impl<'a> Permissions<'a> {
+    /// The rules for a plugin; `is_linked` for a folder under development that was named itself.
+    pub(super) fn new(owners: &'a BTreeSet<u32>, is_linked: bool) -> Self {
+        let (us, our_group) = (geteuid().as_raw(), getegid().as_raw());
+        Self { us, our_group, owners, is_linked, seen: BTreeSet::new() }
+    }
+
+    /// Everything among these steps that somebody else could have changed. What was looked at before
+    /// is not told again.
+    pub(super) fn check(&mut self, steps: &[Step]) -> Vec<Diagnostic> {
+        let findings = steps.iter().filter_map(|step| {
+            let finding = self.check_one(step)?;
+            self.seen.insert(step.path.clone()).then(|| finding.at(&step.path))
+        });
+        findings.collect()
+    }
+
+    fn check_one(&self, step: &Step) -> Option<Diagnostic> {
+        self.check_owner(step)
+            .or_else(|| self.check_mode(step))
+            .or_else(|| self.check_special(step))
+            .or_else(|| self.check_links(step))
+    }
+
+    fn check_owner(&self, step: &Step) -> Option<Diagnostic> {
+        let owner = step.found.st_uid;
+        if owner == 0 || owner == self.us || self.owners.contains(&owner) {
+            return None;
+        }
+        let us = self.us;
         let message = format!(
-            "belongs to user {}, who could change it; it must belong to root or user {us}",
-            owner
+            "belongs to user {owner}, who could change it; it must belong to root or user {us}"
         );
-        Diagnostic::error("LDR-VET-OWNER", message).hint(format!("sudo chown {us} {word}"))
-    } else if mode & WRITABLE_BY_OTHERS != 0 {
+        let command = if step.is_link() { "chown -h" } else { "chown" };
+        let hint = self.by(owner, format!("{command} {us} {}", shell_word(&step.path)));
+        Some(Diagnostic::error("LDR-VET-OWNER", message).hint(hint))
+    }
+
+    fn check_mode(&self, step: &Step) -> Option<Diagnostic> {
+        let mode = step.found.st_mode;
+        if step.is_link() || mode & WRITABLE_BY_OTHERS == 0 {
+            return None;
+        }
+        let is_sticky = !step.is_file() && mode & STICKY != 0;
+        if is_sticky && step.is_above {
+            return None;
+        }
+        if is_sticky {
+            return Some(self.sticky(step));
+        }
         let message = format!(
             "can be changed by other users (mode {:04o}, wanted {:04o})",
             mode & 0o7777,
             mode & 0o7755
         );
-        Diagnostic::error("LDR-VET-MODE", message).hint(format!("chmod go-w {word}"))
-    } else if found.is_file() && mode & SETUID_OR_SETGID != 0 {
+        let by_group_only = mode & WRITABLE_BY_OTHERS == WRITABLE_BY_GROUP;
+        let is_development = self.is_linked
+            && !step.is_above
+            && by_group_only
+            && step.found.st_gid == self.our_group;
+        let finding = match is_development {
+            true => Diagnostic::warning("LDR-VET-MODE", message),
+            false => Diagnostic::error("LDR-VET-MODE", message),
+        };
+        let command = format!("chmod go-w {}", shell_word(&step.path));
+        Some(finding.hint(self.by(step.found.st_uid, command)))
+    }
+
+    fn sticky(&self, step: &Step) -> Diagnostic {
         let message = format!(
-            "has a set-user-id or set-group-id bit (mode {:04o}), which no library needs",
-            mode & 0o7777
+            "everybody can put files there (mode {:04o}), a plugin of their own among them",
+            step.found.st_mode & 0o7777
         );
-        Diagnostic::error("LDR-VET-SETUID", message).hint(format!("chmod u-s,g-s {word}"))
-    } else if found.is_file() && found.nlink() > 1 {
-        let message = format!("has {} hard links, and can be changed through each", found.nlink());
-        let hint = format!("put a copy there: cp {word} {word}.new && mv {word}.new {word}");
-        Diagnostic::warning("LDR-VET-LINKS", message).hint(hint)
-    } else {
-        return None;
-    };
-    Some(finding.at(path))
+        let hint = if SHARED.iter().any(|shared| step.path == Path::new(shared)) {
+            "move the plugins to a folder that only you can write".to_owned()
+        } else {
+            let command = format!("chmod go-w,-t {}", shell_word(&step.path));
+            self.by(step.found.st_uid, command)
+        };
+        Diagnostic::error("LDR-VET-STICKY", message).hint(hint)
+    }
+
+    fn check_special(&self, step: &Step) -> Option<Diagnostic> {
+        let mode = step.found.st_mode;
+        (step.is_file() && mode & SPECIAL != 0).then(|| {
+            let message = format!(
+                "has a set-user-id, set-group-id or sticky bit (mode {:04o}), which no plugin's file \
+                 needs",
+                mode & 0o7777
+            );
+            let command = format!("chmod u-s,g-s,-t {}", shell_word(&step.path));
+            let hint = self.by(step.found.st_uid, command);
+            Diagnostic::error("LDR-VET-SETUID", message).hint(hint)
+        })
+    }
+
+    fn check_links(&self, step: &Step) -> Option<Diagnostic> {
+        let links = step.found.st_nlink;
+        (step.is_file() && links > 1).then(|| {
+            let message = format!("has {links} hard links, and can be changed through each");
+            let word = shell_word(&step.path);
+            let finding = match self.is_linked {
+                true => Diagnostic::warning("LDR-VET-LINKS", message),
+                false => Diagnostic::error("LDR-VET-LINKS", message),
+            };
+            let command = format!("cp -p {word} {word}.new && mv -f {word}.new {word}");
+            finding.hint(command)
+        })
+    }
+
+    /// A command as its user must run it to be obeyed.
+    fn by(&self, owner: u32, command: String) -> String {
+        let obeyed = self.us == 0 || self.us == owner && !command.starts_with("chown");
+        if obeyed { command } else { format!("sudo {command}") }
+    }
 }

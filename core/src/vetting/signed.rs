@@ -5,7 +5,7 @@ use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
     discovery::Candidate,
-    folder::{self, Unreadable, shell_word},
+    folder::{Folder, Unreadable, shell_word},
     manifest::RelativePath,
     package::Files,
     trust::{
@@ -79,8 +79,8 @@ fn look_at(
 /// A small file beside the manifest; `None` when there is none.
 fn read(candidate: &Candidate, name: &str, limit: usize) -> Result<Option<Vec<u8>>, Diagnostic> {
     let path: RelativePath = name.parse().expect("a file name");
-    let opened = folder::open(candidate.folder(), &path);
-    match opened.and_then(|mut opened| opened.read(limit as u64)) {
+    let folder = Folder::open(candidate.folder());
+    match folder.and_then(|folder| folder.file(&path)?.read(limit as u64)) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(Unreadable::Missing) => Ok(None),
         Err(problem) => {

@@ -1,5 +1,7 @@
 //! `loader plugins inspect`: everything about one plugin that can be known without running it.
 
+use std::path::Path;
+
 use loader_core::vetting::Vetted;
 use loader_core::{Survey, Surveyed};
 use serde_json::json;
@@ -103,9 +105,11 @@ impl Sheet {
 /// No plugin has this id. One whose manifest makes no sense has none, but its folder may be named so.
 fn not_found(context: &Context, survey: &Survey, id: &str) -> Refusal {
     let is_meant = |diagnostic: &&loader_core::diagnostic::Diagnostic| {
-        let folder = diagnostic.place.as_ref().and_then(|place| place.path.parent());
-        let is_folder = folder.and_then(|folder| folder.file_name()).is_some_and(|name| name == id);
-        diagnostic.is_error() && (is_folder || diagnostic.plugin.as_deref() == Some(id))
+        let place = diagnostic.place.as_ref().map(|place| place.path.as_path());
+        let is_it = place.and_then(Path::file_name).is_some_and(|name| name == id);
+        let folder = place.and_then(Path::parent).and_then(Path::file_name);
+        let is_within = folder.is_some_and(|name| name == id) && diagnostic.is_error();
+        is_it || is_within || diagnostic.plugin.as_deref() == Some(id) && diagnostic.is_error()
     };
     let broken: Vec<_> = survey.diagnostics.iter().filter(is_meant).cloned().collect();
     if !broken.is_empty() {

@@ -5,10 +5,9 @@ use std::io::{IsTerminal as _, stdin};
 use loader_core::trust::lock::Installed;
 use serde_json::json;
 
-use super::site::{Site, UNTRIED, findings};
+use super::site::{Site, UNTRIED, findings, refusal};
 use crate::args::Remove;
 use crate::context::Context;
-use crate::exit_code::Exit;
 use crate::finding::Finding;
 use crate::output::{Answer, CommandResult, Output, Refusal};
 use crate::shell;
@@ -23,20 +22,16 @@ pub(in crate::commands) fn remove(
     let installer = site.installer(UNTRIED);
     let lock = installer.lock().map_err(Finding::from)?;
     let releases: Vec<Installed> = lock.releases(&wanted.id).cloned().collect();
-    if releases.is_empty() {
-        let unknown =
-            Finding::error("LDR-INSTALL-UNKNOWN", format!("`{}` is not installed", wanted.id));
-        return Err(Refusal::new(Exit::NotFound, unknown.hint("loader plugins list")));
-    }
     let preview = preview(&site, &releases, wanted.keep_files);
-    if wanted.dry_run {
+    if wanted.dry_run && !releases.is_empty() {
         let data = json!({ "id": wanted.id, "dry_run": true, "releases": releases });
         return Ok(Answer { text: preview, data, warnings: context.warnings() }.into());
     }
-    if !wanted.yes {
+    if !wanted.yes && !releases.is_empty() {
         agree(wanted, &preview, output)?;
     }
-    let removed = installer.remove(&wanted.id, wanted.keep_files).map_err(Finding::from)?;
+    let removed = installer.remove(&wanted.id, wanted.keep_files);
+    let removed = removed.map_err(|finding| refusal(vec![finding]))?;
     Ok(Answer {
         text: format!(
             "{} is removed; a running gateway serves it until it is restarted\n",

@@ -1,0 +1,128 @@
+//! The files of a plugin that decide something, each opened once and judged as it was opened.
+
+use super::{Policy, permissions::Permissions};
+use crate::{
+    diagnostic::Diagnostic,
+    digest::Digest,
+    discovery::Candidate,
+    folder::{Folder, Opened, Step, Unreadable, shell_word},
+    manifest::{self, RelativePath},
+};
+use std::path::Path;
+
+/// A larger library is refused.
+pub const MAX_LIBRARY_BYTES: u64 = 512 * 1024 * 1024;
+
+/// Opens the library, and says what speaks against the plugin's files; without the library, why.
+pub(super) fn open(
+    candidate: &Candidate,
+    library: &RelativePath,
+    policy: &Policy,
+    findings: &mut Vec<Diagnostic>,
+) -> Option<Opened> {
+    let folder = match Folder::reach(candidate.root(), candidate.folder()) {
+        Ok(folder) => folder,
+        Err(problem) => {
+            findings.push(unreadable(candidate, library, &problem));
+            return None;
+        }
+    };
+    let mut permissions = Permissions::new(&policy.trust.owners, candidate.is_linked());
+    let mut judge = |steps: &[Step], findings: &mut Vec<Diagnostic>| {
+        if policy.trust.check_permissions {
+            findings.extend(permissions.check(steps));
+        }
+    };
+    judge(&folder.way, findings);
+    let opened = folder.file(library);
+    if let Ok(opened) = &opened {
+        judge(&opened.chain, findings);
+        findings.extend(check_mount(&folder.way, opened));
+    }
+    match folder.file(&RelativePath::manifest()) {
+        Ok(opened) => {
+            judge(&opened.chain, findings);
+            findings.extend(check_manifest(candidate, opened));
+        }
+        Err(problem) => findings.push(changed(candidate, &format!("it {problem} any more"))),
+    }
+    let schemas = &candidate.spec().config;
+    for schema in schemas.schema.iter().chain(&schemas.account_schema) {
+        // A schema that cannot be opened is told where the configuration is checked.
+        if let Ok(opened) = folder.file(schema) {
+            judge(&opened.chain, findings);
+        }
+    }
+    opened.map_err(|problem| findings.push(unreadable(candidate, library, &problem))).ok()
+}
+
+/// Reads the library.
+pub(super) fn read(
+    candidate: &Candidate,
+    library: &RelativePath,
+    opened: &mut Opened,
+) -> Result<Vec<u8>, Diagnostic> {
+    let bytes = opened
+        .read(MAX_LIBRARY_BYTES)
+        .map_err(|problem| unreadable(candidate, library, &problem))?;
+    if bytes.is_empty() {
+        let message = format!("`{library}` is empty");
+        let refusal = Diagnostic::error("LDR-VET-FORMAT", message).at(&opened.path);
+        return Err(refusal.hint(build_and_copy(candidate, library)));
+    }
+    Ok(bytes)
+}
+
+/// The manifest that is judged must be the one that was read.
+fn check_manifest(candidate: &Candidate, mut opened: Opened) -> Option<Diagnostic> {
+    match opened.read(manifest::MAX_BYTES as u64) {
+        Ok(text) if Digest::of(&text) == candidate.manifest_digest() => None,
+        Ok(_) => Some(changed(candidate, "it says something else now")),
+        Err(problem) => Some(changed(candidate, &format!("it {problem}"))),
+    }
+}
+
+fn changed(candidate: &Candidate, how: &str) -> Diagnostic {
+    let message = format!("the manifest changed while the plugin was examined: {how}");
+    let hint = format!("loader plugins inspect {}", candidate.id());
+    Diagnostic::error("LDR-VET-CHANGED", message).at(candidate.manifest_path()).hint(hint)
+}
+
+/// A file system that runs no programs is not got around by copying the library elsewhere.
+fn check_mount(way: &[Step], opened: &Opened) -> Option<Diagnostic> {
+    opened.is_noexec().then(|| {
+        let message = "lies on a file system that is mounted noexec, from which nothing may be run";
+        let mount = shell_word(mount_point(way, opened));
+        let hint = format!("mount -o remount,exec {mount}");
+        Diagnostic::error("LDR-VET-NOEXEC", message).at(&opened.path).hint(hint)
+    })
+}
+
+/// The first folder on the way that is on the file's device.
+fn mount_point<'a>(way: &'a [Step], opened: &'a Opened) -> &'a Path {
+    let steps: Vec<&Step> =
+        way.iter().chain(&opened.chain).filter(|step| !step.is_link()).collect();
+    let device = steps.last().map(|step| step.found.st_dev);
+    let others = steps.iter().rposition(|step| Some(step.found.st_dev) != device);
+    steps.get(others.map_or(0, |last| last + 1)).map_or(&opened.path, |step| &step.path)
+}
+
+fn unreadable(candidate: &Candidate, library: &RelativePath, problem: &Unreadable) -> Diagnostic {
+    let path = library.under(candidate.folder());
+    let hint = problem.mending(&path).unwrap_or_else(|| match problem {
+        Unreadable::TooLarge { .. } => {
+            "strip it: `strip = true` below [profile.release]".to_owned()
+        }
+        Unreadable::System(_) => format!("see what is wrong there: ls -l {}", shell_word(&path)),
+        _ => build_and_copy(candidate, library),
+    });
+    let message = format!("`{library}` {problem}");
+    Diagnostic::error("LDR-VET-FILE", message).at(&path).hint(hint)
+}
+
+/// What is to be done about a library that is not there or is not whole.
+fn build_and_copy(candidate: &Candidate, library: &RelativePath) -> String {
+    let name = library.as_str().rsplit('/').next().unwrap_or_default();
+    let target = library.under(candidate.folder());
+    format!("cargo build --release && cp target/release/{name} {}", shell_word(&target))
+}

@@ -1,0 +1,153 @@
+//! Nothing unsafe runs: every hostile folder is refused for its own reason by every part of the product
+//! that looks at plugins, and nothing of it runs; honest ones are loaded; hints mend what they say.
+
+use integration_tests::hostile::{
+    self, Case, Ground, Mending, SURFACES, Seen, Surface, UNFRIENDLY, cases, controls, is_root,
+};
+use std::process::Command;
+
+/// The cases that can be made by this user.
+fn possible(cases: Vec<Case>) -> Vec<Case> {
+    let all = cases.len();
+    let root = is_root();
+    let possible: Vec<Case> = cases.into_iter().filter(|case| root || !case.needs_root).collect();
+    if possible.len() < all {
+        let left_out = all - possible.len();
+        hostile::not_run(&format!(
+            "{left_out} folders of other owners, devices and mounts: as root"
+        ));
+    }
+    possible
+}
+
+fn spoilt(case: &Case) -> Ground {
+    let mut ground = Ground::new();
+    (case.spoil)(&mut ground);
+    ground
+}
+
+/// Fails unless the plugin was refused with the case's code and nothing ran.
+fn expect_refusal(case: &Case, surface: &str, ground: &Ground, seen: &Seen) -> Result<(), String> {
+    let songs = ground.songs();
+    let codes: Vec<&str> = seen.codes.iter().map(String::as_str).collect();
+    if seen.accepted || codes != [case.code] || !songs.is_empty() {
+        let wanted = case.code;
+        return Err(format!("{surface}: {}: wanted {wanted}, {seen:?}, ran {songs:?}", case.name));
+    }
+    Ok(())
+}
+
+fn refused_by(surface: &Surface) {
+    let cases = possible(cases());
+    let failures: Vec<String> = cases
+        .iter()
+        .filter_map(|case| {
+            let ground = spoilt(case);
+            let seen = (surface.look)(&ground, &[]);
+            expect_refusal(case, surface.name, &ground, &seen).err()
+        })
+        .collect();
+    assert!(failures.is_empty(), "{} of {}: {failures:#?}", failures.len(), cases.len());
+    let (name, all) = (surface.name, cases.len());
+    println!("{name}: {all} of {all} hostile folders refused, each with its own code; 0 canaries");
+    assert!(!is_root() || all >= 60);
+}
+
+#[test]
+fn run_refuses_every_hostile_folder() {
+    refused_by(&SURFACES[0]);
+}
+
+#[test]
+fn list_refuses_every_hostile_folder() {
+    refused_by(&SURFACES[1]);
+}
+
+#[test]
+fn inspect_refuses_every_hostile_folder() {
+    refused_by(&SURFACES[2]);
+}
+
+#[test]
+fn honest_folders_are_accepted_and_their_plugins_run() {
+    let controls = possible(controls());
+    for control in &controls {
+        let ground = spoilt(control);
+        for surface in &SURFACES {
+            let seen = (surface.look)(&ground, &[]);
+            assert!(seen.accepted, "{}: {}: {seen:?}", surface.name, control.name);
+            let songs = ground.songs();
+            // The canaries live: what is silent above was silenced.
+            let wanted: &[&str] = match surface.name {
+                "run" => &["canary-constructor", "canary-needed", "canary-resolver"],
+                _ => &[],
+            };
+            assert_eq!(songs, wanted, "{}: {}", surface.name, control.name);
+        }
+    }
+    let all = controls.len();
+    println!("{all} of {all} honest folders accepted; their plugins ran under `run` alone");
+    assert!(all >= 10);
+}
+
+#[test]
+fn a_hint_that_is_a_command_mends_the_folder() {
+    let cases = possible(cases());
+    let (mut mended, mut others) = (0, std::collections::BTreeMap::<&str, usize>::new());
+    for case in &cases {
+        if let Mending::Impossible(why) = case.mending {
+            *others.entry(why).or_default() += 1;
+            continue;
+        }
+        let ground = spoilt(case);
+        let look = |surface: &Surface| (surface.look)(&ground, &[]);
+        let seen = look(&SURFACES[1]);
+        // Several files can have the same defect: each look tells one command for each code.
+        for hint in &seen.hints {
+            let mut shell = Command::new("sh");
+            let status = shell.args(["-c", hint]).current_dir(ground.cage()).status();
+            assert!(status.expect("sh").success(), "{}: {hint}", case.name);
+        }
+        for surface in &SURFACES {
+            let after = look(surface);
+            assert!(after.accepted, "{}: {}: {:?}: {after:?}", surface.name, case.name, seen.hints);
+        }
+        mended += 1;
+    }
+    println!("{mended} of {mended} folders mended by the printed command");
+    for (why, count) in others {
+        println!("{count} have no such command: {why}");
+    }
+}
+
+#[test]
+fn no_variable_changes_a_verdict() {
+    let list = &SURFACES[1];
+    let (cases, controls) = (possible(cases()), possible(controls()));
+    let mut looks = 0;
+    for case in &cases {
+        let ground = spoilt(case);
+        for variables in UNFRIENDLY.iter().map(std::slice::from_ref).chain([&UNFRIENDLY[..]]) {
+            let seen = (list.look)(&ground, variables);
+            if let Err(failure) = expect_refusal(case, list.name, &ground, &seen) {
+                panic!("{variables:?}: {failure}");
+            }
+            looks += 1;
+        }
+        for surface in &SURFACES {
+            let seen = (surface.look)(&ground, &UNFRIENDLY);
+            let refusal = expect_refusal(case, surface.name, &ground, &seen);
+            refusal.unwrap_or_else(|failure| panic!("every variable: {failure}"));
+            looks += 1;
+        }
+    }
+    for control in &controls {
+        let ground = spoilt(control);
+        let seen = (list.look)(&ground, &UNFRIENDLY);
+        assert!(seen.accepted && ground.songs().is_empty(), "{}: {seen:?}", control.name);
+        looks += 1;
+    }
+    let (variables, folders) = (UNFRIENDLY.len(), cases.len() + controls.len());
+    println!("{variables} variables over {folders} folders, {looks} looks: 0 changed verdicts");
+    assert!(variables >= 40);
+}
