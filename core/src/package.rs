@@ -11,18 +11,22 @@ pub mod catalogue;
 mod entries;
 mod fetch;
 mod folder;
+mod inspection;
 mod names;
 mod pack;
 mod pax;
 mod source;
+mod stamp;
 mod tree;
 
 pub use archive::{extract, unpack};
 pub use catalogue::{Catalogue, CatalogueSource};
 pub use fetch::{Fetched, Fetcher, Limits, Progress};
 pub use folder::{copy_folder, measure};
+pub use inspection::inspect;
 pub use pack::{EXTENSION, Packed, file_name, pack};
 pub use source::{Address, Source};
+pub use stamp::Stamp;
 
 use crate::{digest::Digest, manifest::RelativePath};
 use std::collections::BTreeMap;

@@ -19,7 +19,7 @@ pub(crate) use self::completions::Completions;
 pub(crate) use self::config::Config;
 pub(crate) use self::global::{Colour, Global};
 pub(crate) use self::plugins::{
-    Allow, Clear, Deny, Diff, Install, Link, Plugins, Quarantine, Remove, Rollback, Update,
+    Allow, Clear, Deny, Diff, Install, Link, Pack, Plugins, Quarantine, Remove, Rollback, Update,
 };
 pub(crate) use self::run::Run;
 pub(crate) use self::trial::Trial;
@@ -94,6 +94,8 @@ impl Command {
             Self::Plugins(Plugins::Remove(_)) => "plugins.remove",
             Self::Plugins(Plugins::History(_)) => "plugins.history",
             Self::Plugins(Plugins::Diff(_)) => "plugins.diff",
+            Self::Plugins(Plugins::Search(_)) => "plugins.search",
+            Self::Plugins(Plugins::Pack(_)) => "plugins.pack",
             Self::Plugins(Plugins::Link(_)) => "plugins.link",
             Self::Plugins(Plugins::Unlink(_)) => "plugins.unlink",
             Self::Plugins(Plugins::Deny(_)) => "plugins.deny",

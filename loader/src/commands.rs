@@ -38,6 +38,12 @@ pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
             plugins::history(&read(Vec::new())?, history.id.as_deref())
         }
         Command::Plugins(Plugins::Diff(diff)) => plugins::diff(&read(Vec::new())?, diff),
+        Command::Plugins(Plugins::Search(wanted)) => {
+            plugins::search(&read(Vec::new())?, &wanted.word, output)
+        }
+        Command::Plugins(Plugins::Pack(wanted)) => {
+            plugins::pack(&read(Vec::new())?, wanted, output)
+        }
         Command::Plugins(Plugins::Link(link)) => plugins::link(&read(Vec::new())?, link),
         Command::Plugins(Plugins::Unlink(unlink)) => {
             plugins::unlink(&read(Vec::new())?, &unlink.id)

@@ -1,5 +1,6 @@
 //! What the end-to-end tests share: built libraries, plugin folders, an engine to load them.
 
+pub mod archives;
 pub mod bench;
 pub mod build;
 pub mod c;
@@ -168,6 +169,19 @@ pub fn resident_bytes() -> usize {
     let statm = fs::read_to_string("/proc/self/statm").expect("Linux");
     let pages: usize = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("statm");
     pages * 4096
+}
+
+/// The most resident memory of this process since [`reset_resident_peak`], in bytes.
+pub fn resident_peak() -> usize {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+    let kilobytes: usize = line.trim().trim_end_matches(" kB").parse().expect("a number");
+    kilobytes * 1024
+}
+
+/// Begins to look for the most resident memory anew.
+pub fn reset_resident_peak() {
+    fs::write("/proc/self/clear_refs", "5").expect("Linux");
 }
 
 /// Fails the test unless every plugin left the process.

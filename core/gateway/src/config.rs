@@ -12,6 +12,7 @@
 //! | `x-loader-trusted` | honoured only from system or user configuration and from flags |
 //! | `writeOnly` | a secret: never shown |
 //! | `format: path` | a path; a relative one belongs to the folder of the file that says it |
+//! | `format: path-or-url` | such a path, or an `http(s)://` address |
 //! | `format: socket-address` | `IP:PORT` or `[IPv6]:PORT` |
 //! | `format: model-name` | `<provider>/<model>` |
 //! | `minProperties` = `maxProperties` = 1 | exactly one of the keys |

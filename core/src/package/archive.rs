@@ -116,8 +116,7 @@ fn bomb() -> Diagnostic {
 }
 
 fn foreign(name: &str) -> Diagnostic {
-    let message =
-        format!("this is a {name} archive; packages are tar archives, as such or in gzip");
+    let message = format!("the archive is {name}; packages are tar archives, as such or in gzip");
     Diagnostic::error("LDR-PACKAGE-FORMAT", message)
         .hint("unpack it into a folder, and make a package of that: loader plugins pack FOLDER")
 }

@@ -179,8 +179,7 @@ impl<R: Read> Entries<R> {
         });
         if claimed != Some(checked.sum()) {
             return Err(match self.headers {
-                0 => Diagnostic::error("LDR-PACKAGE-FORMAT", "this is no tar archive")
-                    .hint("name an archive that `loader plugins pack FOLDER` made"),
+                0 => not_tar(),
                 _ => damaged("the checksum of an entry's header is wrong".to_owned()),
             });
         }
@@ -248,6 +247,7 @@ impl<R: Read> Entries<R> {
 
     fn some(&mut self, buffer: &mut [u8]) -> Result<usize, Diagnostic> {
         match self.some_or_end(buffer)? {
+            0 if self.headers == 0 => Err(not_tar()),
             0 => Err(damaged("it ends in the middle".to_owned())),
             read => Ok(read),
         }
@@ -275,8 +275,13 @@ pub(super) fn unreadable(error: &io::Error) -> Diagnostic {
     }
 }
 
+fn not_tar() -> Diagnostic {
+    Diagnostic::error("LDR-PACKAGE-FORMAT", "this is no tar archive")
+        .hint("name an archive that `loader plugins pack FOLDER` made")
+}
+
 /// Bytes that no writer of archives makes.
-pub(super) fn damaged(why: String) -> Diagnostic {
+fn damaged(why: String) -> Diagnostic {
     Diagnostic::error("LDR-PACKAGE-DAMAGED", format!("the archive is damaged: {why}"))
         .hint("fetch or copy it again, and compare `sha256sum` with what its publisher says")
 }

@@ -1,10 +1,12 @@
-//! The standard services, used as a plugin uses them, against real servers on the loopback.
+//! The standard services, used as a plugin uses them, and what fetches packages, against real servers
+//! on the loopback.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod clock;
 mod config;
 mod events;
+mod fetch;
 mod host;
 mod http_client;
 mod kv;

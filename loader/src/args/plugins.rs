@@ -16,6 +16,8 @@ pub(crate) enum Plugins {
     Remove(Remove),
     History(History),
     Diff(Diff),
+    Search(Search),
+    Pack(Pack),
     Link(Link),
     Unlink(Unlink),
     Deny(Deny),
@@ -158,6 +160,31 @@ pub(crate) struct Diff {
     /// Another one
     #[arg(value_name = "B")]
     pub(crate) after: String,
+}
+
+/// List the packages in the catalogues that the configuration names
+#[derive(Args)]
+pub(crate) struct Search {
+    /// Only those whose id or description has this in it
+    #[arg(value_name = "WORD", default_value = "", hide_default_value = true)]
+    pub(crate) word: String,
+}
+
+/// Make an archive of a plugin folder, to publish it: the same files make the same bytes
+#[derive(Args)]
+pub(crate) struct Pack {
+    /// The folder that holds the manifest, the libraries for every platform, and nothing else
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+    /// The archive; without it, `ID-VERSION.ldr` in the working directory
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Make another release of this number, which must be higher than the one before
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=i64::MAX as u64))]
+    pub(crate) serial: Option<u64>,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Use a plugin folder under development where it is

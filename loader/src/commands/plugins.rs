@@ -9,8 +9,10 @@ mod install;
 mod link;
 mod list;
 mod origin;
+mod pack;
 mod remove;
 mod rollback;
+mod search;
 mod site;
 mod update;
 
@@ -24,9 +26,11 @@ pub(super) use self::inspect::inspect;
 pub(super) use self::install::install;
 pub(super) use self::link::{link, unlink};
 pub(super) use self::list::{list, nothing_found};
+pub(super) use self::pack::pack;
 pub(super) use self::quarantine::{quarantined, release};
 pub(super) use self::remove::remove;
 pub(super) use self::rollback::rollback;
+pub(super) use self::search::search;
 pub(super) use self::update::update;
 
 use loader_core::Surveyed;

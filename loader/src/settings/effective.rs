@@ -9,6 +9,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use loader_core::digest::Digest;
+use loader_core::package::Address;
 use serde_json::Value as Json;
 
 use super::Environment;
@@ -75,6 +76,10 @@ impl Effective<'_> {
         let text = self.expand(raw, origin, key)?;
         let fits = match shape.format {
             Some(Format::Path) => return self.path(&text, origin, key),
+            Some(Format::PathOrUrl) if !text.contains("://") => {
+                return self.path(&text, origin, key);
+            }
+            Some(Format::PathOrUrl) => text.parse::<Address>().is_ok(),
             Some(Format::SocketAddress) => text.parse::<SocketAddr>().is_ok(),
             Some(Format::ModelName) => is_model_name(&text),
             Some(Format::Sha256) => text.parse::<Digest>().is_ok(),
@@ -98,6 +103,7 @@ impl Effective<'_> {
                     "write `IP:PORT` or `[IPv6]:PORT` with numbers; port 0 takes any free port"
                 }
                 Some(Format::ModelName) => "write `<provider>/<model>`",
+                Some(Format::PathOrUrl) => "write a path, or `https://HOST/FILE`",
                 Some(Format::Sha256) => "`sha256sum FILE` prints it; its letters are lower-case",
                 Some(Format::MinisignKey) => {
                     "copy the second line of the publisher's `minisign.pub`; it begins with `RW`"

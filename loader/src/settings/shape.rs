@@ -37,6 +37,8 @@ pub(crate) struct TextShape {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Path,
+    /// A path, or the `http(s)://` address of a file.
+    PathOrUrl,
     SocketAddress,
     ModelName,
     Sha256,
@@ -94,6 +96,9 @@ impl Shape {
                 choices.join(" or ")
             }
             Shape::Text(TextShape { format: Some(Format::Path), .. }) => "a path".to_owned(),
+            Shape::Text(TextShape { format: Some(Format::PathOrUrl), .. }) => {
+                "a path or an address such as `https://example.org/index.toml`".to_owned()
+            }
             Shape::Text(TextShape { format: Some(Format::SocketAddress), .. }) => {
                 "an address such as `127.0.0.1:7280`".to_owned()
             }
@@ -142,6 +147,7 @@ impl Reader<'_> {
                 choices: Vec::new(),
                 format: match schema["format"].as_str() {
                     Some("path") => Some(Format::Path),
+                    Some("path-or-url") => Some(Format::PathOrUrl),
                     Some("socket-address") => Some(Format::SocketAddress),
                     Some("model-name") => Some(Format::ModelName),
                     Some("sha256") => Some(Format::Sha256),

@@ -7,6 +7,7 @@ mod context;
 mod gateway;
 mod help;
 mod http;
+mod packages;
 mod plugins;
 mod run;
 mod signals;

@@ -43,7 +43,10 @@ pub struct Plugins {
     pub workspaces: Vec<PathBuf>,
     /// Index files that `plugins install ID` and `plugins search` look in: paths or `http(s)://`
     /// addresses, in order of precedence.
-    #[schemars(extend("x-loader-trusted" = true))]
+    #[schemars(extend(
+        "x-loader-trusted" = true,
+        "items" = { "type": "string", "format": "path-or-url" }
+    ))]
     pub catalogues: Vec<String>,
     /// Which plugin fills a slot that only one can fill, by the slot's name; `none` for nobody.
     #[schemars(extend("x-loader-trusted" = true))]

@@ -45,8 +45,7 @@ pub fn choose<'a>(
         let there: Vec<String> = named.iter().filter_map(|found| version(found.entry)).collect();
         let message =
             format!("the catalogues have no such version of `{id}`; they have {}", list(&there));
-        let hint =
-            "name one of these, `ID@VERSION`; prereleases are taken only with `--prerelease`";
+        let hint = format!("name one of these: loader plugins install {id}@=VERSION");
         return Err(Diagnostic::error("LDR-CATALOGUE-VERSION", message).about(id).hint(hint));
     }
     let runs_here = |found: &&Found<'_>| {
@@ -68,7 +67,7 @@ pub fn choose<'a>(
     })?;
     if found.entry.location.is_none() {
         let message = format!("the catalogue describes `{id}` and does not say where it is");
-        let refusal = Diagnostic::error("LDR-CATALOGUE-LOCATION", message).about(id);
+        let refusal = Diagnostic::error("LDR-CATALOGUE-NOWHERE", message).about(id);
         return Err(refusal.hint("get it from its publisher, and name the file or the address"));
     }
     Ok(found)

@@ -61,7 +61,11 @@ impl<'a> Search<'a> {
             Source::Archive(path) => Ok(Origin::of(Place::Archive(absolute(path)))),
             Source::Web(address) => Ok(Origin::of(Place::Web(address))),
             Source::Catalogue { id, version } => {
-                let catalogues = self.catalogues()?;
+                let (catalogues, findings) = self.catalogues();
+                // A catalogue that does not answer could have had a better one.
+                if findings.iter().any(Diagnostic::is_error) {
+                    return Err(findings);
+                }
                 let found = choose(&catalogues, &id, version.as_ref(), Platform::current(), false);
                 let entry = found.map_err(|refusal| vec![refusal])?.entry;
                 in_catalogue(text, entry).map_err(|refusal| vec![refusal])
@@ -69,14 +73,21 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn catalogues(&self) -> Result<Vec<Catalogue>, Vec<Diagnostic>> {
+    /// The catalogues that could be read, and what there is to say about them all.
+    pub(super) fn catalogues(&self) -> (Vec<Catalogue>, Vec<Diagnostic>) {
+        let mut findings = Vec::new();
         let mut catalogues = Vec::new();
         for text in &self.catalogues {
-            let source = CatalogueSource::parse(text).map_err(|refusal| vec![refusal])?;
-            let parsed = self.runtime.block_on(Catalogue::load(source, &self.fetcher));
-            catalogues.push(parsed.catalogue.ok_or(parsed.diagnostics)?);
+            match CatalogueSource::parse(text) {
+                Ok(source) => {
+                    let parsed = self.runtime.block_on(Catalogue::load(source, &self.fetcher));
+                    catalogues.extend(parsed.catalogue);
+                    findings.extend(parsed.diagnostics);
+                }
+                Err(refusal) => findings.push(refusal),
+            }
         }
-        Ok(catalogues)
+        (catalogues, findings)
     }
 
     /// Puts the files of a package into `package`, a folder that is made. `meanwhile` is a folder for
