@@ -52,7 +52,7 @@ pub use dispatch::{BreakerPolicy, CallOptions, CallPolicy, MetricsSnapshot, Open
 pub use emission::LogFilter;
 pub use engine::{
     Decision, Enablement, Engine, Options, PluginOptions, PluginStats, Survey, Surveyed,
-    SwitchedTo, policy, survey,
+    SwitchedTo, policy, rehearse, survey,
 };
 pub use generation::{Placement, Retained, Retirement};
 pub use platform::{pthread_keys_in_use, unload_support};

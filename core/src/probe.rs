@@ -25,8 +25,9 @@ pub use trial::child;
 use crate::{
     diagnostic::Diagnostic,
     moment,
-    staging::Staged,
+    staging::{Staged, Store},
     trust::{Phase, ProbeRecord, QuarantineRecord, Records},
+    vetting::Vetted,
 };
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 use tracing::warn;
@@ -67,6 +68,22 @@ impl Probed {
 
     pub(crate) fn into_staged(self) -> Staged {
         self.0
+    }
+}
+
+/// Copies a vetted library into the store and tries the copy, if there is a way to. `generation`
+/// must be new in this process.
+pub fn stage_and_try(
+    vetted: &Vetted,
+    store: &Store,
+    generation: u64,
+    probe: Option<&Probe>,
+    records: Option<&Records>,
+) -> Result<Probed, Diagnostic> {
+    let staged = store.stage(vetted, generation)?;
+    match (probe, records) {
+        (Some(probe), Some(records)) => probe.examine(staged, records),
+        _ => Ok(Probed::unprobed(staged)),
     }
 }
 

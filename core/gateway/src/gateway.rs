@@ -19,6 +19,7 @@ use loader_core::{
     probe::Probe,
     service::{Service, Services},
     services::{EventBus, SecretSource, Standard, StandardServices, secrets::references},
+    staging::Store,
     trust::{Publisher, Signatures, Trust, Untracked},
     vetting::Policy,
 };
@@ -72,6 +73,12 @@ const SERVICE_NAMES: [&str; 9] = [
 /// What would be loaded, and why. Blocking; runs no plugin code and opens no store.
 pub fn survey(settings: &Settings) -> Survey {
     loader_core::survey(&looking(settings))
+}
+
+/// The same, and everything else that is done before a plugin is opened. Trials are left out unless
+/// the settings say how libraries are tried. Blocking.
+pub fn rehearse(settings: &Settings, store: &Store) -> Survey {
+    loader_core::rehearse(&looking(settings), store)
 }
 
 /// What plugins must satisfy to be loaded. Blocking; opens no store.

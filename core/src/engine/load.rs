@@ -7,7 +7,6 @@ use crate::{
     discovery::Candidate,
     dispatch::Served,
     generation::{self, Keeper, Launch, LaunchError, Limits},
-    probe::Probed,
     registry::{Capability, PluginRecord, Status},
     vetting::Vetted,
 };
@@ -104,15 +103,7 @@ impl Inner {
             let store = self.store.clone();
             let examined = candidate.clone();
             let work = move || {
-                let policy = survey::policy(&options);
-                let vetted = survey::examine(&options, &policy, &examined)?;
-                let staged = store.stage(&vetted, number).map_err(|diagnostic| vec![diagnostic])?;
-                let probed = match (&options.probe, &policy.records) {
-                    (Some(probe), Some(records)) => probe.examine(staged, records),
-                    _ => Ok(Probed::unprobed(staged)),
-                };
-                let probed = probed.map_err(|diagnostic| vec![diagnostic])?;
-                Ok::<_, Vec<Diagnostic>>((vetted, probed))
+                survey::prepare(&options, &survey::policy(&options), &store, &examined, number)
             };
             let examined = tokio::task::spawn_blocking(work).await;
             examined.map_err(|_| vec![internal(candidate, "the examination panicked")])??
