@@ -18,6 +18,7 @@ mod permissions;
 mod signed;
 mod standing;
 
+pub use files::who_can_change;
 pub(crate) use library::read_facts;
 pub use signed::Released;
 

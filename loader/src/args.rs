@@ -4,6 +4,7 @@ mod abi;
 mod chat;
 mod completions;
 mod config;
+mod doctor;
 mod global;
 mod plugins;
 mod run;
@@ -17,6 +18,7 @@ pub(crate) use self::abi::{Abi, Explain};
 pub(crate) use self::chat::Chat;
 pub(crate) use self::completions::Completions;
 pub(crate) use self::config::Config;
+pub(crate) use self::doctor::Doctor;
 pub(crate) use self::global::{Colour, Global};
 pub(crate) use self::plugins::{
     Allow, Clear, Deny, Diff, Install, Link, Pack, Plugins, Quarantine, Remove, Rollback, Update,
@@ -73,6 +75,7 @@ pub(crate) enum Command {
     Plugins(Plugins),
     #[command(subcommand)]
     Config(Config),
+    Doctor(Doctor),
     #[command(subcommand)]
     Abi(Abi),
     Completions(Completions),
@@ -107,6 +110,7 @@ impl Command {
             Self::Config(Config::Validate) => "config.validate",
             Self::Config(Config::Schema) => "config.schema",
             Self::Abi(Abi::Explain(_)) => "abi.explain",
+            Self::Doctor(_) => "doctor",
             Self::Completions(_) => "completions",
             Self::Trial(_) => Trial::COMMAND,
         }

@@ -4,6 +4,7 @@ mod abi;
 mod chat;
 mod completions;
 mod config;
+mod doctor;
 mod library;
 mod plugins;
 mod run;
@@ -22,6 +23,7 @@ pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
         Command::Config(Config::Show) => config::show(&read(Vec::new())?),
         Command::Config(Config::Validate) => config::validate(&read(Vec::new())?),
         Command::Config(Config::Schema) => Ok(config::schema()),
+        Command::Doctor(wanted) => doctor::doctor(wanted, &arguments.global, output),
         Command::Abi(Abi::Explain(explain)) => abi::explain(explain),
         Command::Completions(completions) => Ok(completions::completions(completions.shell)),
         Command::Trial(trial) => loader_core::probe::child(&trial.library, trial.processor_seconds),

@@ -1,5 +1,6 @@
 //! What a command works with: the configuration, and the folders it and the arguments name.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::time::Duration;
 use loader_core::LogFilter;
 use loader_core::discovery::{Origin, Root};
 use loader_core::probe::Probe;
+use loader_core::vetting::who_can_change;
 use loader_gateway::Settings;
 use loader_gateway::config::Trust;
 
@@ -29,6 +31,7 @@ pub(crate) struct Context {
     pub(crate) resolved: Resolved,
     state_dir: Option<PathBuf>,
     environment: Environment,
+    file_warnings: Vec<Finding>,
 }
 
 impl Context {
@@ -51,7 +54,16 @@ impl Context {
         let explicit = global.settings.iter();
         sources.flags.extend(explicit.map(|one| (one.key.clone(), one.value.clone())));
         match settings::resolve(&sources) {
-            Ok(resolved) => Ok(Self { resolved, state_dir, environment }),
+            Ok(resolved) => {
+                let findings = check_owners(&resolved);
+                let (errors, file_warnings): (Vec<_>, Vec<_>) =
+                    findings.into_iter().partition(Finding::is_error);
+                if !errors.is_empty() {
+                    let warnings = file_warnings;
+                    return Err(Refusal { exit: Exit::Configuration, errors, warnings });
+                }
+                Ok(Self { resolved, state_dir, environment, file_warnings })
+            }
             Err(problems) => {
                 let findings = problems.into_iter().map(Finding::from);
                 let (errors, warnings) = findings.partition(Finding::is_error);
@@ -60,9 +72,10 @@ impl Context {
         }
     }
 
-    /// What was ignored in the configuration, and why.
+    /// What was ignored in the configuration, and why, and whose files are written by whom.
     pub(crate) fn warnings(&self) -> Vec<Finding> {
-        self.resolved.warnings.iter().cloned().map(Finding::from).collect()
+        let ignored = self.resolved.warnings.iter().cloned().map(Finding::from);
+        ignored.chain(self.file_warnings.iter().cloned()).collect()
     }
 
     /// The absolute path of the folder for state.
@@ -155,6 +168,15 @@ fn probe(trust: &Trust) -> Option<Probe> {
         timeout: Duration::from_millis(trust.probe_timeout_ms),
         host_build: format!("{HOST} ({:x}-{:x})", found.len(), found.mtime()),
     })
+}
+
+/// The files that say where code comes from and whom to trust must be nobody else's to change.
+fn check_owners(resolved: &Resolved) -> Vec<Finding> {
+    let trusted = resolved.files.iter().filter(|file| file.layer.is_trusted());
+    // What such a file says about owners counts only once it is trusted itself.
+    let owners = BTreeSet::new();
+    let findings = trusted.flat_map(|file| who_can_change(&file.path, &owners));
+    findings.map(Finding::from).collect()
 }
 
 /// The settings that options of every command are short for.

@@ -52,6 +52,11 @@ impl Finding {
         self
     }
 
+    /// The same, as something that stops nobody.
+    pub(crate) fn weakened(self) -> Self {
+        Self { severity: Severity::Warning, ..self }
+    }
+
     /// Whether it is an error.
     pub(crate) fn is_error(&self) -> bool {
         self.severity == Severity::Error

@@ -8,7 +8,7 @@ use crate::{
     folder::{Folder, Opened, Step, Unreadable, shell_word},
     manifest::{self, RelativePath},
 };
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 /// A larger library is refused.
 pub const MAX_LIBRARY_BYTES: u64 = 512 * 1024 * 1024;
@@ -54,6 +54,24 @@ pub(super) fn open(
         }
     }
     opened.map_err(|problem| findings.push(unreadable(candidate, library, &problem))).ok()
+}
+
+/// Who, besides those the operator trusts, could change a file or put another one in its place: for
+/// files that say whom to trust. A link is followed, and where it is counts as much as where it leads.
+pub fn who_can_change(file: &Path, owners: &BTreeSet<u32>) -> Vec<Diagnostic> {
+    let real = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let mut permissions = Permissions::new(owners, true);
+    let mut findings = Vec::new();
+    for path in [file, &real] {
+        let Some((folder, name)) = path.parent().zip(path.file_name()) else { continue };
+        let Ok(folder) = Folder::reach(folder, folder) else { continue };
+        findings.extend(permissions.check(&folder.way));
+        let name = name.to_str().and_then(|name| name.parse::<RelativePath>().ok());
+        if let Some(Ok(opened)) = name.map(|name| folder.file(&name)) {
+            findings.extend(permissions.check(&opened.chain));
+        }
+    }
+    findings
 }
 
 /// Reads the library.

@@ -4,7 +4,7 @@ mod validate;
 
 use serde_json::json;
 
-pub(super) use self::validate::validate;
+pub(super) use self::validate::{check_values, validate};
 
 use crate::context::Context;
 use crate::output::{Answer, CommandResult, Outcome};

@@ -14,10 +14,12 @@ mod quarantine;
 mod remove;
 mod rollback;
 mod search;
+mod signal;
 mod site;
 mod update;
 
 pub(super) use self::list::nothing_found;
+pub(super) use self::signal::Signal;
 
 use crate::args::{Plugins, Quarantine};
 use crate::context::Context;
@@ -53,7 +55,7 @@ pub(super) fn execute(command: &Plugins, context: &Context, output: &Output) -> 
 /// What would become of a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-enum Status {
+pub(super) enum Status {
     /// It would be loaded.
     Ok,
     /// It is switched off.
@@ -65,7 +67,7 @@ enum Status {
 }
 
 impl Status {
-    fn of(plugin: &Surveyed) -> Self {
+    pub(super) fn of(plugin: &Surveyed) -> Self {
         match (plugin.decision.enabled, &plugin.verdict) {
             (false, _) => Self::Disabled,
             (true, Ok(_)) => Self::Ok,
@@ -76,7 +78,7 @@ impl Status {
         }
     }
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Disabled => "disabled",

@@ -3,6 +3,8 @@
 mod listen;
 mod ready;
 
+pub(super) use self::listen::failed as cannot_listen;
+
 use std::time::{Duration, Instant};
 
 use loader_gateway::Gateway;

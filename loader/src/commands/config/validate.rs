@@ -19,16 +19,11 @@ use crate::settings::nearest;
 
 /// Checks the configuration, the plugins' own included.
 pub(in crate::commands) fn validate(context: &Context) -> CommandResult {
-    let config = &context.resolved.config;
     let survey = loader_gateway::survey(&context.gateway_settings(None));
     let mut findings = context.warnings();
-    findings.extend(Filter::parse(&config.log.filter).err());
-    findings.extend(Policy::new(config, config.gateway.listen, [0; 32]).err().map(Finding::from));
     findings.extend(survey.diagnostics.iter().map(|one| as_warning(one.clone())));
     findings.extend(check_plugins(&survey));
-    let names = Names::of(&survey);
-    findings.extend(check_names(config, &names));
-    findings.extend(check_secrets(config));
+    findings.extend(check_values(context, &survey));
 
     let (errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(Finding::is_error);
     if !errors.is_empty() {
@@ -45,6 +40,16 @@ pub(in crate::commands) fn validate(context: &Context) -> CommandResult {
         warnings,
     }
     .into())
+}
+
+/// What is wrong with values that have the right form.
+pub(in crate::commands) fn check_values(context: &Context, survey: &Survey) -> Vec<Finding> {
+    let config = &context.resolved.config;
+    let mut findings: Vec<Finding> = Filter::parse(&config.log.filter).err().into_iter().collect();
+    findings.extend(Policy::new(config, config.gateway.listen, [0; 32]).err().map(Finding::from));
+    findings.extend(check_names(config, &Names::of(survey)));
+    findings.extend(check_secrets(config));
+    findings
 }
 
 fn count(number: usize, what: &str) -> String {

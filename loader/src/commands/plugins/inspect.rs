@@ -9,7 +9,7 @@ use loader_core::{Survey, Surveyed};
 use loader_gateway::Settings;
 use serde_json::json;
 
-use super::{Status, provides};
+use super::{Signal, Status, provides};
 use crate::context::Context;
 use crate::exit_code::Exit;
 use crate::finding::Finding;
@@ -39,6 +39,7 @@ pub(in crate::commands) fn inspect(context: &Context, id: &str) -> CommandResult
         data: json!({
             "id": id,
             "status": Status::of(plugin),
+            "signal": Signal::of(plugin),
             "decision": plugin.decision,
             "origin": candidate.origin(),
             "folder": candidate.folder(),
@@ -76,6 +77,7 @@ fn write(plugin: &Surveyed, probed: Option<&ProbeRecord>) -> String {
     sheet.line("description", spec.description.as_deref().unwrap_or_default());
     let status = Status::of(plugin).name();
     sheet.line("status", &format!("{status} ({})", plugin.decision.reason));
+    sheet.line("signal", Signal::of(plugin).name());
     sheet.line("provides", &provides(&spec.provides).join(", "));
     let services = spec.requires.services.iter().map(ToString::to_string);
     let contracts = spec.requires.contracts.iter().map(ToString::to_string);

@@ -4,7 +4,7 @@ use loader_core::Surveyed;
 use loader_core::discovery::Root;
 use serde_json::{Value, json};
 
-use super::{Status, provides};
+use super::{Signal, Status, provides};
 use crate::context::Context;
 use crate::finding::Finding;
 use crate::output::{Answer, CommandResult, table};
@@ -57,6 +57,7 @@ fn describe(plugin: &Surveyed) -> Value {
         "name": spec.name,
         "description": spec.description,
         "status": Status::of(plugin),
+        "signal": Signal::of(plugin),
         "reason": plugin.decision.reason,
         "provides": provides(&spec.provides),
         "origin": candidate.origin(),

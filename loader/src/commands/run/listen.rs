@@ -13,7 +13,7 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Finding> {
 }
 
 /// The address cannot be listened on.
-pub(super) fn failed(address: SocketAddr, error: &io::Error) -> Finding {
+pub(in crate::commands) fn failed(address: SocketAddr, error: &io::Error) -> Finding {
     let port = address.port();
     let hint = match error.kind() {
         ErrorKind::AddrInUse => format!(

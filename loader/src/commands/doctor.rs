@@ -1,0 +1,62 @@
+//! `loader doctor`: says what is wrong with this machine, and how to mend it.
+//!
+//! It has no opinion of its own: the checks of plugins are the steps of a real start, up to the point
+//! where a library would be opened.
+
+mod check;
+mod configuration;
+mod host;
+mod patient;
+mod plugins;
+mod repair;
+mod report;
+mod state;
+mod trust;
+
+use self::patient::Patient;
+use self::repair::{Repair, plan};
+use self::report::Report;
+use crate::args::{Doctor, Global};
+use crate::exit_code::Exit;
+use crate::finding::Finding;
+use crate::output::{CommandResult, Outcome, Output, Refusal};
+
+/// Looks at everything.
+pub(super) fn doctor(wanted: &Doctor, global: &Global, output: &Output) -> CommandResult {
+    let patient = Patient::examine(global, wanted.probe);
+    let mut report = Report::of(&patient, wanted.plugin.as_deref());
+    if let Some(id) = wanted.plugin.as_deref().filter(|_| !report.has_plugin()) {
+        if let Ok(configured) = &patient.configuration {
+            let hint = "see which there are: loader plugins list";
+            let message = format!("no plugin `{}` was found", id.escape_debug());
+            let unknown = Finding::error("LDR-PLUGINS-UNKNOWN", message).hint(hint);
+            let said = report.findings().filter(|one| one.plugin.as_deref() == Some(id));
+            if said.count() == 0 {
+                let warnings = configured.context.warnings();
+                return Err(Refusal { warnings, ..Refusal::new(Exit::NotFound, unknown) });
+            }
+        }
+    }
+    if wanted.fix {
+        let repairs = plan(report.findings());
+        for repair in &repairs {
+            let would = if wanted.dry_run { "would run" } else { "runs" };
+            output.note(&format!("{would}: {}\n", repair.command()));
+        }
+        let failures = match wanted.dry_run {
+            true => Vec::new(),
+            false => repairs.iter().filter_map(|repair| Repair::apply(repair).err()).collect(),
+        };
+        if !wanted.dry_run && !repairs.is_empty() {
+            // What was held is let go before it is looked at again.
+            drop(patient);
+            report = Report::of(&Patient::examine(global, wanted.probe), wanted.plugin.as_deref());
+        }
+        report.repaired(repairs, failures);
+    }
+    let answer = report.answer(wanted.only_failed);
+    Ok(match report.is_healthy() {
+        true => answer.into(),
+        false => Outcome::Objected(answer),
+    })
+}

@@ -1,0 +1,31 @@
+//! What would become of every plugin, by the steps of a real start.
+
+use loader_core::Surveyed;
+
+use super::patient::Patient;
+use super::trust::LOCK;
+use crate::finding::Finding;
+
+pub(super) fn folders(patient: &Patient) -> Vec<Finding> {
+    patient.look(|it| {
+        let said = it.survey.diagnostics.iter().filter(|one| !one.code.starts_with(LOCK));
+        said.cloned().map(Finding::from).collect()
+    })
+}
+
+pub(super) fn verdicts(patient: &Patient) -> Vec<Finding> {
+    patient.look(|it| it.survey.plugins.iter().flat_map(of).collect())
+}
+
+/// What there is to say about one plugin. What is wrong with one that is switched off stops nobody.
+pub(super) fn of(plugin: &Surveyed) -> Vec<Finding> {
+    let diagnostics = match &plugin.verdict {
+        Ok(vetted) => vetted.warnings(),
+        Err(reasons) => reasons,
+    };
+    let findings = diagnostics.iter().cloned().map(Finding::from);
+    match plugin.decision.enabled {
+        true => findings.collect(),
+        false => findings.map(Finding::weakened).collect(),
+    }
+}
