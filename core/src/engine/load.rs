@@ -103,9 +103,10 @@ impl Inner {
             let examined = candidate.clone();
             let work = move || {
                 let policy = survey::policy(&options);
-                let vetted = survey::examine(&options, &policy, &examined)?;
-                let staged = store.stage(&vetted, number).map_err(|diagnostic| vec![diagnostic])?;
-                Ok::<_, Vec<Diagnostic>>((vetted, staged))
+                let fresh = survey::examine(&options, &policy, &examined)?;
+                let staged = store.stage_fresh(&fresh, number);
+                let staged = staged.map_err(|diagnostic| vec![diagnostic])?;
+                Ok::<_, Vec<Diagnostic>>((fresh.into_vetted(), staged))
             };
             let examined = tokio::task::spawn_blocking(work).await;
             examined.map_err(|_| vec![internal(candidate, "the examination panicked")])??

@@ -5,7 +5,7 @@ use crate::{
     diagnostic::Diagnostic,
     discovery::{Candidate, discover},
     trust::Records,
-    vetting::{Policy, Vetted, vet},
+    vetting::{Fresh, Policy, Vetted, vet_fresh},
 };
 
 /// Every plugin that was found, and what there is to say about the roots.
@@ -41,7 +41,7 @@ pub fn survey(options: &Options) -> Survey {
     let policy = policy(options);
     let plugins = found.candidates.into_iter().map(|candidate| {
         let decision = decide(options, candidate.id());
-        let verdict = examine(options, &policy, &candidate);
+        let verdict = examine(options, &policy, &candidate).map(Fresh::into_vetted);
         Surveyed { candidate, decision, verdict }
     });
     Survey { plugins: plugins.collect(), diagnostics: found.diagnostics }
@@ -59,12 +59,12 @@ pub(super) fn examine(
     options: &Options,
     policy: &Policy,
     candidate: &Candidate,
-) -> Result<Vetted, Vec<Diagnostic>> {
-    let vetted = vet(candidate, policy)?;
+) -> Result<Fresh, Vec<Diagnostic>> {
+    let fresh = vet_fresh(candidate, policy)?;
     let settings = options.plugins.get(candidate.id());
     let empty = serde_json::Value::Object(serde_json::Map::new());
     configuration::check(candidate, settings.map_or(&empty, |settings| &settings.config))?;
-    Ok(vetted)
+    Ok(fresh)
 }
 
 /// Decides whether a plugin is switched on.
