@@ -3,7 +3,7 @@
 
 use crate::{
     diagnostic::{Diagnostic, Severity},
-    discovery::{Candidate, Origin, Provenance, look_at},
+    discovery::{Candidate, Origin, Provenance, Root, look_at},
     manifest::{Architecture, Library, Platform, RelativePath, System},
     trust::{Signatures, Trust},
     vetting::{
@@ -22,7 +22,8 @@ const LATER: [&str; 2] = ["LDR-RELEASE-", "LDR-SIGN-"];
 /// are vetted before they are loaded, others by what their files say. Who could change the files and
 /// who signed them does not count here. Answers what is worth mending, or everything that must be.
 pub fn inspect(folder: &Path, policy: &Policy) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
-    let (candidates, mut findings) = look_at(folder, Origin::Config, Provenance::Linked);
+    let root = Root { path: folder.to_owned(), origin: Origin::Config, required: true };
+    let (candidates, mut findings) = look_at(folder, &root, Provenance::Linked);
     let policy = Policy { trust: about_files_only(&policy.trust), ..policy.clone() };
     let mut seen = BTreeSet::new();
     for candidate in &candidates {
@@ -125,6 +126,9 @@ fn disagreement(
     }
     if !binary.is_library {
         return Some(("LDR-VET-FORMAT", "is not a shared library".to_owned()));
+    }
+    if let Some(defect) = binary.defects.first() {
+        return Some((defect.code(), defect.to_string()));
     }
     if !binary.has_root_symbol {
         return Some(("LDR-VET-SYMBOL", "exports no plugin".to_owned()));
