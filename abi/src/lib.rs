@@ -44,6 +44,7 @@ mod context;
 mod emission;
 mod error;
 pub mod facts;
+pub mod history;
 mod host;
 pub mod layout;
 mod message;

@@ -10,7 +10,7 @@ mod watch;
 
 pub use enablement::{Decision, Enablement, SwitchedTo};
 pub use options::{Options, PluginOptions};
-pub use survey::{Survey, Surveyed, policy, survey};
+pub use survey::{Survey, Surveyed, policy, rehearse, survey};
 
 use crate::{
     diagnostic::Diagnostic,

@@ -1,7 +1,7 @@
 //! Opens a staged library: the only place where plugin code enters the process.
 #![expect(unsafe_code, reason = "dlopen, and trust in what vetting and the layout check proved")]
 
-use crate::{diagnostic::Diagnostic, message::Failure, platform, staging::Staged};
+use crate::{diagnostic::Diagnostic, message::Failure, platform, probe::Probed, staging::Staged};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use loader_abi::{
     HostBox, PluginBox, PluginRoot_Ref,
@@ -31,29 +31,16 @@ impl Image {
     /// Opens the staged copy.
     ///
     /// Runs the library's constructors, so call it on a thread of the generation.
-    pub(crate) fn open(staged: Staged) -> Result<Self, Diagnostic> {
-        let refuse = |code, message: String| {
-            Diagnostic::error(code, message)
-                .at(staged.candidate().manifest_path())
-                .about(staged.spec().id.clone())
+    pub(crate) fn open(probed: Probed) -> Result<Self, Diagnostic> {
+        let staged = probed.into_staged();
+        let refuse = |finding: Diagnostic| {
+            finding.at(staged.candidate().manifest_path()).about(staged.spec().id.clone())
         };
-        // SAFETY: the file is our private copy of bytes that were vetted; running its constructors
-        // is what loading means, and the operator's trust in the plugin covers it.
-        let library = unsafe { Library::open(Some(staged.path()), RTLD_NOW | RTLD_LOCAL) };
-        let library = library.map_err(|error| {
-            refuse("LDR-IMAGE-OPEN", format!("the library cannot be opened: {}", cause(&error)))
-                .hint("ldd shows what the library needs: install it, or rebuild the plugin for this system")
-        })?;
-        let library = ManuallyDrop::new(library);
-        // SAFETY: vetting found the symbol, and every library that exports it under this name
-        // stores an abi_stable header there.
-        let header = unsafe { library.get::<RootHeader>(ROOT_SYMBOL.as_bytes()) };
-        let header = *header.map_err(|error| {
-            refuse("LDR-IMAGE-SYMBOL", format!("the root symbol is missing: {}", cause(&error)))
-        })?;
+        let (library, header) = open_library(staged.path()).map_err(refuse)?;
         let address = std::ptr::from_ref(&*header).addr();
-        verify_identity(&staged, address)
-            .map_err(|message| refuse("LDR-IMAGE-IDENTITY", message).hint("restart the loader"))?;
+        verify_identity(&staged, address).map_err(|message| {
+            refuse(Diagnostic::error("LDR-IMAGE-IDENTITY", message)).hint("restart the loader")
+        })?;
         Ok(Self { library, header, span: platform::span_of(address), staged: Some(staged) })
     }
 
@@ -65,10 +52,7 @@ impl Image {
         // SAFETY: the library is held by the image, and an image is closed only after everything
         // made from its root module is gone.
         let root = unsafe { layout::accept(self.header) };
-        root.map(Root).map_err(|incompatible| {
-            let (code, message, hint) = explain(&incompatible);
-            Diagnostic::error(code, message).hint(hint)
-        })
+        root.map(Root).map_err(|incompatible| explain(&incompatible))
     }
 
     /// Lets the library go, and proves that it is gone.
@@ -115,6 +99,48 @@ impl Image {
         drop(staged);
         Ok(())
     }
+}
+
+/// What opening a library and looking at its interface may find wrong.
+pub(crate) const REFUSALS: [&str; 5] =
+    ["LDR-IMAGE-OPEN", "LDR-IMAGE-SYMBOL", "LDR-IMAGE-ABI", "LDR-IMAGE-LAYOUT", "LDR-IMAGE-ROOT"];
+
+/// Does with the library at a path what loading would do with it, up to its accepted interface, and
+/// leaves it mapped. `opened` is called in between, once its constructors have run.
+///
+/// For a process that ends right after.
+#[cfg(target_os = "linux")]
+pub(crate) fn rehearse<Said>(
+    path: &Path,
+    opened: impl FnOnce() -> Said,
+) -> Result<Said, Diagnostic> {
+    let (_library, header) = open_library(path)?;
+    let said = opened();
+    // SAFETY: the library is never closed.
+    let root = unsafe { layout::accept(header) };
+    root.map(|_| said).map_err(|incompatible| explain(&incompatible))
+}
+
+/// Opens a library, which stays mapped until it is closed, and finds its root.
+fn open_library(path: &Path) -> Result<(ManuallyDrop<Library>, RootHeader), Diagnostic> {
+    // SAFETY: the file is our private copy of bytes that were vetted; running its constructors is what
+    // loading means, and the operator's trust in the plugin covers it.
+    let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) };
+    let library = library.map_err(|error| {
+        let message = format!("the library cannot be opened: {}", cause(&error));
+        Diagnostic::error("LDR-IMAGE-OPEN", message).hint(
+            "ldd shows what the library needs: install it, or rebuild the plugin for this system",
+        )
+    })?;
+    let library = ManuallyDrop::new(library);
+    // SAFETY: vetting found the symbol, and every library that exports it under this name stores an
+    // abi_stable header there.
+    let header = unsafe { library.get::<RootHeader>(ROOT_SYMBOL.as_bytes()) };
+    let header = *header.map_err(|error| {
+        let message = format!("the root symbol is missing: {}", cause(&error));
+        Diagnostic::error("LDR-IMAGE-SYMBOL", message)
+    })?;
+    Ok((library, header))
 }
 
 impl Root {
@@ -164,11 +190,11 @@ fn cause(error: &libloading::Error) -> String {
     inner.unwrap_or_else(|| error.to_string())
 }
 
-/// The code, what differs, and who builds what anew.
-fn explain(incompatible: &Incompatible) -> (&'static str, String, String) {
+/// What differs, and who builds what anew.
+fn explain(incompatible: &Incompatible) -> Diagnostic {
     let ours = loader_abi::ABI_VERSION_TEXT;
     let rebuild = "rebuild the plugin: cargo update -p loader-sdk && cargo build --release";
-    match incompatible {
+    let (code, message, hint): (_, _, String) = match incompatible {
         Incompatible::Foundation { host, plugin } => (
             "LDR-IMAGE-ABI",
             format!("the library stands on {plugin}; this host stands on {host}"),
@@ -194,7 +220,8 @@ fn explain(incompatible: &Incompatible) -> (&'static str, String, String) {
         Incompatible::Root(message) => {
             ("LDR-IMAGE-ROOT", format!("the root module failed: {message}"), rebuild.into())
         }
-    }
+    };
+    Diagnostic::error(code, message).hint(hint)
 }
 
 fn major(version: &str) -> Option<u64> {

@@ -4,8 +4,8 @@
 //! # The flow, one way only
 //!
 //! ```text
-//! files ─discover─▶ Candidate ─vet─▶ Vetted ─stage─▶ Staged ─open─▶ Image ─start─▶ Generation
-//!       ─publish─▶ Registry ─dispatch─▶ calls
+//! files ─discover─▶ Candidate ─vet─▶ Vetted ─stage─▶ Staged ─probe─▶ Probed ─open─▶ Image
+//!       ─start─▶ Generation ─publish─▶ Registry ─dispatch─▶ calls
 //! ```
 //!
 //! Each arrow is one module, each box one type, and a later box can only be made from the one
@@ -14,11 +14,13 @@
 //! # Invariants
 //!
 //! * Knows no capability by name: contracts belong to the embedding program.
-//! * Never prints, never reads the environment, never exits the process.
+//! * Never prints, never reads the environment, never exits the process; [`probe::child`] alone
+//!   ends the process it is the whole purpose of.
 //! * `unsafe` lives in `image` and `platform` alone.
 //! * Nothing of a plugin is stored by the host, and nothing of it runs on a host thread unless it
 //!   is placed inline.
 
+pub mod audit;
 pub mod diagnostic;
 pub mod digest;
 pub mod discovery;
@@ -26,15 +28,18 @@ mod dispatch;
 mod durable;
 mod emission;
 mod engine;
+pub mod explain;
 mod folder;
 mod generation;
 mod image;
 pub mod installation;
 pub mod manifest;
 pub mod message;
+pub mod moment;
 mod nearest;
 pub mod package;
 mod platform;
+pub mod probe;
 mod registry;
 pub mod service;
 pub mod services;
@@ -47,7 +52,7 @@ pub use dispatch::{BreakerPolicy, CallOptions, CallPolicy, MetricsSnapshot, Open
 pub use emission::LogFilter;
 pub use engine::{
     Decision, Enablement, Engine, Options, PluginOptions, PluginStats, Survey, Surveyed,
-    SwitchedTo, policy, survey,
+    SwitchedTo, policy, rehearse, survey,
 };
 pub use generation::{Placement, Retained, Retirement};
 pub use platform::{pthread_keys_in_use, unload_support};

@@ -3,6 +3,7 @@
 //! Unloading is proven on Linux with glibc. Everywhere else, and in a program where the
 //! interposition is not in effect, images stay: [`unload_support`] says why.
 
+mod process;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[path = "platform/linux.rs"]
 mod system;
@@ -10,6 +11,9 @@ mod system;
 #[path = "platform/other.rs"]
 mod system;
 
+#[cfg(target_os = "linux")]
+pub(crate) use process::close_inherited;
+pub(crate) use process::leave;
 pub(crate) use system::{
     ImageSpan, delete_keys_of, inode_at, is_mapped, signal_handlers_in, span_of, threads_of,
 };

@@ -5,11 +5,13 @@
 
 pub mod lock;
 mod marks;
+mod quarantine;
 mod records;
 pub mod release;
 pub mod signature;
 
 pub use marks::Mark;
+pub use quarantine::{Phase, ProbeRecord, QuarantineRecord};
 pub use records::{DenialRecord, Records};
 pub use release::Release;
 

@@ -11,13 +11,14 @@
 mod agreement;
 pub mod binary;
 mod files;
-mod host;
+pub(crate) mod host;
 mod library;
 mod locked;
 mod permissions;
 mod signed;
 mod standing;
 
+pub(crate) use library::read_facts;
 pub use signed::Released;
 
 use crate::{

@@ -1,24 +1,28 @@
 //! What can be written on the command line. Nothing is decided here.
 
+mod abi;
 mod chat;
 mod completions;
 mod config;
 mod global;
 mod plugins;
 mod run;
+mod trial;
 
 use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use self::abi::{Abi, Explain};
 pub(crate) use self::chat::Chat;
 pub(crate) use self::completions::Completions;
 pub(crate) use self::config::Config;
 pub(crate) use self::global::{Colour, Global};
 pub(crate) use self::plugins::{
-    Allow, Deny, Diff, Install, Link, Pack, Plugins, Remove, Rollback, Update,
+    Allow, Clear, Deny, Diff, Install, Link, Pack, Plugins, Quarantine, Remove, Rollback, Update,
 };
 pub(crate) use self::run::Run;
+pub(crate) use self::trial::Trial;
 
 use crate::env_vars;
 use crate::exit_code::Exit;
@@ -69,7 +73,11 @@ pub(crate) enum Command {
     Plugins(Plugins),
     #[command(subcommand)]
     Config(Config),
+    #[command(subcommand)]
+    Abi(Abi),
     Completions(Completions),
+    #[command(name = Trial::COMMAND)]
+    Trial(Trial),
 }
 
 impl Command {
@@ -92,10 +100,15 @@ impl Command {
             Self::Plugins(Plugins::Unlink(_)) => "plugins.unlink",
             Self::Plugins(Plugins::Deny(_)) => "plugins.deny",
             Self::Plugins(Plugins::Allow(_)) => "plugins.allow",
+            Self::Plugins(Plugins::Audit(_)) => "plugins.audit",
+            Self::Plugins(Plugins::Quarantine(Quarantine::List)) => "plugins.quarantine.list",
+            Self::Plugins(Plugins::Quarantine(Quarantine::Clear(_))) => "plugins.quarantine.clear",
             Self::Config(Config::Show) => "config.show",
             Self::Config(Config::Validate) => "config.validate",
             Self::Config(Config::Schema) => "config.schema",
+            Self::Abi(Abi::Explain(_)) => "abi.explain",
             Self::Completions(_) => "completions",
+            Self::Trial(_) => Trial::COMMAND,
         }
     }
 }

@@ -1,14 +1,18 @@
 //! What a command works with: the configuration, and the folders it and the arguments name.
 
 use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use loader_core::LogFilter;
 use loader_core::discovery::{Origin, Root};
+use loader_core::probe::Probe;
 use loader_gateway::Settings;
+use loader_gateway::config::Trust;
 
-use crate::args::Global;
+use crate::args::{Global, Trial};
 use crate::env_vars;
 use crate::exit_code::Exit;
 use crate::finding::Finding;
@@ -134,9 +138,23 @@ impl Context {
             secrets: Arc::new(secrets),
             host: HOST.to_owned(),
             log_filter,
+            probe: probe(&config.plugins.trust),
             config,
         }
     }
+}
+
+/// How libraries are tried: by this very program, in a process of its own.
+fn probe(trust: &Trust) -> Option<Probe> {
+    // What runs here, even if there is another program at its path by now.
+    let program = PathBuf::from("/proc/self/exe");
+    let found = program.metadata().ok()?;
+    Some(Probe {
+        program,
+        arguments: vec![Trial::COMMAND.into()],
+        timeout: Duration::from_millis(trust.probe_timeout_ms),
+        host_build: format!("{HOST} ({:x}-{:x})", found.len(), found.mtime()),
+    })
 }
 
 /// The settings that options of every command are short for.

@@ -62,6 +62,8 @@ impl From<Finding> for Refusal {
 pub(crate) enum Outcome {
     /// It says this, once.
     Answered(Answer),
+    /// It says this, and an error is among the warnings: it did its work and does not like the result.
+    Objected(Answer),
     /// It said everything while it ran.
     Ended(Exit),
 }
@@ -142,18 +144,24 @@ impl Output {
         }
     }
 
+    fn answer(&self, command: &str, answer: &Answer) -> io::Result<()> {
+        if self.json {
+            return self.write_envelope(command, answer);
+        }
+        let written = self.write(&answer.text);
+        self.report(&answer.warnings);
+        written
+    }
+
     /// Says how the command ended. A reader of standard output that went away is no failure.
     pub(crate) fn conclude(&self, command: &str, result: CommandResult) -> Exit {
         let (exit, written) = match result {
             Ok(Outcome::Ended(exit)) => return exit,
-            Ok(Outcome::Answered(answer)) if self.json => {
-                (Exit::Success, self.write_envelope(command, &answer))
+            Ok(Outcome::Answered(answer)) => (Exit::Success, self.answer(command, &answer)),
+            Ok(Outcome::Objected(answer)) if self.json => {
+                (Exit::Failure, self.write(&envelope::of_objection(command, &answer)))
             }
-            Ok(Outcome::Answered(answer)) => {
-                let written = self.write(&answer.text);
-                self.report(&answer.warnings);
-                (Exit::Success, written)
-            }
+            Ok(Outcome::Objected(answer)) => (Exit::Failure, self.answer(command, &answer)),
             Err(refusal) if self.json => {
                 (refusal.exit, self.write(&envelope::of_refusal(command, &refusal)))
             }

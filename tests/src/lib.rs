@@ -3,6 +3,8 @@
 pub mod archives;
 pub mod bench;
 pub mod build;
+pub mod c;
+pub mod defects;
 pub mod gateway;
 pub mod hostile;
 pub mod operator;
@@ -15,6 +17,7 @@ use loader_core::{
     diagnostic::Diagnostic,
     discovery::{Candidate, Origin, Root, discover},
     message::{Failure, Metadata, Reply},
+    probe::Probe,
     services::{SecretBytes, Standard},
 };
 use std::{
@@ -92,6 +95,16 @@ impl Home {
         options.services = standard.open().expect("the services open").services;
         options.stop_timeout = Duration::from_secs(2);
         options
+    }
+
+    /// How the product tries libraries before it opens them.
+    pub fn probe(&self) -> Probe {
+        Probe {
+            program: build::loader(),
+            arguments: vec!["try-library".into()],
+            timeout: Duration::from_secs(2),
+            host_build: "loader-test".into(),
+        }
     }
 
     /// What discovery finds of this id.

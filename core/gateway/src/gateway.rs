@@ -16,8 +16,10 @@ use loader_core::{
     diagnostic::Diagnostic,
     discovery::{Root, discover},
     message::Failure,
+    probe::Probe,
     service::{Service, Services},
     services::{EventBus, SecretSource, Standard, StandardServices, secrets::references},
+    staging::Store,
     trust::{Publisher, Signatures, Trust, Untracked},
     vetting::Policy,
 };
@@ -38,6 +40,8 @@ pub struct Settings {
     pub host: String,
     /// Says which logs of plugins are wanted.
     pub log_filter: Option<LogFilter>,
+    /// How libraries are tried before they are opened.
+    pub probe: Option<Probe>,
 }
 
 /// A running gateway.
@@ -69,6 +73,12 @@ const SERVICE_NAMES: [&str; 9] = [
 /// What would be loaded, and why. Blocking; runs no plugin code and opens no store.
 pub fn survey(settings: &Settings) -> Survey {
     loader_core::survey(&looking(settings))
+}
+
+/// The same, and everything else that is done before a plugin is opened. Trials are left out unless
+/// the settings say how libraries are tried. Blocking.
+pub fn rehearse(settings: &Settings, store: &Store) -> Survey {
+    loader_core::rehearse(&looking(settings), store)
 }
 
 /// What plugins must satisfy to be loaded. Blocking; opens no store.
@@ -109,7 +119,16 @@ fn engine_options(settings: &Settings, services: Services) -> Options {
     options.plugins =
         plugins.entries.iter().map(|(id, entry)| (id.clone(), plugin_options(entry))).collect();
     options.trust = trust(&plugins.trust);
+    options.probe.clone_from(&settings.probe);
     options.services = services;
+    options.contracts = contracts();
+    options.host.clone_from(&settings.host);
+    options.log_filter.clone_from(&settings.log_filter);
+    options
+}
+
+/// The contracts the gateway consumes: the lowest and highest major version of each.
+pub fn contracts() -> BTreeMap<String, (u32, u32)> {
     let contracts = [
         text_inference::CONTRACT,
         channel::CONTRACT,
@@ -121,10 +140,7 @@ fn engine_options(settings: &Settings, services: Services) -> Options {
         let major = major.parse().ok()?;
         Some((name.to_owned(), (major, major)))
     });
-    options.contracts = versions.collect::<BTreeMap<_, _>>();
-    options.host.clone_from(&settings.host);
-    options.log_filter.clone_from(&settings.log_filter);
-    options
+    versions.collect()
 }
 
 /// The plugins whose entries switch them on or off.

@@ -21,7 +21,7 @@ pub mod openai;
 mod routes;
 
 pub use channels::AccountView;
-pub use gateway::{Gateway, Settings, policy, survey};
+pub use gateway::{Gateway, Settings, contracts, policy, rehearse, survey};
 pub use health::GatewayHealth;
 pub use inference::EventStream;
 pub use models::ListedModel;

@@ -1,4 +1,4 @@
-//! The whole flow for one plugin: vet, stage, open, start, publish.
+//! The whole flow for one plugin: vet, stage, probe, open, start, publish.
 
 use super::{Engine, Inner, Loaded, survey};
 use crate::{
@@ -98,22 +98,19 @@ impl Inner {
     /// Everything up to a generation that answers.
     async fn start(&self, candidate: &Candidate) -> Result<Started, Vec<Diagnostic>> {
         let number = self.generation_number();
-        let (vetted, staged) = {
+        let (vetted, probed) = {
             let options = self.options.clone();
             let store = self.store.clone();
             let examined = candidate.clone();
             let work = move || {
-                let policy = survey::policy(&options);
-                let vetted = survey::examine(&options, &policy, &examined)?;
-                let staged = store.stage(&vetted, number).map_err(|diagnostic| vec![diagnostic])?;
-                Ok::<_, Vec<Diagnostic>>((vetted, staged))
+                survey::prepare(&options, &survey::policy(&options), &store, &examined, number)
             };
             let examined = tokio::task::spawn_blocking(work).await;
             examined.map_err(|_| vec![internal(candidate, "the examination panicked")])??
         };
         let settings = self.options.plugins.get(candidate.id()).cloned().unwrap_or_default();
         let launched = generation::launch(Launch {
-            staged,
+            probed,
             number,
             placement: settings.placement,
             config: Arc::new(settings.config),

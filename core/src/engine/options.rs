@@ -3,7 +3,7 @@
 use super::Enablement;
 use crate::{
     discovery::Root, dispatch::CallPolicy, emission::LogFilter, generation::Placement,
-    service::Services, trust::Trust,
+    probe::Probe, service::Services, trust::Trust,
 };
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -28,6 +28,9 @@ pub struct Options {
     pub log_filter: Option<LogFilter>,
     /// Whom and what the operator trusts.
     pub trust: Trust,
+    /// How libraries are tried before they are opened. Without it they are not tried, and a
+    /// constructor that crashes takes the program along.
+    pub probe: Option<Probe>,
     /// How long each step of a plugin's beginning may take.
     pub start_timeout: Duration,
     /// How long each step of a plugin's end may take.
@@ -49,6 +52,7 @@ impl Options {
             host: format!("loader-core {}", env!("CARGO_PKG_VERSION")),
             log_filter: None,
             trust: Trust::default(),
+            probe: None,
             start_timeout: Duration::from_secs(10),
             stop_timeout: Duration::from_secs(5),
             stuck_timeout: Duration::from_secs(10),

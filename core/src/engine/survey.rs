@@ -4,6 +4,8 @@ use super::{Decision, Options, configuration};
 use crate::{
     diagnostic::Diagnostic,
     discovery::{Candidate, Discovery, Origin, discover_where},
+    probe::{Probed, stage_and_try},
+    staging::Store,
     trust::Records,
     vetting::{Policy, Vetted, vet},
 };
@@ -38,6 +40,35 @@ pub fn survey(options: &Options) -> Survey {
     Survey { plugins: plugins.collect(), diagnostics: found.diagnostics }
 }
 
+/// Surveys the roots, and does with every plugin that is switched on what is done before it is opened:
+/// copies it into the store and, if the options say how, tries it. What is an error here would be one
+/// of the engine's, and the other way round. Blocking; runs plugin code in throw-away processes only.
+pub fn rehearse(options: &Options, store: &Store) -> Survey {
+    let mut survey = survey(options);
+    let policy = policy(options);
+    for (plugin, number) in survey.plugins.iter_mut().zip(1..) {
+        if plugin.decision.enabled && plugin.verdict.is_ok() {
+            let prepared = prepare(options, &policy, store, &plugin.candidate, number);
+            plugin.verdict = prepared.map(|(vetted, _)| vetted);
+        }
+    }
+    survey
+}
+
+/// Everything left of opening a library.
+pub(super) fn prepare(
+    options: &Options,
+    policy: &Policy,
+    store: &Store,
+    candidate: &Candidate,
+    number: u64,
+) -> Result<(Vetted, Probed), Vec<Diagnostic>> {
+    let vetted = examine(options, policy, candidate)?;
+    let (probe, records) = (options.probe.as_ref(), policy.records.as_ref());
+    let probed = stage_and_try(&vetted, store, number, probe, records);
+    probed.map(|probed| (vetted, probed)).map_err(|finding| vec![finding])
+}
+
 /// Looks in the roots. A plugin of a workspace hides no other unless it is switched on.
 pub(super) fn find(options: &Options) -> Discovery {
     discover_where(&options.roots, &|origin, id, slot| {
@@ -54,7 +85,7 @@ pub fn policy(options: &Options) -> Policy {
 }
 
 /// Files first, then configuration: what is wrong with a file is the better advice.
-pub(super) fn examine(
+fn examine(
     options: &Options,
     policy: &Policy,
     candidate: &Candidate,

@@ -1,4 +1,4 @@
-//! Staged → image → generation: open, create, describe, register, start, run.
+//! Probed → image → generation: open, create, describe, register, start, run.
 
 use super::{
     Generation, Invocation,
@@ -12,8 +12,8 @@ use crate::{
     emission::{LogFilter, Observer},
     image::Image,
     message::{Failure, from_json},
+    probe::Probed,
     service::{ServiceCaller, Services},
-    staging::Staged,
 };
 use loader_abi::{PluginBox, abi_stable::sabi_trait::TD_Opaque, class, operation};
 use loader_contract::lifecycle::{
@@ -43,7 +43,7 @@ pub(crate) struct Limits {
 
 /// What a generation is started from.
 pub(crate) struct Launch {
-    pub(crate) staged: Staged,
+    pub(crate) probed: Probed,
     pub(crate) number: u64,
     pub(crate) placement: Placement,
     pub(crate) config: Arc<serde_json::Value>,
@@ -62,7 +62,8 @@ pub(crate) struct LaunchError {
 
 /// Starts a generation. What fails on the way is let go of as carefully as a served one.
 pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>), LaunchError> {
-    let Launch { staged, number, placement, config, .. } = launch;
+    let Launch { probed, number, placement, config, .. } = launch;
+    let staged = probed.staged();
     let id: Arc<str> = staged.spec().id.as_str().into();
     let path = staged.candidate().manifest_path().to_owned();
     let plugin_id = staged.spec().library_plugin_id.clone();
@@ -107,7 +108,7 @@ pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>)
     // Opening runs the library's constructors, creating runs its code: both on its own thread.
     let (sender, opened) = oneshot::channel();
     let opening = move || {
-        let made = match Image::open(staged) {
+        let made = match Image::open(probed) {
             Err(diagnostic) => Err((diagnostic, None)),
             Ok(image) => match create(&image, &plugin_id, link) {
                 Ok(plugin) => Ok((image, plugin)),

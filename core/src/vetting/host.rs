@@ -3,7 +3,7 @@
 use super::binary::Format;
 
 /// The file format of this host's libraries.
-pub(super) const FORMAT: Format = if cfg!(windows) {
+pub(crate) const FORMAT: Format = if cfg!(windows) {
     Format::Pe
 } else if cfg!(target_vendor = "apple") {
     Format::MachO
@@ -36,20 +36,20 @@ const VENDOR: &str = if cfg!(target_vendor = "apple") {
 };
 
 /// The target triple of this host.
-pub(super) fn target() -> String {
+pub(crate) fn target() -> String {
     format!("{}-{VENDOR}-{SYSTEM}", std::env::consts::ARCH)
 }
 
 /// Whether a library built for this triple can run here. Distributions name their own vendors, so
 /// the vendor does not count.
-pub(super) fn runs(triple: &str) -> bool {
+pub(crate) fn runs(triple: &str) -> bool {
     let mut parts = triple.splitn(3, '-');
     let (architecture, _vendor, system) = (parts.next(), parts.next(), parts.next());
     architecture == Some(std::env::consts::ARCH) && system == Some(SYSTEM)
 }
 
 /// The command that builds a library for this host.
-pub(super) fn build_command() -> String {
+pub(crate) fn build_command() -> String {
     format!("cargo build --release --target {}", target())
 }
 

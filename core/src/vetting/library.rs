@@ -92,7 +92,7 @@ fn check_needed<'a>(
     })
 }
 
-fn read_facts(binary: &Binary<'_>) -> Result<Facts, String> {
+pub(crate) fn read_facts(binary: &Binary<'_>) -> Result<Facts, String> {
     let section = binary.facts.ok_or_else(|| format!("it has no section `{}`", facts::SECTION))?;
     facts::parse(section).map_err(|error| match error {
         FactsError::NotOurs => "its metadata section is not ours".to_owned(),

@@ -1,12 +1,20 @@
-//! What is known about exactly these bytes: whether somebody said that they never run any more.
+//! What is known about exactly these bytes: whether somebody said that they never run any more, and
+//! whether they did damage when they were tried.
 
 use super::Policy;
-use crate::{diagnostic::Diagnostic, digest::Digest, discovery::Candidate};
+use crate::{
+    diagnostic::Diagnostic,
+    digest::Digest,
+    discovery::Candidate,
+    moment,
+    trust::{Phase, QuarantineRecord},
+};
 
 /// Everything that speaks against a library's bytes, or against its manifest's.
 pub(super) fn check(candidate: &Candidate, library: Digest, policy: &Policy) -> Vec<Diagnostic> {
     let files = [("library", library), ("manifest", candidate.manifest_digest())];
-    files.into_iter().filter_map(|(file, digest)| denied(file, digest, policy)).collect()
+    let denied = files.into_iter().filter_map(|(file, digest)| denied(file, digest, policy));
+    denied.chain(quarantined(library, policy)).collect()
 }
 
 fn denied(file: &str, digest: Digest, policy: &Policy) -> Option<Diagnostic> {
@@ -23,4 +31,36 @@ fn denied(file: &str, digest: Digest, policy: &Policy) -> Option<Diagnostic> {
     let message = format!("the {file} with digest {digest} is denied{reason}");
     let hint = format!("install another release; or take it back: loader plugins allow {digest}");
     Some(Diagnostic::error("LDR-VET-DENIED", message).hint(hint))
+}
+
+fn quarantined(library: Digest, policy: &Policy) -> Option<Diagnostic> {
+    let record = policy.records.as_ref()?.quarantine(library)?;
+    if record.is_over(moment::now()) {
+        return None;
+    }
+    let message = format!("the library is in quarantine: {}", describe(&record));
+    let hint = format!(
+        "install another release; or have it tried again: loader plugins quarantine clear {library}"
+    );
+    Some(Diagnostic::error("LDR-VET-QUARANTINED", message).hint(hint))
+}
+
+/// What a library did, when, and until when that counts.
+fn describe(record: &QuarantineRecord) -> String {
+    let QuarantineRecord { fault, phase, host_build, since, .. } = record;
+    if fault.is_empty() {
+        return "what it did is not known any more, because its record is damaged".to_owned();
+    }
+    let doing = match phase {
+        Phase::Opening => "while it was opened",
+        Phase::Opened | Phase::Accepted => "after it was opened",
+    };
+    let until = record
+        .retry_at
+        .map(|moment| format!("; it may be tried again from {} on", moment::in_words(moment)));
+    format!(
+        "it {fault} {doing}, in a trial of {} by {host_build}{}",
+        moment::in_words(*since),
+        until.unwrap_or_default()
+    )
 }

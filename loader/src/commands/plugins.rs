@@ -1,5 +1,6 @@
 //! `loader plugins`: looks at plugins without running any of their code, and installs them.
 
+mod audit;
 mod deny;
 mod diff;
 mod history;
@@ -9,28 +10,45 @@ mod link;
 mod list;
 mod origin;
 mod pack;
+mod quarantine;
 mod remove;
 mod rollback;
 mod search;
 mod site;
 mod update;
 
-pub(super) use self::deny::{allow, deny};
-pub(super) use self::diff::diff;
-pub(super) use self::history::history;
-pub(super) use self::inspect::inspect;
-pub(super) use self::install::install;
-pub(super) use self::link::{link, unlink};
-pub(super) use self::list::{list, nothing_found};
-pub(super) use self::pack::pack;
-pub(super) use self::remove::remove;
-pub(super) use self::rollback::rollback;
-pub(super) use self::search::search;
-pub(super) use self::update::update;
+pub(super) use self::list::nothing_found;
 
+use crate::args::{Plugins, Quarantine};
+use crate::context::Context;
+use crate::output::{CommandResult, Output};
 use loader_core::Surveyed;
+use loader_core::diagnostic::Diagnostic;
 use loader_core::manifest::Provided;
 use serde::Serialize;
+
+/// Does what the arguments ask for.
+pub(super) fn execute(command: &Plugins, context: &Context, output: &Output) -> CommandResult {
+    match command {
+        Plugins::List => list::list(context),
+        Plugins::Inspect(wanted) => inspect::inspect(context, &wanted.id),
+        Plugins::Audit(wanted) => audit::audit(context, wanted.subject.as_deref()),
+        Plugins::Install(wanted) => install::install(context, wanted, output),
+        Plugins::Update(wanted) => update::update(context, wanted, output),
+        Plugins::Rollback(wanted) => rollback::rollback(context, wanted),
+        Plugins::Remove(wanted) => remove::remove(context, wanted, output),
+        Plugins::History(wanted) => history::history(context, wanted.id.as_deref()),
+        Plugins::Diff(wanted) => diff::diff(context, wanted),
+        Plugins::Search(wanted) => search::search(context, &wanted.word, output),
+        Plugins::Pack(wanted) => pack::pack(context, wanted, output),
+        Plugins::Link(wanted) => link::link(context, wanted),
+        Plugins::Unlink(wanted) => link::unlink(context, &wanted.id),
+        Plugins::Deny(wanted) => deny::deny(context, wanted),
+        Plugins::Allow(wanted) => deny::allow(context, wanted),
+        Plugins::Quarantine(Quarantine::List) => quarantine::quarantined(context),
+        Plugins::Quarantine(Quarantine::Clear(wanted)) => quarantine::release(context, wanted),
+    }
+}
 
 /// What would become of a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -42,6 +60,8 @@ enum Status {
     Disabled,
     /// It is switched on but unfit.
     Refused,
+    /// It is switched on, but did damage when it was tried.
+    Quarantined,
 }
 
 impl Status {
@@ -49,7 +69,10 @@ impl Status {
         match (plugin.decision.enabled, &plugin.verdict) {
             (false, _) => Self::Disabled,
             (true, Ok(_)) => Self::Ok,
-            (true, Err(_)) => Self::Refused,
+            (true, Err(reasons)) => {
+                let is_quarantine = |reason: &Diagnostic| reason.code == "LDR-VET-QUARANTINED";
+                if reasons.iter().any(is_quarantine) { Self::Quarantined } else { Self::Refused }
+            }
         }
     }
 
@@ -58,6 +81,7 @@ impl Status {
             Self::Ok => "ok",
             Self::Disabled => "disabled",
             Self::Refused => "refused",
+            Self::Quarantined => "quarantined",
         }
     }
 }

@@ -26,6 +26,20 @@ pub(super) fn of_refusal(command: &str, refusal: &Refusal) -> String {
     }))
 }
 
+/// The envelope of a refusal, with the data all the same.
+pub(super) fn of_objection(command: &str, answer: &Answer) -> String {
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        answer.warnings.iter().partition(|finding| finding.is_error());
+    line(json!({
+        "schema": schema(command),
+        "ok": false,
+        "error": errors.first(),
+        "errors": errors,
+        "data": answer.data,
+        "warnings": warnings,
+    }))
+}
+
 fn schema(command: &str) -> String {
     format!("loader.{command}/1")
 }

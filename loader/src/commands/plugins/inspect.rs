@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
+use loader_core::moment;
+use loader_core::trust::{ProbeRecord, Records};
 use loader_core::vetting::Vetted;
 use loader_core::{Survey, Surveyed};
+use loader_gateway::Settings;
 use serde_json::json;
 
 use super::{Status, provides};
@@ -15,7 +18,8 @@ use crate::settings::nearest;
 
 /// Shows one plugin.
 pub(in crate::commands) fn inspect(context: &Context, id: &str) -> CommandResult {
-    let survey = loader_gateway::survey(&context.gateway_settings(None));
+    let settings = context.gateway_settings(None);
+    let survey = loader_gateway::survey(&settings);
     let Some(plugin) = survey.plugins.iter().find(|plugin| plugin.candidate.id() == id) else {
         return Err(not_found(context, &survey, id));
     };
@@ -29,8 +33,9 @@ pub(in crate::commands) fn inspect(context: &Context, id: &str) -> CommandResult
     };
     let findings: Vec<_> = said.chain(judged.iter().cloned()).map(Finding::from).collect();
     let vetted = plugin.verdict.as_ref().ok();
+    let probed = vetted.and_then(|vetted| probed(&settings, vetted));
     Ok(Answer {
-        text: write(plugin),
+        text: write(plugin, probed.as_ref()),
         data: json!({
             "id": id,
             "status": Status::of(plugin),
@@ -46,6 +51,7 @@ pub(in crate::commands) fn inspect(context: &Context, id: &str) -> CommandResult
                 "digest": vetted.digest(),
                 "bytes": vetted.size(),
                 "facts": vetted.facts(),
+                "probed": probed,
             })),
             "diagnostics": findings,
         }),
@@ -54,7 +60,14 @@ pub(in crate::commands) fn inspect(context: &Context, id: &str) -> CommandResult
     .into())
 }
 
-fn write(plugin: &Surveyed) -> String {
+/// That the library opened when this host tried it; `None` if it is yet to be tried.
+fn probed(settings: &Settings, vetted: &Vetted) -> Option<ProbeRecord> {
+    let record = Records::of(&settings.state_dir).probed(vetted.digest())?;
+    let probe = settings.probe.as_ref()?;
+    (record.host_build == probe.host_build).then_some(record)
+}
+
+fn write(plugin: &Surveyed, probed: Option<&ProbeRecord>) -> String {
     let (candidate, spec) = (&plugin.candidate, plugin.candidate.spec());
     let manifest = candidate.manifest();
     let mut sheet = Sheet(String::new());
@@ -75,6 +88,8 @@ fn write(plugin: &Surveyed) -> String {
     sheet.line("interface", &spec.abi.to_string());
     if let Ok(vetted) = &plugin.verdict {
         sheet.library(vetted);
+        let tried = probed.map(|record| format!("opened on {}", moment::in_words(record.since)));
+        sheet.line("trial", tried.as_deref().unwrap_or("not yet"));
     }
     sheet.0
 }
@@ -103,7 +118,7 @@ impl Sheet {
 }
 
 /// No plugin has this id. One whose manifest makes no sense has none, but its folder may be named so.
-fn not_found(context: &Context, survey: &Survey, id: &str) -> Refusal {
+pub(super) fn not_found(context: &Context, survey: &Survey, id: &str) -> Refusal {
     let is_meant = |diagnostic: &&loader_core::diagnostic::Diagnostic| {
         let place = diagnostic.place.as_ref().map(|place| place.path.as_path());
         let is_it = place.and_then(Path::file_name).is_some_and(|name| name == id);

@@ -67,7 +67,8 @@ impl Job<'_> {
         origin: &Origin,
         frozen: Option<Frozen<'_>>,
     ) -> Result<Done, Vec<Diagnostic>> {
-        let installer = self.site.installer(UNTRIED);
+        let trial = self.site.trial();
+        let installer = self.site.installer(&trial);
         let prepared = installer.prepare(&origin.name, |meanwhile, package| {
             let files = self.search.unpack(origin, meanwhile, package)?;
             Ok(files.into_iter().map(|(path, (digest, _))| (path, digest)).collect())

@@ -19,7 +19,9 @@ pub(in crate::commands) fn list(context: &Context) -> CommandResult {
     if survey.plugins.is_empty() {
         warnings.push(nothing_found(&settings.roots));
     }
-    let refusals = survey.plugins.iter().filter(|plugin| Status::of(plugin) == Status::Refused);
+    let is_refused =
+        |plugin: &&Surveyed| matches!(Status::of(plugin), Status::Refused | Status::Quarantined);
+    let refusals = survey.plugins.iter().filter(is_refused);
     let refusals: Vec<Finding> = refusals.flat_map(findings).collect();
     Ok(Answer {
         text: write(&survey.plugins),

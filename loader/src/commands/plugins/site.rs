@@ -1,11 +1,14 @@
 //! The folder that releases are installed in, and what installing there takes.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use loader_core::diagnostic::Diagnostic;
 use loader_core::installation::{Installer, Trial};
+use loader_core::probe::{Probe, stage_and_try};
+use loader_core::staging::Store;
 use loader_core::trust::Records;
-use loader_core::vetting::Policy;
+use loader_core::vetting::{Policy, Vetted};
 
 use crate::context::Context;
 use crate::exit_code::Exit;
@@ -19,6 +22,8 @@ pub(super) struct Site {
     /// What this machine remembers.
     pub(super) records: Records,
     policy: Policy,
+    probe: Option<Probe>,
+    state: PathBuf,
 }
 
 impl Site {
@@ -31,11 +36,25 @@ impl Site {
             )
             .hint("name one with `--set plugins.user_dir=DIR`")
         })?;
+        let settings = context.gateway_settings(None);
         Ok(Self {
             root,
             records: Records::of(context.state_dir()?),
-            policy: loader_gateway::policy(&context.gateway_settings(None)),
+            policy: loader_gateway::policy(&settings),
+            probe: settings.probe,
+            state: context.state_dir()?.to_owned(),
         })
+    }
+
+    /// Opens libraries in a process of their own before they count.
+    pub(super) fn trial(&self) -> impl Fn(&Vetted) -> Result<(), Diagnostic> {
+        let tried = AtomicU64::new(1);
+        move |vetted| {
+            let store = Store::open(&self.state)?;
+            let number = tried.fetch_add(1, Ordering::Relaxed);
+            let (probe, records) = (self.probe.as_ref(), Some(&self.records));
+            stage_and_try(vetted, &store, number, probe, records).map(drop)
+        }
     }
 
     /// Changes the folder; libraries are tried so before they count.
