@@ -113,6 +113,8 @@ impl Inner {
                 let probed = probed.map_err(|diagnostic| vec![diagnostic])?;
                 Ok::<_, Vec<Diagnostic>>((vetted, probed))
             };
+            // Nobody closes the semaphore.
+            let _turn = self.examining.acquire().await;
             let examined = tokio::task::spawn_blocking(work).await;
             examined.map_err(|_| vec![internal(candidate, "the examination panicked")])??
         };
