@@ -31,7 +31,12 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use tokio::sync::Semaphore;
 use tracing::{info, warn};
+
+/// How many libraries are read, copied and tried at once: a trial that has to wait for a processor
+/// could be taken for one that hangs.
+const EXAMINED_AT_ONCE: usize = 16;
 
 /// A running engine. Dropping it without [`stop`](Engine::stop) leaves its plugins mapped.
 #[derive(Clone)]
@@ -46,6 +51,8 @@ struct Inner {
     loaded: Mutex<Vec<Loaded>>,
     retained: Mutex<Vec<Retained>>,
     next_generation: AtomicU64,
+    /// Limits how many libraries are read, copied and tried at once.
+    examining: Semaphore,
 }
 
 /// One plugin that is served, and what it takes to end or replace it.
@@ -97,6 +104,7 @@ impl Engine {
             loaded: Mutex::default(),
             retained: Mutex::default(),
             next_generation: AtomicU64::new(1),
+            examining: Semaphore::new(EXAMINED_AT_ONCE),
         }));
         watch::spawn(&engine);
         denials::spawn(&engine);

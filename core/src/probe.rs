@@ -25,9 +25,8 @@ pub use trial::child;
 use crate::{
     diagnostic::Diagnostic,
     moment,
-    staging::{Staged, Store},
+    staging::Staged,
     trust::{Phase, ProbeRecord, QuarantineRecord, Records},
-    vetting::Vetted,
 };
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 use tracing::warn;
@@ -71,16 +70,12 @@ impl Probed {
     }
 }
 
-/// Copies a vetted library into the store and tries the copy, if there is a way to. `generation`
-/// must be new in this process.
-pub fn stage_and_try(
-    vetted: &Vetted,
-    store: &Store,
-    generation: u64,
+/// Tries a staged library, if there is a way to.
+pub fn try_out(
+    staged: Staged,
     probe: Option<&Probe>,
     records: Option<&Records>,
 ) -> Result<Probed, Diagnostic> {
-    let staged = store.stage(vetted, generation)?;
     match (probe, records) {
         (Some(probe), Some(records)) => probe.examine(staged, records),
         _ => Ok(Probed::unprobed(staged)),

@@ -1,14 +1,18 @@
 //! The private store: exactly the bytes that were vetted, where nobody else can reach them.
 //!
 //! A plugin's own file is never mapped, since whoever writes to a mapped file crashes the process.
-//! It is copied while it is hashed, and the copy has a name of its own for every generation, because
+//! What is written is what was hashed, and the copy has a name of its own for every generation, because
 //! the dynamic linker answers a path it has seen before with the library it has seen before.
 
 mod session;
 
 use crate::{
-    diagnostic::Diagnostic, digest::Digest, discovery::Candidate, folder::shell_word,
-    manifest::PluginSpec, vetting::Vetted,
+    diagnostic::Diagnostic,
+    digest::Digest,
+    discovery::Candidate,
+    folder::shell_word,
+    manifest::PluginSpec,
+    vetting::{Fresh, Vetted},
 };
 use loader_abi::facts::Facts;
 use rustix::{
@@ -45,8 +49,8 @@ impl Store {
         self.0.folder()
     }
 
-    /// Copies a vetted library into the store. `generation` must be new in this process. Blocks on
-    /// the file system.
+    /// Copies a vetted library into the store, and looks again whether it is what was vetted.
+    /// `generation` must be new in this process. Blocks on the file system.
     pub fn stage(&self, vetted: &Vetted, generation: u64) -> Result<Staged, Diagnostic> {
         let about = |finding: Diagnostic| finding.about(&vetted.spec().id);
         let (copy, mut file) = self.create(vetted, generation).map_err(about)?;
@@ -59,9 +63,30 @@ impl Store {
                 finding.hint("wait until it is written, then load the plugin again"),
             ));
         }
+        self.staged(vetted, generation, copy, &file).map_err(about)
+    }
+
+    /// Writes a vetted library that is still in memory into the store. `generation` must be new in this
+    /// process. Blocks on the file system.
+    pub fn stage_fresh(&self, fresh: &Fresh, generation: u64) -> Result<Staged, Diagnostic> {
+        let vetted = fresh.vetted();
+        let about = |finding: Diagnostic| finding.about(&vetted.spec().id);
+        let (copy, mut file) = self.create(vetted, generation).map_err(about)?;
+        let written = file.write_all(fresh.bytes()).map_err(|error| Problem::Write(errno(&error)));
+        written.map_err(|problem| about(problem.describe(vetted, &copy.path)))?;
+        self.staged(vetted, generation, copy, &file).map_err(about)
+    }
+
+    fn staged(
+        &self,
+        vetted: &Vetted,
+        generation: u64,
+        copy: Copy,
+        file: &File,
+    ) -> Result<Staged, Diagnostic> {
         let found = file
             .metadata()
-            .map_err(|error| about(Problem::Write(errno(&error)).describe(vetted, &copy.path)))?;
+            .map_err(|error| Problem::Write(errno(&error)).describe(vetted, &copy.path))?;
         Ok(Staged {
             vetted: vetted.clone(),
             generation,

@@ -14,7 +14,7 @@ mod files;
 pub(crate) mod host;
 mod library;
 mod locked;
-mod permissions;
+pub(crate) mod permissions;
 mod signed;
 mod standing;
 
@@ -74,6 +74,31 @@ struct Fit {
     warnings: Vec<Diagnostic>,
 }
 
+/// A vetted plugin whose library's bytes are still in memory, to be staged without reading them again.
+/// Only [`vet_fresh`] makes one.
+#[derive(Debug)]
+pub struct Fresh {
+    vetted: Vetted,
+    bytes: Vec<u8>,
+}
+
+impl Fresh {
+    /// The plugin.
+    pub fn vetted(&self) -> &Vetted {
+        &self.vetted
+    }
+
+    /// The plugin, without the bytes.
+    pub fn into_vetted(self) -> Vetted {
+        self.vetted
+    }
+
+    /// The bytes that were found fit.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 impl Vetted {
     /// The plugin as it was discovered.
     pub fn candidate(&self) -> &Candidate {
@@ -125,6 +150,11 @@ impl Vetted {
 /// with what was found, what was wanted and what mends it. Blocks on the file system; reads the
 /// library once.
 pub fn vet(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnostic>> {
+    vet_fresh(candidate, policy).map(Fresh::into_vetted)
+}
+
+/// The same, for a plugin that is to be staged right away.
+pub fn vet_fresh(candidate: &Candidate, policy: &Policy) -> Result<Fresh, Vec<Diagnostic>> {
     look_at(candidate, policy).map_err(|findings| about(candidate, findings))
 }
 
@@ -144,7 +174,7 @@ pub fn check_files(candidate: &Candidate, policy: &Policy) -> Vec<Diagnostic> {
     about(candidate, findings)
 }
 
-fn look_at(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnostic>> {
+fn look_at(candidate: &Candidate, policy: &Policy) -> Result<Fresh, Vec<Diagnostic>> {
     let library = library_for_this_platform(candidate).map_err(|refusal| vec![refusal])?;
     let mut findings = Vec::new();
     let Some(mut opened) = files::open(candidate, library, policy, &mut findings) else {
@@ -174,7 +204,7 @@ fn look_at(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnos
     if findings.iter().any(Diagnostic::is_error) {
         return Err(findings);
     }
-    Ok(Vetted(Arc::new(Fit {
+    let vetted = Vetted(Arc::new(Fit {
         candidate: candidate.clone(),
         facts,
         digest,
@@ -183,7 +213,8 @@ fn look_at(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnos
         path: opened.path,
         file: opened.file,
         warnings: about(candidate, findings),
-    })))
+    }));
+    Ok(Fresh { vetted, bytes })
 }
 
 fn about(candidate: &Candidate, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {

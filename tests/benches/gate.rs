@@ -9,7 +9,7 @@ use loader_core::{
     digest::Digest,
     discovery::Candidate,
     staging::Store,
-    vetting::{Policy, check_files, vet},
+    vetting::{Policy, check_files, vet, vet_fresh},
 };
 use std::{fs, io::Write, path::Path, time::Duration};
 
@@ -37,9 +37,9 @@ fn main() {
     for _ in 0..arguments.pick(10, 2) {
         plain.add(timed(bounds, || write_and_sync(&scratch, &bytes)));
         gate.add(timed(bounds, || {
-            let vetted = vet(&candidate, &policy).expect("fit");
+            let fresh = vet_fresh(&candidate, &policy).expect("fit");
             generation += 1;
-            drop(store.stage(&vetted, generation).expect("staged"));
+            drop(store.stage_fresh(&fresh, generation).expect("staged"));
         }));
         vetting.add(timed(bounds, || drop(vet(&candidate, &policy).expect("fit"))));
         ownership.add(timed(bounds, || look_at_files(&candidate, &policy)));

@@ -28,10 +28,21 @@ pub struct Case {
     pub code: &'static str,
     /// Whether the hint is a command that mends it.
     pub mending: Mending,
-    /// Whether only the superuser can make it.
-    pub needs_root: bool,
+    /// What it takes to make it.
+    pub needs: Needs,
     /// Makes it.
     pub spoil: fn(&mut Ground),
+}
+
+/// What it takes to make a defect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Anybody can.
+    Nothing,
+    /// The superuser, who can give files away and make devices.
+    Root,
+    /// The superuser, where file systems can be mounted.
+    Mount,
 }
 
 /// What becomes of a hint.
@@ -52,15 +63,15 @@ const DECIDE: Mending = Mending::Impossible("the operator decides whether to tru
 
 impl Case {
     const fn new(name: &'static str, code: &'static str, spoil: fn(&mut Ground)) -> Self {
-        Self { name, code, mending: REBUILD, needs_root: false, spoil }
+        Self { name, code, mending: REBUILD, needs: Needs::Nothing, spoil }
     }
 
     const fn mending(self, mending: Mending) -> Self {
         Self { mending, ..self }
     }
 
-    const fn as_root(self) -> Self {
-        Self { needs_root: true, ..self }
+    const fn needs(self, needs: Needs) -> Self {
+        Self { needs, ..self }
     }
 }
 
@@ -69,7 +80,23 @@ pub fn cases() -> Vec<Case> {
     [files::cases(), binaries::cases(), manifests::cases()].into_iter().flatten().collect()
 }
 
-/// Whether this process may do what only the superuser may; if not, says what is not run.
+/// The cases that can be made here. Says which are left out.
+pub fn possible(cases: Vec<Case>) -> Vec<Case> {
+    let (root, mount) = (is_root(), is_root() && Ground::can_mount());
+    let (possible, others): (Vec<_>, Vec<_>) =
+        cases.into_iter().partition(|case| match case.needs {
+            Needs::Nothing => true,
+            Needs::Root => root,
+            Needs::Mount => mount,
+        });
+    if !others.is_empty() {
+        let names: Vec<&str> = others.iter().map(|case| case.name).collect();
+        not_run(&format!("{}: as root, where mount is allowed", names.join(", ")));
+    }
+    possible
+}
+
+/// Whether this process may do what only the superuser may.
 pub fn is_root() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let uids = status.lines().find_map(|line| line.strip_prefix("Uid:"));

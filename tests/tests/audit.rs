@@ -149,7 +149,7 @@ fn an_executable_stack() {
 #[test]
 fn memory_that_is_written_and_executed() {
     finds(
-        "int x = 1;",
+        "int x = 1; int f(void) { return x; }",
         &["-Wl,-N", "-nostdlib"],
         "LDR-AUDIT-MEMORY",
         "written and executed at once",

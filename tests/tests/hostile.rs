@@ -2,23 +2,9 @@
 //! that looks at plugins, and nothing of it runs; honest ones are loaded; hints mend what they say.
 
 use integration_tests::hostile::{
-    self, Case, Ground, Mending, SURFACES, Seen, Surface, UNFRIENDLY, cases, controls, is_root,
+    Case, Ground, Mending, SURFACES, Seen, Surface, UNFRIENDLY, cases, controls, is_root, possible,
 };
 use std::process::Command;
-
-/// The cases that can be made by this user.
-fn possible(cases: Vec<Case>) -> Vec<Case> {
-    let all = cases.len();
-    let root = is_root();
-    let possible: Vec<Case> = cases.into_iter().filter(|case| root || !case.needs_root).collect();
-    if possible.len() < all {
-        let left_out = all - possible.len();
-        hostile::not_run(&format!(
-            "{left_out} folders of other owners, devices and mounts: as root"
-        ));
-    }
-    possible
-}
 
 fn spoilt(case: &Case) -> Ground {
     let mut ground = Ground::new();

@@ -18,6 +18,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -27,7 +28,10 @@ fn attempts() -> usize {
 }
 
 /// A process that swaps good and evil until the test ends.
-struct Swapper(Child);
+struct Swapper {
+    process: Child,
+    rounds: Option<JoinHandle<usize>>,
+}
 
 impl Swapper {
     fn start(folder: &Path) -> Self {
@@ -36,16 +40,22 @@ impl Swapper {
             swapper.arg(folder).stdout(Stdio::piped()).spawn().expect("the swapper starts");
         let mut said = BufReader::new(swapper.stdout.take().expect("its output")).lines();
         said.next().expect("its first round").expect("its output");
-        // The rest is read, so that it never waits.
-        std::thread::spawn(move || said.count());
-        Self(swapper)
+        // Read all along, so that it never waits.
+        let rounds = Some(std::thread::spawn(move || said.count()));
+        Self { process: swapper, rounds }
+    }
+
+    /// Ends it, and says how many rounds it made.
+    fn stop(mut self) -> usize {
+        let _ = self.process.kill();
+        self.rounds.take().map_or(0, |rounds| rounds.join().expect("its output"))
     }
 }
 
 impl Drop for Swapper {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
@@ -120,11 +130,9 @@ async fn nothing_evil_is_loaded_while_files_are_swapped() {
             }
         }
     }
-    drop(swapper);
+    let swaps = swapper.stop() * 10;
     assert!(ground.songs().contains(&"canary-constructor".to_owned()), "the good one ran");
-    println!(
-        "{total} attempts while files were swapped: {loaded} loads, {refused} refusals, 0 evil"
-    );
+    println!("{total} attempts, {swaps} swaps: {loaded} honest loads, {refused} refusals, 0 evil");
     assert!(loaded * 10 >= total, "only {loaded} of {total} honest loads");
     assert!(refused > 0, "the swapper was never noticed");
 }

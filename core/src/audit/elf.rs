@@ -104,11 +104,11 @@ fn read_dynamic<Elf: FileHeader>(file: &ElfFile<'_, Elf>, facts: &mut ElfFacts) 
             DT_TEXTREL => facts.text_relocations = true,
             DT_BIND_NOW => is_bound_now = true,
             DT_FLAGS => {
-                facts.text_relocations |= value & u64::from(DF_TEXTREL.0) != 0;
-                facts.static_tls |= value & u64::from(DF_STATIC_TLS.0) != 0;
-                is_bound_now |= value & u64::from(DF_BIND_NOW.0) != 0;
+                facts.text_relocations |= value & DF_TEXTREL.0 != 0;
+                facts.static_tls |= value & DF_STATIC_TLS.0 != 0;
+                is_bound_now |= value & DF_BIND_NOW.0 != 0;
             }
-            DT_FLAGS_1 => is_bound_now |= value & u64::from(DF_1_NOW.0) != 0,
+            DT_FLAGS_1 => is_bound_now |= value & DF_1_NOW.0 != 0,
             _ => {}
         }
     }

@@ -105,6 +105,8 @@ impl Inner {
             let work = move || {
                 survey::prepare(&options, &survey::policy(&options), &store, &examined, number)
             };
+            // Nobody closes the semaphore.
+            let _turn = self.examining.acquire().await;
             let examined = tokio::task::spawn_blocking(work).await;
             examined.map_err(|_| vec![internal(candidate, "the examination panicked")])??
         };

@@ -4,10 +4,10 @@ use super::{Decision, Options, configuration};
 use crate::{
     diagnostic::Diagnostic,
     discovery::{Candidate, Discovery, Origin, discover_where},
-    probe::{Probed, stage_and_try},
+    probe::{Probed, try_out},
     staging::Store,
     trust::Records,
-    vetting::{Policy, Vetted, vet},
+    vetting::{Fresh, Policy, Vetted, vet_fresh},
 };
 
 /// Every plugin that was found, and what there is to say about the roots.
@@ -34,7 +34,7 @@ pub fn survey(options: &Options) -> Survey {
     let policy = policy(options);
     let plugins = found.candidates.into_iter().map(|candidate| {
         let decision = options.enablement.decide(&candidate);
-        let verdict = examine(options, &policy, &candidate);
+        let verdict = examine(options, &policy, &candidate).map(Fresh::into_vetted);
         Surveyed { candidate, decision, verdict }
     });
     Survey { plugins: plugins.collect(), diagnostics: found.diagnostics }
@@ -63,10 +63,11 @@ pub(super) fn prepare(
     candidate: &Candidate,
     number: u64,
 ) -> Result<(Vetted, Probed), Vec<Diagnostic>> {
-    let vetted = examine(options, policy, candidate)?;
+    let fresh = examine(options, policy, candidate)?;
     let (probe, records) = (options.probe.as_ref(), policy.records.as_ref());
-    let probed = stage_and_try(&vetted, store, number, probe, records);
-    probed.map(|probed| (vetted, probed)).map_err(|finding| vec![finding])
+    let staged = store.stage_fresh(&fresh, number);
+    let probed = staged.and_then(|staged| try_out(staged, probe, records));
+    probed.map(|probed| (fresh.into_vetted(), probed)).map_err(|finding| vec![finding])
 }
 
 /// Looks in the roots. A plugin of a workspace hides no other unless it is switched on.
@@ -89,10 +90,10 @@ fn examine(
     options: &Options,
     policy: &Policy,
     candidate: &Candidate,
-) -> Result<Vetted, Vec<Diagnostic>> {
-    let vetted = vet(candidate, policy)?;
+) -> Result<Fresh, Vec<Diagnostic>> {
+    let fresh = vet_fresh(candidate, policy)?;
     let settings = options.plugins.get(candidate.id());
     let empty = serde_json::Value::Object(serde_json::Map::new());
     configuration::check(candidate, settings.map_or(&empty, |settings| &settings.config))?;
-    Ok(vetted)
+    Ok(fresh)
 }

@@ -184,10 +184,10 @@ impl<R: Read> Entries<R> {
             });
         }
         let magic = &block[257..265];
-        // Some readers take this field of GNU's headers for a part of the name.
-        let is_gnu = magic == b"ustar  \0" && block[345..500].iter().all(|byte| *byte == 0);
-        let is_old = block[257..].iter().all(|byte| *byte == 0);
-        if magic == b"ustar\x0000" || is_gnu || is_old {
+        // Some readers take this field for a part of the name whatever the format is.
+        let has_no_prefix = block[345..500].iter().all(|byte| *byte == 0);
+        let is_gnu_or_old = matches!(magic, b"ustar  \0" | b"\0\0\0\0\0\0\0\0") && has_no_prefix;
+        if magic == b"ustar\x0000" || is_gnu_or_old {
             return Ok(());
         }
         Err(ambiguous("an entry's header is of no known format".to_owned()))

@@ -34,7 +34,11 @@ pub fn copy_folder(source: &Path, destination: &Path) -> Result<Extracted, Diagn
     }
     for (path, size) in &listing.files {
         let mut opened = open(source, path)?;
-        tree.file(path, *size, &mut |buffer| read(&mut opened, buffer))?;
+        let written = tree.file(path, *size, &mut |buffer| read(&mut opened, buffer));
+        written.map_err(|refusal| match refusal.place {
+            Some(_) => refusal,
+            None => refusal.at(&path.under(source)),
+        })?;
     }
     tree.finish().map(|files| Extracted { files })
 }

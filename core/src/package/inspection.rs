@@ -127,6 +127,9 @@ fn disagreement(
     if !binary.is_library {
         return Some(("LDR-VET-FORMAT", "is not a shared library".to_owned()));
     }
+    if let Some(defect) = binary.defects.first() {
+        return Some((defect.code(), defect.to_string()));
+    }
     if !binary.has_root_symbol {
         return Some(("LDR-VET-SYMBOL", "exports no plugin".to_owned()));
     }

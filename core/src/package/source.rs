@@ -104,11 +104,6 @@ impl Address {
         of_web(self.0.join(text).ok(), text)
     }
 
-    /// Whether whoever is on the way can read and change what is fetched.
-    pub fn is_encrypted(&self) -> bool {
-        self.0.scheme() == "https"
-    }
-
     /// The last name of its path, for the name of a file.
     pub fn file_name(&self) -> &str {
         self.0.path().rsplit('/').next().unwrap_or_default()

@@ -57,7 +57,11 @@ fn attempt(library: &Path, processor_seconds: u64) -> Result<(), Errno> {
 /// Takes away what the process does not need, so that the library harms nobody but it.
 fn withdraw(processor_seconds: u64) -> Result<(), Errno> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    setsid()?;
+    // Refused to the leader of a group, which a process is that a shell or a debugger started.
+    match setsid() {
+        Ok(_) | Err(Errno::PERM) => {}
+        Err(errno) => return Err(errno),
+    }
     platform::close_inherited();
     // One byte instead of none: with none, a program that collects dumps would still be started.
     limit(Resource::Core, 1)?;

@@ -10,7 +10,8 @@
 
 use crate::{
     diagnostic::Diagnostic,
-    folder::{is_noexec, shell_word},
+    folder::{Folder, is_noexec, shell_word},
+    vetting::permissions::Permissions,
 };
 use rustix::{
     fs::{self, FlockOperation, Mode, OFlags, StatVfsMountFlags},
@@ -18,6 +19,7 @@ use rustix::{
     process::geteuid,
 };
 use std::{
+    collections::BTreeSet,
     fmt::Display,
     os::{fd::OwnedFd, unix::fs::DirBuilderExt},
     path::{Path, PathBuf},
@@ -81,8 +83,25 @@ fn make_private(state: &Path, store: &Path) -> Result<(), Diagnostic> {
         return Err(unusable(store, reason));
     }
     fs::fchmod(&handle, Mode::RWXU).map_err(|errno| unusable(store, errno))?;
+    check_way(store)?;
     let mount = fs::fstatvfs(&handle).map_err(|errno| unusable(store, errno))?;
     refuse_noexec(store, mount.f_flag)
+}
+
+/// Whoever may exchange a folder on the way to the store decides what is opened in it. What the user's
+/// own group may do is left to him, since many systems give every user a group of his own.
+fn check_way(store: &Path) -> Result<(), Diagnostic> {
+    let folder = Folder::reach(store, store).map_err(|problem| unusable(store, problem))?;
+    let findings = Permissions::new(&BTreeSet::new(), true).check(&folder.way);
+    match findings.into_iter().find(Diagnostic::is_error) {
+        None => Ok(()),
+        Some(finding) => {
+            let place = finding.place.as_ref().map_or(store, |place| &place.path);
+            let reason = format!("{} {}", place.display(), finding.message);
+            let refusal = unusable(store, reason);
+            Err(Diagnostic { hint: finding.hint, ..refusal })
+        }
+    }
 }
 
 fn refuse_noexec(store: &Path, mount: StatVfsMountFlags) -> Result<(), Diagnostic> {

@@ -34,7 +34,7 @@ const SPECIAL: u32 = 0o7000;
 const SHARED: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 
 /// Whose files are trusted, and how strictly.
-pub(super) struct Permissions<'a> {
+pub(crate) struct Permissions<'a> {
     us: u32,
     our_group: u32,
     owners: &'a BTreeSet<u32>,
@@ -43,15 +43,15 @@ pub(super) struct Permissions<'a> {
 }
 
 impl<'a> Permissions<'a> {
-    /// The rules for a plugin; `is_linked` for a folder under development that was named itself.
-    pub(super) fn new(owners: &'a BTreeSet<u32>, is_linked: bool) -> Self {
+    /// The rules for a plugin. Where something is under development, the user's own group may write.
+    pub(crate) fn new(owners: &'a BTreeSet<u32>, is_linked: bool) -> Self {
         let (us, our_group) = (geteuid().as_raw(), getegid().as_raw());
         Self { us, our_group, owners, is_linked, seen: BTreeSet::new() }
     }
 
     /// Everything among these steps that somebody else could have changed. What was looked at before
     /// is not told again.
-    pub(super) fn check(&mut self, steps: &[Step]) -> Vec<Diagnostic> {
+    pub(crate) fn check(&mut self, steps: &[Step]) -> Vec<Diagnostic> {
         let findings = steps.iter().filter_map(|step| {
             let finding = self.check_one(step)?;
             self.seen.insert(step.path.clone()).then(|| finding.at(&step.path))
@@ -98,10 +98,7 @@ impl<'a> Permissions<'a> {
             mode & 0o7755
         );
         let by_group_only = mode & WRITABLE_BY_OTHERS == WRITABLE_BY_GROUP;
-        let is_development = self.is_linked
-            && !step.is_above
-            && by_group_only
-            && step.found.st_gid == self.our_group;
+        let is_development = self.is_linked && by_group_only && step.found.st_gid == self.our_group;
         let finding = match is_development {
             true => Diagnostic::warning("LDR-VET-MODE", message),
             false => Diagnostic::error("LDR-VET-MODE", message),

@@ -104,31 +104,6 @@ fn links_on_the_way_to_the_plugins_are_followed_and_judged() {
 }
 
 #[test]
-fn an_access_control_list_that_lets_others_write_is_refused() {
-    let folder = Folder::new();
-    let candidate = folder.sound();
-    let library = candidate.folder().join("libhello.so");
-    // Version 2; owner rw-, user 65533 rw-, group r--, mask rw-, others r--.
-    let mut list = 2u32.to_le_bytes().to_vec();
-    for (tag, permissions, id) in [
-        (1u16, 6u16, u32::MAX),
-        (2, 6, 65_533),
-        (4, 4, u32::MAX),
-        (16, 6, u32::MAX),
-        (32, 4, u32::MAX),
-    ] {
-        list.extend([tag, permissions].into_iter().flat_map(u16::to_le_bytes));
-        list.extend(id.to_le_bytes());
-    }
-    let name = "system.posix_acl_access";
-    if rustix::fs::setxattr(&library, name, &list, rustix::fs::XattrFlags::empty()).is_err() {
-        println!("not run: access-control lists: a temporary folder on ext4, xfs or btrfs");
-        return;
-    }
-    assert_eq!(codes(&vet(&candidate, &policy()).unwrap_err()), ["LDR-VET-MODE"]);
-}
-
-#[test]
 fn files_of_another_user_are_refused() {
     for what in ["libhello.so", "plugin.toml", "", ".."] {
         let folder = Folder::new();

@@ -7,7 +7,7 @@ use crate::{
 use loader_core::{
     digest::Digest,
     staging::Store,
-    vetting::{Policy, Vetted, vet},
+    vetting::{Policy, Vetted, vet, vet_fresh},
 };
 use std::{
     fs,
@@ -67,6 +67,19 @@ fn a_file_that_changes_after_vetting_is_not_loaded() {
     assert_eq!(refusal.plugin.as_deref(), Some("hello"));
     assert_eq!(codes(&[refusal]), ["LDR-STAGE-CHANGED"]);
     assert_eq!(libraries(store.folder()), 0, "no half or wrong copy is left");
+}
+
+#[test]
+fn a_library_in_memory_is_staged_whatever_becomes_of_its_file() {
+    let (plugins, state) = (Folder::new(), Folder::new());
+    let fresh = vet_fresh(&plugins.sound(), &Policy::new(["kv/1"])).unwrap();
+    let store = Store::open(state.path()).unwrap();
+    write(fresh.vetted().path(), b"something else");
+    let staged = store.stage_fresh(&fresh, 1).unwrap();
+    let copy = fs::read(staged.path()).unwrap();
+    assert_eq!((Digest::of(&copy), mode(staged.path())), (fresh.vetted().digest(), 0o500));
+    let found = fs::metadata(staged.path()).unwrap();
+    assert_eq!((staged.device(), staged.inode()), (found.dev(), found.ino()));
 }
 
 #[test]
@@ -160,6 +173,13 @@ fn a_store_that_cannot_be_ours_alone_is_refused() {
     let file = state.path().join("file");
     write(&file, b"");
     assert_eq!(codes(&[Store::open(&file).unwrap_err()]), ["LDR-STAGE-STORE"]);
+
+    let exposed = Folder::new();
+    crate::plugin::chmod(exposed.path(), 0o777);
+    let refusal = Store::open(exposed.path()).unwrap_err();
+    let hint = format!("chmod go-w {}", exposed.path().display());
+    assert_eq!(refusal.hint.as_deref(), Some(&*hint), "whoever may exchange the store is named");
+    assert_eq!(codes(&[refusal]), ["LDR-STAGE-STORE"]);
 
     let open = Folder::new();
     fs::create_dir(open.path().join("store")).unwrap();

@@ -6,7 +6,8 @@
 //!
 //! `FOLDER/good` is kept at `FOLDER/live`, and `FOLDER/evil` takes its place for moments: at every
 //! component of the path to the library, by renaming, by symbolic links, by hard links and by writing
-//! over the file. The path is sound for about half of the time. It says on standard output what it has done.
+//! over the file. In between, good is there for long enough to be loaded a few times. Each line of output
+//! is one round.
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::{
@@ -59,7 +60,7 @@ impl Swap {
     fn dwell(&self, moment: Duration, back: impl FnOnce()) {
         thread::sleep(moment);
         back();
-        thread::sleep(moment * 4 + Duration::from_micros(500));
+        thread::sleep(moment * 8 + Duration::from_millis(2));
     }
 
     fn rename(&self, component: &str, moment: Duration) {

@@ -1,6 +1,6 @@
 //! Honest plugins in unusual but sound places: each is loaded, and its canaries do sing.
 
-use super::{Case, ground::*};
+use super::{Case, Needs, ground::*};
 use std::{fs, os::unix::fs::symlink};
 
 /// The controls. Their codes mean nothing.
@@ -62,7 +62,7 @@ pub fn controls() -> Vec<Case> {
             it.options.push("--set".into());
             it.options.push(format!("plugins.trust.owners=[{STRANGER}]"));
         })
-        .as_root(),
+        .needs(Needs::Root),
     ]
 }
 

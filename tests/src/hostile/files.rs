@@ -1,6 +1,12 @@
 //! Files and folders that other users could change, or that are not what they should be.
 
-use super::{Case, DECIDE, Ground, Mending::Command, RESTORE, ground::*};
+use super::{
+    Case, DECIDE, Ground,
+    Mending::Command,
+    Needs::{Mount, Root},
+    RESTORE,
+    ground::*,
+};
 use std::{
     fs,
     os::unix::{
@@ -36,6 +42,12 @@ fn modes() -> Vec<Case> {
         Case::new("root writable by its group", mode, |it| chmod(&it.plugins, 0o2775)),
         Case::new("folder above writable by all", mode, |it| chmod(&it.above(), 0o777)),
         Case::new("folder above writable by its group", mode, |it| chmod(&it.above(), 0o770)),
+        Case::new("library that a list lets a stranger write", mode, |it| {
+            let name = "system.posix_acl_access";
+            let flags = rustix::fs::XattrFlags::empty();
+            let set = rustix::fs::setxattr(it.library(), name, &stranger_may_write(), flags);
+            set.expect("the temporary folder has access-control lists");
+        }),
         Case::new("plugin folder like /tmp", "LDR-VET-STICKY", |it| chmod(&it.plugin(), 0o1777)),
         Case::new("root like /tmp", "LDR-VET-STICKY", |it| chmod(&it.plugins, 0o1777)),
         Case::new("nested folder like /tmp", "LDR-VET-STICKY", |it| chmod(&it.nest(), 0o1777)),
@@ -80,7 +92,7 @@ fn owners() -> Vec<Case> {
             link_to_root(it, "above/plugins");
         }),
     ]
-    .map(|case| case.mending(Command).as_root())
+    .map(|case| case.mending(Command).needs(Root))
     .into()
 }
 
@@ -100,7 +112,7 @@ fn kinds() -> Vec<Case> {
             drop(UnixListener::bind("libcanary.so").expect("a socket"));
         }),
         Case::new("library is a device", file, |it| make_node(&it.library(), &["c", "1", "5"]))
-            .as_root(),
+            .needs(Root),
         Case::new("library of a gibibyte", file, |it| {
             let library = fs::File::options().write(true).open(it.library()).expect("the library");
             library.set_len(1 << 30).expect("a sparse file");
@@ -119,15 +131,9 @@ fn kinds() -> Vec<Case> {
     .map(|case| case.mending(RESTORE))
     .into();
     cases.push(
-        Case::new("noexec mount", "LDR-VET-NOEXEC", |it| {
-            if !it.mount("noexec") {
-                super::not_run("the case `noexec mount`: as root, where mount is allowed");
-                // The defect that stands in for it keeps the table's form.
-                it.options.clear();
-            }
-        })
-        .mending(Command)
-        .as_root(),
+        Case::new("noexec mount", "LDR-VET-NOEXEC", |it| it.mount("noexec"))
+            .mending(Command)
+            .needs(Mount),
     );
     cases.push(
         Case::new("denied by the operator", "LDR-VET-DENIED", |it| {
@@ -206,4 +212,17 @@ fn make_node(path: &Path, arguments: &[&str]) {
     fs::remove_file(path).expect("removed");
     let status = process::Command::new("mknod").arg("-m644").arg(path).args(arguments).status();
     assert!(status.expect("mknod").success());
+}
+
+/// The access-control list `u::rw-,u:STRANGER:rw-,g::r--,m::rw-,o::r--`, as the kernel takes it.
+fn stranger_may_write() -> Vec<u8> {
+    let nobody = u32::MAX;
+    let entries =
+        [(1u16, 6u16, nobody), (2, 6, STRANGER), (4, 4, nobody), (16, 6, nobody), (32, 4, nobody)];
+    let mut list = 2u32.to_le_bytes().to_vec();
+    for (tag, permissions, id) in entries {
+        list.extend([tag, permissions].into_iter().flat_map(u16::to_le_bytes));
+        list.extend(id.to_le_bytes());
+    }
+    list
 }

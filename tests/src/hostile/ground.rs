@@ -122,19 +122,19 @@ impl Ground {
     }
 
     /// Mounts an empty file system on the folder of plugins, with these options, and lays the plugin
-    /// out there. Says whether it could.
-    pub fn mount(&mut self, options: &str) -> bool {
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("mode=755,{options}"), "loader-test"]);
-        let status = mount.arg(&self.plugins).output().map(|output| output.status.success());
-        if !status.unwrap_or(false) {
-            return false;
-        }
+    /// out there.
+    pub fn mount(&mut self, options: &str) {
+        assert!(mount(&self.plugins, options), "a file system can be mounted");
         self.mounts.push(self.plugins.clone());
         fs::create_dir(self.plugin()).expect("a folder");
         chmod(&self.plugin(), 0o755);
         self.lay_out();
-        true
+    }
+
+    /// Whether file systems can be mounted here.
+    pub fn can_mount() -> bool {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        mount(folder.path(), "ro") && unmount(folder.path())
     }
 
     /// The product with the options of this case and these settings, in the cage.
@@ -171,9 +171,21 @@ impl Ground {
 impl Drop for Ground {
     fn drop(&mut self) {
         for mount in &self.mounts {
-            let _ = Command::new("umount").arg(mount).status();
+            unmount(mount);
         }
     }
+}
+
+fn mount(folder: &Path, options: &str) -> bool {
+    let options = format!("mode=755,{options}");
+    let mut mount = Command::new("mount");
+    mount.args(["-t", "tmpfs", "-o", &options, "loader-test"]).arg(folder);
+    mount.output().is_ok_and(|output| output.status.success())
+}
+
+fn unmount(folder: &Path) -> bool {
+    let unmounted = Command::new("umount").arg(folder).output();
+    unmounted.is_ok_and(|output| output.status.success())
 }
 
 /// The folder of the library that the canary needs, built by the C compiler.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use loader_core::diagnostic::Diagnostic;
 use loader_core::installation::{Installer, Trial};
-use loader_core::probe::{Probe, stage_and_try};
+use loader_core::probe::{Probe, try_out};
 use loader_core::staging::Store;
 use loader_core::trust::Records;
 use loader_core::vetting::{Policy, Vetted};
@@ -52,8 +52,8 @@ impl Site {
         move |vetted| {
             let store = Store::open(&self.state)?;
             let number = tried.fetch_add(1, Ordering::Relaxed);
-            let (probe, records) = (self.probe.as_ref(), Some(&self.records));
-            stage_and_try(vetted, &store, number, probe, records).map(drop)
+            let staged = store.stage(vetted, number)?;
+            try_out(staged, self.probe.as_ref(), Some(&self.records)).map(drop)
         }
     }
 
