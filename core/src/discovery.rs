@@ -249,7 +249,7 @@ impl<'a> Search<'a> {
                 return;
             }
         };
-        let mut releases = Vec::new();
+        let (mut releases, mut placed) = (Vec::new(), Vec::new());
         for (path, is_link) in folders {
             if is_link {
                 let message = "a symbolic link in a plugin folder is not followed";
@@ -259,10 +259,14 @@ impl<'a> Search<'a> {
             } else if is_release(&path) {
                 releases.push(path);
             } else {
-                self.look_at(path, root, Provenance::Placed);
+                placed.push(path);
             }
         }
+        // What is said in the lock was meant; what merely lies there comes after it.
         self.look_in_lock(root, &releases);
+        for path in placed {
+            self.look_at(path, root, Provenance::Placed);
+        }
     }
 
     /// Looks at what the lock of a root names. `releases` are the folders that count only then.
@@ -275,6 +279,11 @@ impl<'a> Search<'a> {
             }
             Err(damage) => return self.diagnostics.push(damage),
         };
+        for linked in &lock.linked {
+            // What is linked is a root of its own: it lies elsewhere.
+            let root = Root { path: linked.path.clone(), ..root.clone() };
+            self.look_at(linked.path.clone(), &root, Provenance::Linked);
+        }
         for release in lock.installed.iter().filter(|release| release.current) {
             let path = root.path.join(&release.folder);
             match releases.contains(&path) {
@@ -284,11 +293,6 @@ impl<'a> Search<'a> {
                 }
                 false => self.diagnostics.push(missing(release, &path)),
             }
-        }
-        for linked in lock.linked {
-            // What is linked is a root of its own: it lies elsewhere.
-            let root = Root { path: linked.path.clone(), ..root.clone() };
-            self.look_at(linked.path, &root, Provenance::Linked);
         }
     }
 
@@ -432,7 +436,8 @@ fn not_used(found: &Found) -> Diagnostic {
 fn collision(winner: &Found, loser: &Found) -> Diagnostic {
     let id = &loser.manifest.id;
     let (first, second) = (winner.folder.display(), loser.folder.display());
-    let finding = if winner.origin == loser.origin {
+    let is_instead = winner.provenance == Provenance::Linked;
+    let finding = if winner.origin == loser.origin && !is_instead {
         let message = format!(
             "two plugins of one origin ({}) have the id `{id}`: {first} is used, {second} is refused",
             loser.origin

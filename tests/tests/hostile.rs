@@ -55,6 +55,16 @@ fn inspect_refuses_every_hostile_folder() {
 }
 
 #[test]
+fn doctor_refuses_every_hostile_folder() {
+    refused_by(&SURFACES[3]);
+}
+
+#[test]
+fn install_refuses_every_hostile_folder() {
+    refused_by(&SURFACES[4]);
+}
+
+#[test]
 fn honest_folders_are_accepted_and_their_plugins_run() {
     let controls = possible(controls());
     for control in &controls {
@@ -65,7 +75,10 @@ fn honest_folders_are_accepted_and_their_plugins_run() {
             let songs = ground.songs();
             // The canaries live: what is silent above was silenced.
             let wanted: &[&str] = match surface.name {
-                "run" => &["canary-constructor", "canary-needed", "canary-resolver"],
+                // Installing tries the library in a process of its own.
+                "run" | "plugins install" => {
+                    &["canary-constructor", "canary-needed", "canary-resolver"]
+                }
                 _ => &[],
             };
             assert_eq!(songs, wanted, "{}: {}", surface.name, control.name);

@@ -19,10 +19,13 @@ use crate::{
     },
     vetting::{Vetted, vet},
 };
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::{
+    fs::{CWD, RenameFlags, renameat_with},
+    io::Errno,
+};
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
@@ -38,11 +41,16 @@ pub struct Prepared<'a> {
     lock: Lock,
     warnings: Vec<Diagnostic>,
     // Dropped in this order: the draft goes while the folder is still held.
-    _draft: Draft,
+    draft: Draft,
     _hold: Hold,
 }
 
 impl Installer<'_> {
+    /// Says what speaks against installing from a folder: what speaks against loading from it.
+    pub fn judge(&self, folder: &Path) -> Result<(), Vec<Diagnostic>> {
+        judge(self, folder)
+    }
+
     /// Unpacks a release and examines it. `unpack` is given a private folder for whatever it needs
     /// meanwhile and, in it, the name of the folder it makes and fills; it syncs the files and answers
     /// what it wrote. `source` is what [`Installed::source`] will say.
@@ -59,23 +67,20 @@ impl Installer<'_> {
         let (folder, files) = package_root(&unpacked, files);
         let manifest = manifest_of(&folder)?;
         let mut release = release_of(manifest, files, source, lock.change + 1);
-        let (vetted, warnings) = examine(self, &folder, &release)?;
+        let named = |findings: Vec<Diagnostic>| {
+            findings.into_iter().map(|finding| elsewhere(finding, &folder, &release)).collect()
+        };
+        let (vetted, warnings) = examine(self, &folder, &release).map_err(named)?;
+        let warnings: Vec<Diagnostic> = named(warnings);
         for vetted in &vetted {
-            (self.trial)(vetted).map_err(one)?;
+            let tried = (self.trial)(vetted);
+            tried.map_err(|finding| vec![elsewhere(finding, &folder, &release)])?;
         }
         if let Some(released) = vetted.first().and_then(Vetted::released) {
             release.serial = Some(released.serial);
             release.publisher = released.signed_by.as_ref().map(|signed| signed.publisher.clone());
         }
-        Ok(Prepared {
-            installer: self,
-            release,
-            folder,
-            lock,
-            warnings,
-            _draft: draft,
-            _hold: hold,
-        })
+        Ok(Prepared { installer: self, release, folder, lock, warnings, draft, _hold: hold })
     }
 }
 
@@ -153,17 +158,18 @@ impl Prepared<'_> {
             return Err(objections);
         }
         let before = self.before().cloned();
-        let same = before.as_ref().filter(|before| before.folder == self.release.folder);
-        if let Some(before) = same
-            && examine_kept(self.installer, before).is_ok()
-        {
-            let warnings = self.warnings.clone();
+        if let Some(before) = before.as_ref().filter(|one| one.folder == self.release.folder) {
+            // The lock has nothing to learn; its files may have to be put back.
+            let is_whole = examine_kept(self.installer, before).is_ok();
+            if !is_whole {
+                self.put_in_place().map_err(one)?;
+            }
             self.installer.raise_mark(before).map_err(one)?;
             return Ok(Outcome {
                 release: before.clone(),
                 before: Some(before.clone()),
-                changed: false,
-                warnings,
+                changed: !is_whole,
+                warnings: std::mem::take(&mut self.warnings),
             });
         }
         self.put_in_place().map_err(one)?;
@@ -184,13 +190,25 @@ impl Prepared<'_> {
         let place = root.join(&self.release.folder);
         fs::set_permissions(&self.folder, fs::Permissions::from_mode(0o755)).map_err(unusable)?;
         sync_folders(&self.folder, self.release.files.keys().cloned()).map_err(unusable)?;
-        let flags = match place.symlink_metadata() {
-            Ok(_) => RenameFlags::EXCHANGE,
-            Err(_) => RenameFlags::NOREPLACE,
+        let renamed = match place.symlink_metadata() {
+            Ok(_) => self.exchange(&place),
+            Err(_) => fs::rename(&self.folder, &place),
         };
-        renameat_with(CWD, &self.folder, CWD, &place, flags)
-            .map_err(|errno| unusable(errno.into()))?;
+        renamed.map_err(unusable)?;
         durable::sync_folder(root).map_err(unusable)
+    }
+
+    /// Puts the files in the place of a folder, which goes with the draft.
+    fn exchange(&self, place: &Path) -> io::Result<()> {
+        match renameat_with(CWD, &self.folder, CWD, place, RenameFlags::EXCHANGE) {
+            // A kernel or a file system that cannot: for a moment there is nothing, which counts no
+            // more than what is damaged.
+            Err(Errno::NOSYS | Errno::INVAL) => {
+                fs::rename(place, self.draft.path().join("damaged"))?;
+                fs::rename(&self.folder, place)
+            }
+            exchanged => Ok(exchanged?),
+        }
     }
 
     /// Enters the release into the lock, and returns what the lock forgets.
@@ -310,6 +328,21 @@ pub fn described(folder: &Path) -> Result<Installed, Vec<Diagnostic>> {
     Ok(release_of(manifest, files, &folder.display().to_string(), 0))
 }
 
+/// Judges a plugin folder where it is, as if plugins were to be loaded from there: whoever can change
+/// it decides what a copy of it would be.
+pub(super) fn judge(installer: &Installer<'_>, folder: &Path) -> Result<(), Vec<Diagnostic>> {
+    let (candidates, mut findings) =
+        discovery::look_at(folder, &root_at(folder), Provenance::Placed);
+    let refused = candidates.iter().filter_map(|candidate| vet(candidate, installer.policy).err());
+    findings.extend(refused.flatten());
+    // That nobody installed it is about to change.
+    findings.retain(|finding| finding.is_error() && finding.code != "LDR-VET-UNTRACKED");
+    match findings.is_empty() {
+        true => Ok(()),
+        false => Err(findings),
+    }
+}
+
 /// The id of the plugin, or the pack, in a folder.
 pub(super) fn id_of(folder: &Path) -> Result<String, Vec<Diagnostic>> {
     manifest_of(folder).map(|manifest| manifest.id)
@@ -341,8 +374,6 @@ fn examine(
             }
         }
     }
-    let findings =
-        findings.into_iter().map(|finding| elsewhere(finding, folder, release)).collect();
     if is_fit { Ok((vetted, findings)) } else { Err(findings) }
 }
 

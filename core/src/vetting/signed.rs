@@ -4,7 +4,7 @@ use super::Policy;
 use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
-    discovery::Candidate,
+    discovery::{Candidate, Provenance},
     folder::{Folder, Unreadable, shell_word},
     manifest::RelativePath,
     package::Files,
@@ -68,12 +68,29 @@ fn look_at(
         }
         Ok((release, judgement)) => {
             findings.extend(judgement.warning.map(|warning| warning.at(&folder.join(FILE_NAME))));
+            let signer = judgement.signed_by.as_ref().map(|signed| signed.publisher.as_str());
+            findings.extend(withdrawn(candidate, signer));
             let (release, warnings) = release?;
             findings.extend(warnings);
             findings.extend(disagreements(candidate, library, &release));
             Some(Released { serial: release.serial, signed_by: judgement.signed_by })
         }
     }
+}
+
+/// An installed release whose publisher's key was taken out of the configuration since.
+fn withdrawn(candidate: &Candidate, signer: Option<&str>) -> Option<Diagnostic> {
+    let Provenance::Installed(release) = candidate.provenance() else { return None };
+    let publisher = release.publisher.as_deref().filter(|publisher| signer != Some(publisher))?;
+    let message = format!(
+        "`{publisher}` signed it when it was installed; no key that counts today verifies that"
+    );
+    let hint = format!(
+        "loader plugins update {}; or put the key back into plugins.trust.publishers",
+        release.id
+    );
+    let finding = Diagnostic::error("LDR-SIGN-WITHDRAWN", message);
+    Some(finding.at(&candidate.folder().join(FILE_NAME)).hint(hint))
 }
 
 /// A small file beside the manifest; `None` when there is none.

@@ -18,10 +18,12 @@ pub struct Surface {
 }
 
 /// Every way.
-pub const SURFACES: [Surface; 3] = [
+pub const SURFACES: [Surface; 5] = [
     Surface { name: "run", look: run },
     Surface { name: "plugins list", look: list },
     Surface { name: "plugins inspect", look: inspect },
+    Surface { name: "doctor", look: doctor },
+    Surface { name: "plugins install", look: install },
 ];
 
 /// What it said.
@@ -96,6 +98,32 @@ fn inspect(ground: &Ground, variables: &[(&str, &str)]) -> Seen {
     let accepted = said["data"]["status"] == "ok";
     let found = [&said["data"]["diagnostics"], &said["errors"], &said["warnings"]];
     Seen::of(accepted, found.into_iter().filter_map(Value::as_array).flatten())
+}
+
+fn doctor(ground: &Ground, variables: &[(&str, &str)]) -> Seen {
+    let said = answer(ground.product(&[]).args(["doctor", "--json"]), variables);
+    let none = Vec::new();
+    let plugins = said["data"]["plugins"].as_array().unwrap_or(&none);
+    let accepted =
+        plugins.iter().any(|plugin| plugin["id"] == "canary" && plugin["status"] == "ok");
+    let checks = said["data"]["checks"].as_array().unwrap_or(&none).iter();
+    let found = checks.filter_map(|check| check["findings"].as_array());
+    Seen::of(accepted, found.flatten().chain(said["errors"].as_array().unwrap_or(&none)))
+}
+
+/// Installs the plugin into a folder of its own, from nothing each time.
+fn install(ground: &Ground, variables: &[(&str, &str)]) -> Seen {
+    let user = ground.path("installed");
+    let _ = fs::remove_dir_all(&user);
+    let user = Value::from(user.to_str().expect("UTF-8"));
+    let user = format!("plugins.user_dir={user}");
+    let mut product = ground.product(&[]);
+    product.arg("--set").arg(user).args(["plugins", "install", "--json"]).arg(ground.plugin());
+    let said = answer(&mut product, variables);
+    let none = Vec::new();
+    let lists = [&said["errors"], &said["warnings"]];
+    let found = lists.into_iter().flat_map(|list| list.as_array().unwrap_or(&none));
+    Seen::of(said["ok"] == true, found)
 }
 
 /// What the product answers. Variables may make the dynamic linker talk as well.

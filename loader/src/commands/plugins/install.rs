@@ -20,7 +20,8 @@ pub(in crate::commands) fn install(
 ) -> CommandResult {
     let site = Site::of(context)?;
     let search = Search::new(context, output)?;
-    let terms = Terms { accept: wanted.accept, allow_downgrade: wanted.allow_downgrade };
+    let terms =
+        Terms { accept: wanted.accept || site.accepts, allow_downgrade: wanted.allow_downgrade };
     let job = Job { site: &site, search: &search, terms, dry_run: wanted.dry_run };
     let mut done = Vec::new();
     match (&wanted.source, wanted.frozen) {
@@ -69,6 +70,9 @@ impl Job<'_> {
     ) -> Result<Done, Vec<Diagnostic>> {
         let trial = self.site.trial();
         let installer = self.site.installer(&trial);
+        if let Some(folder) = origin.folder() {
+            installer.judge(folder)?;
+        }
         let prepared = installer.prepare(&origin.name, |meanwhile, package| {
             let files = self.search.unpack(origin, meanwhile, package)?;
             Ok(files.into_iter().map(|(path, (digest, _))| (path, digest)).collect())

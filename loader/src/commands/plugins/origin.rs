@@ -125,6 +125,14 @@ impl<'a> Search<'a> {
 }
 
 impl Origin {
+    /// The folder it is copied from, if it is one.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Folder(folder) => Some(folder),
+            Place::Archive(_) | Place::Web(_) => None,
+        }
+    }
+
     fn of(place: Place) -> Self {
         let name = match &place {
             Place::Folder(path) | Place::Archive(path) => path.display().to_string(),

@@ -9,6 +9,7 @@ use loader_core::probe::{Probe, try_out};
 use loader_core::staging::Store;
 use loader_core::trust::Records;
 use loader_core::vetting::{Policy, Vetted};
+use loader_gateway::config::Consent;
 
 use crate::context::Context;
 use crate::exit_code::Exit;
@@ -21,6 +22,8 @@ pub(super) struct Site {
     pub(super) root: PathBuf,
     /// What this machine remembers.
     pub(super) records: Records,
+    /// Whether the configuration agrees to whatever releases register and require.
+    pub(super) accepts: bool,
     policy: Policy,
     probe: Option<Probe>,
     state: PathBuf,
@@ -40,6 +43,7 @@ impl Site {
         Ok(Self {
             root,
             records: Records::of(context.state_dir()?),
+            accepts: settings.config.plugins.trust.consent == Consent::Accept,
             policy: loader_gateway::policy(&settings),
             probe: settings.probe,
             state: context.state_dir()?.to_owned(),

@@ -30,7 +30,7 @@ pub(in crate::commands) fn update(
         return Err(Refusal::new(Exit::NotFound, finding));
     }
     let search = Search::new(context, output)?;
-    let terms = Terms { accept: wanted.accept, allow_downgrade: false };
+    let terms = Terms { accept: wanted.accept || site.accepts, allow_downgrade: false };
     let job = Job { site: &site, search: &search, terms, dry_run: wanted.dry_run };
     let mut done = Vec::new();
     for release in releases {

@@ -71,7 +71,8 @@ fn a_projects_file_is_not_trusted() {
     assert_eq!(layer(&resolved, "plugins.allow"), Layer::User);
     assert!(plugins.load_paths.is_empty() && plugins.deny.is_empty());
     assert!(plugins.bundled_dir.is_none() && plugins.trust.owners.is_empty());
-    let lines: Vec<_> = (1..=5).map(|line| ("LDR-CFG-UNTRUSTED", line, 9)).collect();
+    let lines: Vec<_> =
+        (1..=TRUSTED_ONLY.len()).map(|line| ("LDR-CFG-UNTRUSTED", line, 9)).collect();
     assert_eq!(places(&resolved.warnings), lines);
     assert_eq!(
         resolved.warnings[0].to_string(),
