@@ -43,7 +43,7 @@ struct Said {
 impl Machine {
     fn new() -> Self {
         let operator = Operator::new();
-        let source = release(operator.home(), "1.0.0");
+        let source = release(operator.home(), "0.1.0");
         fs::copy(build::loader(), operator.home().join("loader")).expect("a copy");
         let machine = Self { operator, within: Vec::new(), mounts: Vec::new() };
         machine.give(machine.home());
