@@ -43,7 +43,7 @@ pub struct Probe {
     /// What it is started with, before the library's path and the seconds of processor time that the
     /// child may use.
     pub arguments: Vec<OsString>,
-    /// How long opening may take.
+    /// How long opening may take; no longer than an hour.
     pub timeout: Duration,
     /// The build of the host. A library that opened in another build is tried again.
     pub host_build: String,

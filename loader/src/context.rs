@@ -157,16 +157,18 @@ impl Context {
     }
 }
 
-/// How libraries are tried: by this very program, in a process of its own.
+/// How libraries are tried: by this very program, in a process of its own. Needs Linux.
 fn probe(trust: &Trust) -> Option<Probe> {
     // What runs here, even if there is another program at its path by now.
     let program = PathBuf::from("/proc/self/exe");
-    let found = program.metadata().ok()?;
-    Some(Probe {
+    // Where that is not there, no trial succeeds, and nothing is opened.
+    let found = program.metadata().ok();
+    let build = found.map_or((0, 0), |found| (found.len(), found.mtime()));
+    cfg!(target_os = "linux").then(|| Probe {
         program,
         arguments: vec![Trial::COMMAND.into()],
         timeout: Duration::from_millis(trust.probe_timeout_ms),
-        host_build: format!("{HOST} ({:x}-{:x})", found.len(), found.mtime()),
+        host_build: format!("{HOST} ({:x}-{:x})", build.0, build.1),
     })
 }
 

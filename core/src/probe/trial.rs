@@ -29,14 +29,18 @@ const MOST_OUTPUT: usize = 4 * 1024;
 /// The most bytes of reports that are kept.
 const MOST_REPORTS: usize = 64 * 1024;
 
+/// The longest that opening may take, whatever the program says.
+const LONGEST: Duration = Duration::from_secs(60 * 60);
+
 /// How long a killed process may take to be gone.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 /// Starts the child on a library and waits for its end.
 pub(super) fn run(probe: &Probe, library: &Path) -> io::Result<Outcome> {
-    let deadline = Instant::now() + probe.timeout;
+    let timeout = probe.timeout.min(LONGEST);
+    let deadline = Instant::now() + timeout;
     // A child that is not killed in time, because the host is gone, ends by itself.
-    let processor_seconds = probe.timeout.as_secs() + 2;
+    let processor_seconds = timeout.as_secs() + 2;
     let child = Command::new(&probe.program)
         .args(&probe.arguments)
         .arg(library)
@@ -96,11 +100,7 @@ impl Trial {
             let mut awaited = vec![PollFd::new(&self.handle, PollFlags::IN)];
             let sources = [&self.reports, &self.output].into_iter().filter_map(Pipe::source);
             awaited.extend(sources.map(|source| PollFd::from_borrowed_fd(source, PollFlags::IN)));
-            match wait(&mut awaited, left) {
-                Err(Errno::INTR) => continue,
-                Err(errno) => return Err(errno.into()),
-                Ok(()) => {}
-            }
+            wait(&mut awaited, left)?;
             let has_ended = !awaited[0].revents().is_empty();
             self.reports.take();
             self.output.take();
@@ -213,9 +213,15 @@ fn name(signal: i32) -> &'static str {
     }
 }
 
+/// Waits for one of these, not much longer than this.
 fn wait(awaited: &mut [PollFd<'_>], longest: Duration) -> Result<(), Errno> {
     let longest = Timespec::try_from(longest).map_err(|_| Errno::INVAL)?;
-    poll(awaited, Some(&longest)).map(drop)
+    loop {
+        match poll(awaited, Some(&longest)) {
+            Err(Errno::INTR) => {}
+            other => return other.map(drop),
+        }
+    }
 }
 
 /// What a process writes: the beginning is kept, and the rest is read away.
