@@ -1,6 +1,5 @@
 //! The engine's handle: loads, serves, replaces and stops plugins.
 
-mod configuration;
 mod denials;
 mod enablement;
 mod load;

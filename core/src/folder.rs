@@ -81,13 +81,11 @@ impl Folder {
     pub(crate) fn reach(root: &Path, path: &Path) -> Result<Self, Unreadable> {
         let (handle, way) = way::walk(root)?;
         let mut folder = Self { handle, path: root.to_owned(), way };
-        if let Ok(below) = path.strip_prefix(root) {
-            for name in below {
-                folder.path.push(name);
-                folder.handle = open_below(&folder.handle, Path::new(name), way::FOLDER)
-                    .map_err(|errno| at_link(errno, &folder.path))?;
-                folder.way.push(Step::of(&folder.handle, &folder.path)?);
-            }
+        for name in path.strip_prefix(root).map_err(|_| Unreadable::Missing)? {
+            folder.path.push(name);
+            folder.handle = open_below(&folder.handle, Path::new(name), way::FOLDER)
+                .map_err(|errno| at_link(errno, &folder.path))?;
+            folder.way.push(Step::of(&folder.handle, &folder.path)?);
         }
         Ok(folder)
     }

@@ -21,6 +21,7 @@
 //!   is placed inline.
 
 pub mod audit;
+mod configuration;
 pub mod diagnostic;
 pub mod digest;
 pub mod discovery;

@@ -43,6 +43,9 @@ pub struct Probe {
     /// What it is started with, before the library's path and the seconds of processor time that the
     /// child may use.
     pub arguments: Vec<OsString>,
+    /// The child's whole environment: what the dynamic linker of this process obeys, so that the child
+    /// finds the same libraries.
+    pub environment: Vec<(OsString, OsString)>,
     /// How long opening may take; no longer than an hour.
     pub timeout: Duration,
     /// The build of the host. A library that opened in another build is tried again.

@@ -1,7 +1,7 @@
 //! The private store: exactly the bytes that were vetted, where nobody else can reach them.
 //!
 //! A plugin's own file is never mapped, since whoever writes to a mapped file crashes the process.
-//! What is written is what was hashed, and the copy has a name of its own for every generation, because
+//! It is copied, what is written is what was hashed, and the copy has a name of its own for every generation, because
 //! the dynamic linker answers a path it has seen before with the library it has seen before.
 
 mod session;
@@ -57,21 +57,24 @@ impl Store {
         let written = transfer(vetted.file(), &mut file);
         let digest = written.map_err(|problem| about(problem.describe(vetted, &copy.path)))?;
         if digest != vetted.digest() {
-            let message = "the file changed while it was being loaded";
-            let finding = Diagnostic::error("LDR-STAGE-CHANGED", message).at(vetted.path());
-            return Err(about(
-                finding.hint("wait until it is written, then load the plugin again"),
-            ));
+            return Err(about(changed(vetted)));
         }
         self.staged(vetted, generation, copy, &file).map_err(about)
     }
 
     /// Writes a vetted library that is still in memory into the store. `generation` must be new in this
     /// process. Blocks on the file system.
+    ///
+    /// Looks at the file once more: whoever reads while somebody writes may have got the beginning of one
+    /// version and the end of another, which is a library that nobody built.
     pub fn stage_fresh(&self, fresh: &Fresh, generation: u64) -> Result<Staged, Diagnostic> {
         let vetted = fresh.vetted();
         let about = |finding: Diagnostic| finding.about(&vetted.spec().id);
         let (copy, mut file) = self.create(vetted, generation).map_err(about)?;
+        let same = holds(vetted.file(), fresh.bytes());
+        if !same.map_err(|problem| about(problem.describe(vetted, &copy.path)))? {
+            return Err(about(changed(vetted)));
+        }
         let written = file.write_all(fresh.bytes()).map_err(|error| Problem::Write(errno(&error)));
         written.map_err(|problem| about(problem.describe(vetted, &copy.path)))?;
         self.staged(vetted, generation, copy, &file).map_err(about)
@@ -238,6 +241,31 @@ fn unwritable(errno: Errno, path: &Path) -> Diagnostic {
         }
     };
     finding.at(path)
+}
+
+fn changed(vetted: &Vetted) -> Diagnostic {
+    let message = "the file changed while it was being loaded";
+    Diagnostic::error("LDR-STAGE-CHANGED", message)
+        .at(vetted.path())
+        .hint("wait until it is written, then load the plugin again")
+}
+
+/// Whether a file holds exactly these bytes.
+fn holds(file: &File, bytes: &[u8]) -> Result<bool, Problem> {
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut rest = bytes;
+    loop {
+        let offset = (bytes.len() - rest.len()) as u64;
+        match file.read_at(&mut chunk, offset) {
+            Ok(0) => return Ok(rest.is_empty()),
+            Ok(length) => match rest.strip_prefix(&chunk[..length]) {
+                Some(after) => rest = after,
+                None => return Ok(false),
+            },
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Problem::Read(errno(&error))),
+        }
+    }
 }
 
 /// Copies from the beginning of one file to the other and answers the digest of what was copied.

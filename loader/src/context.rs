@@ -151,14 +151,14 @@ impl Context {
             secrets: Arc::new(secrets),
             host: HOST.to_owned(),
             log_filter,
-            probe: probe(&config.plugins.trust),
+            probe: probe(&config.plugins.trust, &self.environment),
             config,
         }
     }
 }
 
 /// How libraries are tried: by this very program, in a process of its own. Needs Linux.
-fn probe(trust: &Trust) -> Option<Probe> {
+fn probe(trust: &Trust, environment: &Environment) -> Option<Probe> {
     // What runs here, even if there is another program at its path by now.
     let program = PathBuf::from("/proc/self/exe");
     // Where that is not there, no trial succeeds, and nothing is opened.
@@ -167,6 +167,11 @@ fn probe(trust: &Trust) -> Option<Probe> {
     cfg!(target_os = "linux").then(|| Probe {
         program,
         arguments: vec![Trial::COMMAND.into()],
+        environment: environment
+            .get_key_value(OsStr::new("LD_LIBRARY_PATH"))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .into_iter()
+            .collect(),
         timeout: Duration::from_millis(trust.probe_timeout_ms),
         host_build: format!("{HOST} ({:x}-{:x})", build.0, build.1),
     })

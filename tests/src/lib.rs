@@ -100,6 +100,7 @@ impl Home {
     /// How the product tries libraries before it opens them.
     pub fn probe(&self) -> Probe {
         Probe {
+            environment: Vec::new(),
             program: build::loader(),
             arguments: vec!["try-library".into()],
             timeout: Duration::from_secs(2),

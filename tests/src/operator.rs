@@ -1,6 +1,7 @@
 //! An operator's account: a home of its own, and the product run in it as a user would.
 
 use crate::build;
+use loader_core::manifest::Platform;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -113,6 +114,14 @@ pub fn release(folder: &Path, version: &str) -> PathBuf {
     let source = build::crate_folder("hello");
     let manifest = fs::read_to_string(source.join("plugin.toml")).expect("the manifest");
     let manifest = manifest.replace("version = \"0.1.0\"", &format!("version = \"{version}\""));
+    // A library for this machine alone.
+    let here = Platform::current().expect("plugins can be built here");
+    let is_elsewhere = |line: &&str| {
+        let mut others = Platform::ALL.into_iter().filter(|platform| *platform != here);
+        others.any(|platform| line.starts_with(platform.key()))
+    };
+    let manifest: Vec<&str> = manifest.lines().filter(|line| !is_elsewhere(line)).collect();
+    let manifest = manifest.join("\n") + "\n";
     fs::write(folder.join("plugin.toml"), manifest).expect("a manifest");
     let mut library = fs::read(build::library("hello")).expect("the library");
     let (old, new) = (b"\"version\":\"0.1.0\"", format!("\"version\":\"{version}\""));

@@ -2,7 +2,8 @@
 //! that looks at plugins, and nothing of it runs; honest ones are loaded; hints mend what they say.
 
 use integration_tests::hostile::{
-    Case, Ground, Mending, SURFACES, Seen, Surface, UNFRIENDLY, cases, controls, is_root, possible,
+    self, Case, Ground, Mending, SURFACES, Seen, Surface, UNFRIENDLY, cases, controls, is_root,
+    possible,
 };
 use std::process::Command;
 
@@ -116,6 +117,31 @@ fn a_hint_that_is_a_command_mends_the_folder() {
     println!("{mended} of {mended} folders mended by the printed command");
     for (why, count) in others {
         println!("{count} have no such command: {why}");
+    }
+}
+
+/// A kernel without `openat2`, and a filter of system calls that does not know it.
+#[test]
+fn without_openat2_the_verdicts_are_the_same() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        return hostile::not_run("a kernel without openat2: apt-get install strace");
+    }
+    let list = &SURFACES[1];
+    let cases = possible(cases());
+    for error in ["ENOSYS", "EPERM"] {
+        let inject = format!("inject=openat2:error={error}");
+        let wrapper = ["strace", "-f", "-o", "/dev/null", "-e", "trace=openat2", "-e", &inject];
+        let without = |ground: &mut Ground| ground.wrapper = wrapper.map(str::to_owned).to_vec();
+        let mut sound = Ground::new();
+        without(&mut sound);
+        assert!((list.look)(&sound, &[]).accepted, "{error}");
+        for case in &cases {
+            let mut ground = spoilt(case);
+            without(&mut ground);
+            let seen = (list.look)(&ground, &[]);
+            let refusal = expect_refusal(case, list.name, &ground, &seen);
+            refusal.unwrap_or_else(|failure| panic!("{error}: {failure}"));
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! What would be loaded, and why: the same steps as loading, without running any code.
 
-use super::{Decision, Options, configuration};
+use super::{Decision, Options};
 use crate::{
+    configuration,
     diagnostic::Diagnostic,
     discovery::{Candidate, Discovery, Origin, discover_where},
     probe::{Probed, try_out},

@@ -6,9 +6,10 @@ use super::{
     now, one, sync_folders,
 };
 use crate::{
+    configuration,
     diagnostic::Diagnostic,
     digest::Digest,
-    discovery::{self, Origin, Provenance, Root},
+    discovery::{self, Candidate, Origin, Provenance, Root},
     durable,
     folder::shell_word,
     manifest::{Manifest, RelativePath},
@@ -333,7 +334,7 @@ pub fn described(folder: &Path) -> Result<Installed, Vec<Diagnostic>> {
 pub(super) fn judge(installer: &Installer<'_>, folder: &Path) -> Result<(), Vec<Diagnostic>> {
     let (candidates, mut findings) =
         discovery::look_at(folder, &root_at(folder), Provenance::Placed);
-    let refused = candidates.iter().filter_map(|candidate| vet(candidate, installer.policy).err());
+    let refused = candidates.iter().filter_map(|candidate| fit_to_load(candidate, installer).err());
     findings.extend(refused.flatten());
     // That nobody installed it is about to change.
     findings.retain(|finding| finding.is_error() && finding.code != "LDR-VET-UNTRACKED");
@@ -346,6 +347,16 @@ pub(super) fn judge(installer: &Installer<'_>, folder: &Path) -> Result<(), Vec<
 /// The id of the plugin, or the pack, in a folder.
 pub(super) fn id_of(folder: &Path) -> Result<String, Vec<Diagnostic>> {
     manifest_of(folder).map(|manifest| manifest.id)
+}
+
+/// Whether a plugin could be loaded, with a configuration that fits.
+fn fit_to_load(
+    candidate: &Candidate,
+    installer: &Installer<'_>,
+) -> Result<Vetted, Vec<Diagnostic>> {
+    let vetted = vet(candidate, installer.policy)?;
+    configuration::check_schema(candidate).map_err(one)?;
+    Ok(vetted)
 }
 
 /// Vets every plugin of a release as it would be vetted before it is loaded.
@@ -363,7 +374,7 @@ fn examine(
     let mut vetted = Vec::new();
     let mut is_fit = true;
     for candidate in &candidates {
-        match vet(candidate, installer.policy) {
+        match fit_to_load(candidate, installer) {
             Ok(fit) => {
                 findings.extend(fit.warnings().iter().cloned());
                 vetted.push(fit);

@@ -46,6 +46,7 @@ pub(super) fn run(probe: &Probe, library: &Path) -> io::Result<Outcome> {
         .arg(library)
         .arg(processor_seconds.to_string())
         .env_clear()
+        .envs(probe.environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -8,6 +8,7 @@ use crate::{
     folder::{Folder, Opened, Step, Unreadable, shell_word},
     manifest::{self, RelativePath},
 };
+use rustix::process::geteuid;
 use std::{collections::BTreeSet, path::Path};
 
 /// A larger library is refused.
@@ -111,7 +112,8 @@ fn check_mount(way: &[Step], opened: &Opened) -> Option<Diagnostic> {
     opened.is_noexec().then(|| {
         let message = "lies on a file system that is mounted noexec, from which nothing may be run";
         let mount = shell_word(mount_point(way, opened));
-        let hint = format!("mount -o remount,exec {mount}");
+        let sudo = if geteuid().is_root() { "" } else { "sudo " };
+        let hint = format!("{sudo}mount -o remount,exec {mount}");
         Diagnostic::error("LDR-VET-NOEXEC", message).at(&opened.path).hint(hint)
     })
 }
@@ -141,6 +143,9 @@ fn unreadable(candidate: &Candidate, library: &RelativePath, problem: &Unreadabl
 /// What is to be done about a library that is not there or is not whole.
 fn build_and_copy(candidate: &Candidate, library: &RelativePath) -> String {
     let name = library.as_str().rsplit('/').next().unwrap_or_default();
-    let target = library.under(candidate.folder());
-    format!("cargo build --release && cp target/release/{name} {}", shell_word(&target))
+    let target = shell_word(&library.under(candidate.folder()));
+    // Through a new name, since what is there may be a pipe, or be read by somebody.
+    format!(
+        "cargo build --release && cp target/release/{name} {target}.new && mv -f {target}.new {target}"
+    )
 }

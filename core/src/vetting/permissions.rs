@@ -11,7 +11,10 @@ use crate::{
     diagnostic::Diagnostic,
     folder::{Step, shell_word},
 };
-use rustix::process::{getegid, geteuid};
+use rustix::{
+    fs::RawMode,
+    process::{getegid, geteuid},
+};
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
@@ -19,16 +22,16 @@ use std::{
 
 /// Others may write: the group's and everybody's write bits. An access-control list that lets somebody
 /// write shows as the group's.
-const WRITABLE_BY_OTHERS: u32 = 0o022;
+const WRITABLE_BY_OTHERS: RawMode = 0o022;
 
 /// The group may write.
-const WRITABLE_BY_GROUP: u32 = 0o020;
+const WRITABLE_BY_GROUP: RawMode = 0o020;
 
 /// Only owners may remove what is in the folder.
-const STICKY: u32 = 0o1000;
+const STICKY: RawMode = 0o1000;
 
 /// The set-user-id, set-group-id and sticky bits.
-const SPECIAL: u32 = 0o7000;
+const SPECIAL: RawMode = 0o7000;
 
 /// Folders that belong to everybody, which no command of ours may close to others.
 const SHARED: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];

@@ -70,16 +70,26 @@ fn a_file_that_changes_after_vetting_is_not_loaded() {
 }
 
 #[test]
-fn a_library_in_memory_is_staged_whatever_becomes_of_its_file() {
+fn a_library_in_memory_is_staged_while_its_file_says_the_same() {
     let (plugins, state) = (Folder::new(), Folder::new());
-    let fresh = vet_fresh(&plugins.sound(), &Policy::new(["kv/1"])).unwrap();
     let store = Store::open(state.path()).unwrap();
-    write(fresh.vetted().path(), b"something else");
+    let candidate = plugins.sound();
+    let fresh = vet_fresh(&candidate, &Policy::new(["kv/1"])).unwrap();
     let staged = store.stage_fresh(&fresh, 1).unwrap();
-    let copy = fs::read(staged.path()).unwrap();
-    assert_eq!((Digest::of(&copy), mode(staged.path())), (fresh.vetted().digest(), 0o500));
+    let good = fs::read(staged.path()).unwrap();
+    assert_eq!((Digest::of(&good), mode(staged.path())), (fresh.vetted().digest(), 0o500));
     let found = fs::metadata(staged.path()).unwrap();
     assert_eq!((staged.device(), staged.inode()), (found.dev(), found.ino()));
+    let mut changed = good.clone();
+    changed[good.len() / 2] ^= 1;
+    let longer = [&good[..], b"more"].concat();
+    for other in [&changed[..], &good[..good.len() - 1], &longer, b""] {
+        fs::write(fresh.vetted().path(), other).unwrap();
+        let refusal = store.stage_fresh(&fresh, 2).unwrap_err();
+        assert_eq!(codes(&[refusal]), ["LDR-STAGE-CHANGED"], "{} bytes", other.len());
+    }
+    fs::write(fresh.vetted().path(), &good).unwrap();
+    drop(store.stage_fresh(&fresh, 2).expect("no wrong copy is in the way"));
 }
 
 #[test]

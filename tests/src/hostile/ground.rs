@@ -21,6 +21,8 @@ pub struct Ground {
     pub plugins: PathBuf,
     /// Options of the product, besides those every case has.
     pub options: Vec<String>,
+    /// A program that the product is started by, and its options.
+    pub wrapper: Vec<String>,
     mounts: Vec<PathBuf>,
 }
 
@@ -36,7 +38,8 @@ impl Ground {
         let folder = tempfile::Builder::new().prefix("loader test's ").tempdir();
         let folder = folder.expect("a temporary folder");
         let plugins = folder.path().join("above/plugins");
-        let ground = Self { folder, plugins, options: Vec::new(), mounts: Vec::new() };
+        let (options, wrapper, mounts) = (Vec::new(), Vec::new(), Vec::new());
+        let ground = Self { folder, plugins, options, wrapper, mounts };
         for path in [&ground.plugin(), &ground.cage(), &ground.path("state")] {
             fs::create_dir_all(path).expect("a folder");
         }
@@ -139,7 +142,9 @@ impl Ground {
 
     /// The product with the options of this case and these settings, in the cage.
     pub fn product(&self, settings: &[&str]) -> Command {
-        let mut product = Command::new(build::loader());
+        let mut words = self.wrapper.iter().map(Into::into).chain([build::loader()]);
+        let mut product = Command::new(words.next().expect("a program"));
+        product.args(words);
         product.current_dir(self.cage()).env_clear().env("HOME", self.cage());
         product.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         // Where the dynamic linker finds what the canary needs.
