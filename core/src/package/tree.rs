@@ -47,10 +47,14 @@ pub(super) struct Tree {
 impl Tree {
     /// Makes the folder, for this user alone until it is finished. It must not exist.
     pub(super) fn new(path: &Path) -> Result<Self, Diagnostic> {
-        let made =
-            fs::mkdir(path, Mode::RWXU).and_then(|()| fs::open(path, FOLDER_FLAGS, Mode::empty()));
+        let handle = fs::mkdir(path, Mode::RWXU).and_then(|()| {
+            let opened = fs::open(path, FOLDER_FLAGS, Mode::empty());
+            opened.inspect_err(|_| {
+                let _ = fs::rmdir(path);
+            })
+        });
         Ok(Self {
-            handle: made.map_err(|error| unwritable(path, path, error))?,
+            handle: handle.map_err(|error| unwritable(path, path, error))?,
             path: path.to_owned(),
             names: Names::default(),
             folders: BTreeSet::new(),

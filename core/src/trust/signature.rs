@@ -98,11 +98,12 @@ fn decode(bytes: &[u8]) -> Result<Signed, Diagnostic> {
     })
 }
 
-/// The id in a key or a signature: after the algorithm, eight bytes, the last one first.
+/// The id in a key or a signature: after the algorithm, eight bytes, the last one first. `minisign`
+/// shows no zeros before it.
 fn key_id(line: &str) -> Option<String> {
     let bytes = BASE64_STANDARD.decode(line).ok()?;
     let id: [u8; 8] = bytes.get(2..10)?.try_into().ok()?;
-    Some(format!("{:016X}", u64::from_le_bytes(id)))
+    Some(format!("{:X}", u64::from_le_bytes(id)))
 }
 
 /// The publisher who signed this; `None` when the key is nobody's.

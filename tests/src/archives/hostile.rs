@@ -90,7 +90,7 @@ fn links_and_devices(corpus: &mut Corpus<'_>, outside: &Path) {
 fn names(corpus: &mut Corpus<'_>, outside: &Path) {
     let absolute = outside.join("evil");
     let absolute = absolute.to_str().expect("text");
-    let deep = vec!["d"; 9].join("/");
+    let deep = ["d"; 9].join("/");
     let long = "n".repeat(256);
     let with_name = |name: &[u8]| Tar::package().file(name, b"x");
     for (what, name, says) in [

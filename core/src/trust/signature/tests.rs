@@ -168,3 +168,14 @@ fn no_flipped_bit_of_text_or_signature_passes() {
         assert!(!passes(RELEASE.as_bytes(), &same_line_ends), "bit {bit} of the signature");
     }
 }
+
+#[test]
+fn the_id_of_a_key_is_shown_as_minisign_shows_it() {
+    let line = |id: [u8; 8]| BASE64_STANDARD.encode([&b"Ed"[..], &id, &[0; 32]].concat());
+    assert_eq!(key_id(ACME).as_deref(), Some(ACME_ID));
+    assert_eq!(
+        key_id(&line([0xef, 0xcd, 0xab, 0, 0, 0, 0, 1])).as_deref(),
+        Some("100000000ABCDEF")
+    );
+    assert_eq!(key_id("RWQ"), None);
+}
