@@ -25,17 +25,14 @@ use crate::output::{CommandResult, Outcome, Output, Refusal};
 pub(super) fn doctor(wanted: &Doctor, global: &Global, output: &Output) -> CommandResult {
     let patient = Patient::examine(global, wanted.probe);
     let mut report = Report::of(&patient, wanted.plugin.as_deref());
-    if let Some(id) = wanted.plugin.as_deref().filter(|_| !report.has_plugin()) {
-        if let Ok(configured) = &patient.configuration {
-            let hint = "see which there are: loader plugins list";
-            let message = format!("no plugin `{}` was found", id.escape_debug());
-            let unknown = Finding::error("LDR-PLUGINS-UNKNOWN", message).hint(hint);
-            let said = report.findings().filter(|one| one.plugin.as_deref() == Some(id));
-            if said.count() == 0 {
-                let warnings = configured.context.warnings();
-                return Err(Refusal { warnings, ..Refusal::new(Exit::NotFound, unknown) });
-            }
-        }
+    if let (Some(id), Ok(configured)) = (wanted.plugin.as_deref(), &patient.configuration)
+        && !report.speaks_of(id)
+    {
+        let message = format!("no plugin `{}` was found", id.escape_debug());
+        let unknown = Finding::error("LDR-PLUGINS-UNKNOWN", message);
+        let unknown = unknown.hint("see which there are: loader plugins list");
+        let warnings = configured.context.warnings();
+        return Err(Refusal { warnings, ..Refusal::new(Exit::NotFound, unknown) });
     }
     if wanted.fix {
         let repairs = plan(report.findings());

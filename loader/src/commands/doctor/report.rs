@@ -97,9 +97,10 @@ impl Report {
         }
     }
 
-    /// Whether the plugin that was asked for is there.
-    pub(super) fn has_plugin(&self) -> bool {
-        !self.plugins.is_empty()
+    /// Whether there is anything to say of a plugin.
+    pub(super) fn speaks_of(&self, id: &str) -> bool {
+        let is_about = |finding: &Finding| finding.plugin.as_deref() == Some(id);
+        self.plugins.iter().any(|plugin| plugin.id == id) || self.findings().any(is_about)
     }
 
     /// Everything that was found.

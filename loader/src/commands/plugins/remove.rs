@@ -47,7 +47,7 @@ fn preview(site: &Site, releases: &[Installed], keep_files: bool) -> String {
     let what = if keep_files { "forgets" } else { "deletes" };
     let line = |release: &Installed| {
         let use_ = if release.current { "in use" } else { "kept" };
-        let folder = shell::word(&site.root.join(&release.folder));
+        let folder = shell::word(site.root.join(&release.folder));
         format!("{what} {} {} ({use_}): {folder}\n", release.id, release.version)
     };
     releases.iter().map(line).collect()
