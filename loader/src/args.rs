@@ -10,6 +10,7 @@ mod plugins;
 mod run;
 mod trial;
 
+use std::ffi::OsString;
 use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand};
@@ -64,6 +65,32 @@ pub(crate) struct Arguments {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// Reads the command line. A mistake in it ends the program.
+    pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Self {
+        Self::parse_from(gather_settings(words.into_iter().collect()))
+    }
+}
+
+/// Puts every `--set` behind the command: of those before and after it, the parser would forget the
+/// ones before.
+fn gather_settings(words: Vec<OsString>) -> Vec<OsString> {
+    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    let (mut kept, mut settings) = (Vec::new(), Vec::new());
+    let mut options = words[..end].iter().cloned();
+    while let Some(word) = options.next() {
+        if word == "--set" {
+            settings.push(word);
+            settings.extend(options.next());
+        } else if word.as_encoded_bytes().starts_with(b"--set=") {
+            settings.push(word);
+        } else {
+            kept.push(word);
+        }
+    }
+    kept.into_iter().chain(settings).chain(words[end..].iter().cloned()).collect()
 }
 
 /// What to do.
@@ -126,6 +153,14 @@ mod tests {
     #[test]
     fn the_definitions_are_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn settings_before_and_after_the_command_count_in_their_order() {
+        let words = ["loader", "--set", "a=1", "plugins", "list", "--set=b=2", "--set", "a=3"];
+        let arguments = Arguments::read(words.map(OsString::from));
+        let keys: Vec<_> = arguments.global.settings.iter().map(|one| one.key.as_str()).collect();
+        assert_eq!(keys, ["a", "b", "a"]);
     }
 
     #[test]

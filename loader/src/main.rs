@@ -31,13 +31,11 @@ mod token;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::args::Arguments;
 use crate::output::Output;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::read(std::env::args_os());
     let output = Output::new(&arguments.global);
     let outcome = commands::execute(&arguments, &output);
     output.conclude(arguments.command.name(), outcome).into()

@@ -144,6 +144,7 @@ fn one_bad_folder_never_stops_the_others() {
     assert_eq!(
         codes(&found.diagnostics),
         [
+            "LDR-DISCOVERY-LINK",  // z-link
             "LDR-MANIFEST-SYNTAX", // bad-bytes
             "LDR-MANIFEST-SYNTAX", // bad-syntax
             "LDR-MANIFEST-VALUE",  // bad-value
@@ -151,7 +152,6 @@ fn one_bad_folder_never_stops_the_others() {
             "LDR-MANIFEST-SIZE",   // large
             "LDR-MANIFEST-READ",   // linked-manifest
             "LDR-MANIFEST-READ",   // pipe
-            "LDR-DISCOVERY-LINK",  // z-link
         ]
     );
 }

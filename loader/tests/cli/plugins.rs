@@ -36,6 +36,7 @@ fn list_is_data_too() {
                     "name": "echo",
                     "description": "A deterministic text provider: answers with what it was told.",
                     "status": "disabled",
+                    "signal": "config-valid",
                     "reason": "plugins.deny names `echo`",
                     "provides": ["health/1:echo", "text-inference/1:echo"],
                     "origin": "bundled",
@@ -48,6 +49,7 @@ fn list_is_data_too() {
                     "name": "hello",
                     "description": "Says hello over HTTP: the tutorial's plugin.",
                     "status": "ok",
+                    "signal": "config-valid",
                     "reason": "on by default",
                     "provides": ["health/1:hello", "http-route/1:hello"],
                     "origin": "bundled",
@@ -89,7 +91,7 @@ fn no_plugin_at_all_is_a_warning_with_a_hint() {
 exit: 0
 -- stdout
 -- stderr
-warning[LDR-PLUGINS-NONE]: no plugin was found in [ROOT]/plugins
+warning[LDR-PLUGINS-NONE]: no plugin was found in [ROOT]/home/.local/share/loader/plugins, [ROOT]/plugins
   hint: name the folder they are in with `--plugins-dir DIR`
 "
     );
@@ -126,7 +128,10 @@ fn inspect_is_data_too() {
     assert_eq!(envelope["schema"], "loader.plugins.inspect/1");
     let data = &envelope["data"];
     assert_eq!((&data["id"], &data["status"]), (&json!("hello"), &json!("ok")));
-    assert_eq!(data["decision"], json!({ "enabled": true, "reason": "on by default" }));
+    assert_eq!(
+        data["decision"],
+        json!({ "enabled": true, "outcome": "enabled", "reason": "on by default" })
+    );
     assert_eq!(data["manifest"]["licence"], "MIT OR Apache-2.0");
     assert_eq!(data["manifest_path"], "[ROOT]/plugins/hello/plugin.toml");
     let library = &data["library"];

@@ -153,7 +153,7 @@ fn without_any_plugin_it_serves_all_the_same_and_says_what_to_do() {
         summary.push_str(&running.line());
     }
     let summary = context.redact(&summary);
-    assert!(summary.contains("no plugin was found in [ROOT]/plugins\n"), "{summary}");
+    assert!(summary.contains("no plugin was found in "), "{summary}");
     assert!(summary.contains("`--plugins-dir DIR`"), "{summary}");
     assert!(!summary.contains("/v1/chat/completions"), "{summary}");
     running.signal("TERM");

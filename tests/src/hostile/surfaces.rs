@@ -122,6 +122,7 @@ fn doctor(ground: &Ground, variables: &[(&str, &str)]) -> Seen {
 fn install(ground: &Ground, variables: &[(&str, &str)]) -> Seen {
     let user = ground.path("installed");
     let _ = fs::remove_dir_all(&user);
+    let _ = fs::remove_dir_all(ground.path("state/trust"));
     let user = Value::from(user.to_str().expect("UTF-8"));
     let user = format!("plugins.user_dir={user}");
     let mut product = ground.product(&[]);
