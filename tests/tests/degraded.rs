@@ -309,6 +309,7 @@ fn doctor_and_a_real_start_agree_on_machines_that_are_not_as_they_should_be() {
             failures
                 .push(format!("{name}:\n  doctor {predicted:?} ({healthy})\n  start  {said:?}"));
         }
+        println!("{name}: {said:?}");
         unhealthy += usize::from(!is_whole);
     }
     println!(

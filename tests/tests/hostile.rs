@@ -72,6 +72,9 @@ fn honest_folders_are_accepted_and_their_plugins_run() {
     for control in &controls {
         let ground = spoilt(control);
         for surface in &SURFACES {
+            if surface.unconcerned.contains(&control.name) {
+                continue;
+            }
             let seen = (surface.look)(&ground, &[]);
             assert!(seen.accepted, "{}: {}: {seen:?}", surface.name, control.name);
             let songs = ground.songs();

@@ -17,7 +17,9 @@ use rustix::{
 };
 use std::{
     collections::BTreeSet,
+    fs,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 /// Others may write: the group's and everybody's write bits. An access-control list that lets somebody
@@ -35,6 +37,22 @@ const SPECIAL: RawMode = 0o7000;
 
 /// Folders that belong to everybody, which no command of ours may close to others.
 const SHARED: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
+
+/// Whether a user is the one as which the system shows all users that a user namespace does not map.
+fn is_nobody(user: u32) -> bool {
+    static UNKNOWN: OnceLock<Option<u32>> = OnceLock::new();
+    let unknown = UNKNOWN.get_or_init(|| {
+        let map = fs::read_to_string("/proc/self/uid_map").ok()?;
+        let mapped =
+            map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok());
+        // Every user but the one that means none.
+        if mapped.sum::<u64>() >= u64::from(u32::MAX) {
+            return None;
+        }
+        fs::read_to_string("/proc/sys/kernel/overflowuid").ok()?.trim().parse().ok()
+    });
+    *unknown == Some(user)
+}
 
 /// Whose files are trusted, and how strictly.
 pub(crate) struct Permissions<'a> {
@@ -71,6 +89,15 @@ impl<'a> Permissions<'a> {
 
     fn check_owner(&self, step: &Step) -> Option<Diagnostic> {
         let owner = step.found.st_uid;
+        if owner == self.us && is_nobody(self.us) {
+            let message = format!(
+                "belongs to user {owner}, as which this user namespace shows everybody it does not \
+                 know: whose it is cannot be told"
+            );
+            let hint =
+                "run loader as a user that the namespace maps, and give the files to that one";
+            return Some(Diagnostic::error("LDR-VET-OWNER", message).hint(hint));
+        }
         if owner == 0 || owner == self.us || self.owners.contains(&owner) {
             return None;
         }

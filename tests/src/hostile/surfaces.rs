@@ -15,7 +15,7 @@ pub struct Surface {
     pub name: &'static str,
     /// Looks at the plugin, with these variables set.
     pub look: fn(&Ground, &[(&str, &str)]) -> Seen,
-    /// The cases that are nothing to it, by their names.
+    /// The cases it judges by another rule, by their names.
     pub unconcerned: &'static [&'static str],
 }
 
@@ -25,11 +25,18 @@ pub const SURFACES: [Surface; 5] = [
     Surface { name: "plugins list", look: list, unconcerned: &[] },
     Surface { name: "plugins inspect", look: inspect, unconcerned: &[] },
     Surface { name: "doctor", look: doctor, unconcerned: &[] },
-    // What else a folder would let in matters where it is searched; here one folder in it is named.
+    // What else a folder would let in matters where it is searched; here one folder in it is named. And
+    // a package holds no links, not even those that decide nothing, and is not under development.
     Surface {
         name: "plugins install",
         look: install,
-        unconcerned: &["root like /tmp", "plugin folder is a link"],
+        unconcerned: &[
+            "root like /tmp",
+            "plugin folder is a link",
+            "with other files beside it",
+            "in development, with another name",
+            "in development, writable by our own group",
+        ],
     },
 ];
 
