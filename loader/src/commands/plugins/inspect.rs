@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::exit_code::Exit;
 use crate::finding::Finding;
 use crate::output::{Answer, CommandResult, Refusal, harmless};
-use crate::settings::nearest;
+use crate::settings::{Origin, nearest};
 
 /// Shows one plugin.
 pub(in crate::commands) fn inspect(context: &Context, id: &str) -> CommandResult {
@@ -35,12 +35,13 @@ pub(in crate::commands) fn inspect(context: &Context, id: &str) -> CommandResult
     let vetted = plugin.verdict.as_ref().ok();
     let probed = vetted.and_then(|vetted| probed(&settings, vetted));
     Ok(Answer {
-        text: write(plugin, probed.as_ref()),
+        text: write(plugin, probed.as_ref(), decided_at(context, plugin)),
         data: json!({
             "id": id,
             "status": Status::of(plugin),
             "signal": Signal::of(plugin),
             "decision": plugin.decision,
+            "decided_at": decided_at(context, plugin),
             "origin": candidate.origin(),
             "folder": candidate.folder(),
             "manifest_path": candidate.manifest_path(),
@@ -68,7 +69,19 @@ fn probed(settings: &Settings, vetted: &Vetted) -> Option<ProbeRecord> {
     (record.host_build == probe.host_build).then_some(record)
 }
 
-fn write(plugin: &Surveyed, probed: Option<&ProbeRecord>) -> String {
+/// The file and line, the variable or the flag with the setting that switched a plugin on or off.
+fn decided_at<'a>(context: &'a Context, plugin: &Surveyed) -> Option<&'a Origin> {
+    let setting = plugin.decision.setting.as_deref()?;
+    // A list or a table is known by what is in it.
+    let of_member = || {
+        let settings = context.resolved.settings.iter();
+        let mut members = settings.filter(|(key, _)| key.starts_with(setting));
+        members.next().map(|(_, setting)| &setting.origin)
+    };
+    context.resolved.origin(setting).or_else(of_member)
+}
+
+fn write(plugin: &Surveyed, probed: Option<&ProbeRecord>, decided_at: Option<&Origin>) -> String {
     let (candidate, spec) = (&plugin.candidate, plugin.candidate.spec());
     let manifest = candidate.manifest();
     let mut sheet = Sheet(String::new());
@@ -76,7 +89,8 @@ fn write(plugin: &Surveyed, probed: Option<&ProbeRecord>) -> String {
     sheet.line("name", if spec.name == spec.id { "" } else { &spec.name });
     sheet.line("description", spec.description.as_deref().unwrap_or_default());
     let status = Status::of(plugin).name();
-    sheet.line("status", &format!("{status} ({})", plugin.decision.reason));
+    let decided = decided_at.map(|origin| format!("; {origin}")).unwrap_or_default();
+    sheet.line("status", &format!("{status} ({}{decided})", plugin.decision.reason));
     sheet.line("signal", Signal::of(plugin).name());
     sheet.line("provides", &provides(&spec.provides).join(", "));
     let services = spec.requires.services.iter().map(ToString::to_string);
