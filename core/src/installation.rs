@@ -25,7 +25,7 @@ use crate::{
         Mark, Records,
         lock::{Action, Installed, Linked, Lock},
     },
-    vetting::{Policy, Vetted},
+    vetting::{Fresh, Policy},
 };
 use hold::{Hold, unusable};
 use std::{
@@ -39,7 +39,7 @@ use std::{
 const KEPT: usize = 2;
 
 /// Opens a library where that can do no harm, before it may count. `Err` says why it must not.
-pub type Trial<'a> = &'a dyn Fn(&Vetted) -> Result<(), Diagnostic>;
+pub type Trial<'a> = &'a dyn Fn(&Fresh) -> Result<(), Diagnostic>;
 
 /// One plugin folder that releases are installed in.
 pub struct Installer<'a> {

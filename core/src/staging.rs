@@ -1,8 +1,9 @@
 //! The private store: exactly the bytes that were vetted, where nobody else can reach them.
 //!
 //! A plugin's own file is never mapped, since whoever writes to a mapped file crashes the process.
-//! It is copied, what is written is what was hashed, and the copy has a name of its own for every generation, because
-//! the dynamic linker answers a path it has seen before with the library it has seen before.
+//! It is copied, what is written is what was hashed, and the copy has a name of its own for every
+//! generation, because the dynamic linker answers a path it has seen before with the library it has
+//! seen before.
 
 mod session;
 
@@ -20,7 +21,6 @@ use rustix::{
     io::Errno,
 };
 use session::Session;
-use sha2::{Digest as _, Sha256};
 use std::{
     fs::File,
     io::{self, Write},
@@ -49,29 +49,16 @@ impl Store {
         self.0.folder()
     }
 
-    /// Copies a vetted library into the store, and looks again whether it is what was vetted.
-    /// `generation` must be new in this process. Blocks on the file system.
-    pub fn stage(&self, vetted: &Vetted, generation: u64) -> Result<Staged, Diagnostic> {
-        let about = |finding: Diagnostic| finding.about(&vetted.spec().id);
-        let (copy, mut file) = self.create(vetted, generation).map_err(about)?;
-        let written = transfer(vetted.file(), &mut file);
-        let digest = written.map_err(|problem| about(problem.describe(vetted, &copy.path)))?;
-        if digest != vetted.digest() {
-            return Err(about(changed(vetted)));
-        }
-        self.staged(vetted, generation, copy, &file).map_err(about)
-    }
-
     /// Writes a vetted library that is still in memory into the store. `generation` must be new in this
     /// process. Blocks on the file system.
     ///
     /// Looks at the file once more: whoever reads while somebody writes may have got the beginning of one
     /// version and the end of another, which is a library that nobody built.
-    pub fn stage_fresh(&self, fresh: &Fresh, generation: u64) -> Result<Staged, Diagnostic> {
+    pub fn stage(&self, fresh: &Fresh, generation: u64) -> Result<Staged, Diagnostic> {
         let vetted = fresh.vetted();
         let about = |finding: Diagnostic| finding.about(&vetted.spec().id);
         let (copy, mut file) = self.create(vetted, generation).map_err(about)?;
-        let same = holds(vetted.file(), fresh.bytes());
+        let same = holds(fresh.file(), fresh.bytes());
         if !same.map_err(|problem| about(problem.describe(vetted, &copy.path)))? {
             return Err(about(changed(vetted)));
         }
@@ -262,26 +249,6 @@ fn holds(file: &File, bytes: &[u8]) -> Result<bool, Problem> {
                 Some(after) => rest = after,
                 None => return Ok(false),
             },
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Problem::Read(errno(&error))),
-        }
-    }
-}
-
-/// Copies from the beginning of one file to the other and answers the digest of what was copied.
-/// Reads at offsets, because clones of one vetted library share the file's position.
-fn transfer(from: &File, to: &mut File) -> Result<Digest, Problem> {
-    let mut hasher = Sha256::new();
-    let mut chunk = vec![0; CHUNK_BYTES];
-    let mut offset = 0;
-    loop {
-        match from.read_at(&mut chunk, offset) {
-            Ok(0) => return Ok(Digest::finish(hasher)),
-            Ok(length) => {
-                hasher.update(&chunk[..length]);
-                to.write_all(&chunk[..length]).map_err(|error| Problem::Write(errno(&error)))?;
-                offset += length as u64;
-            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(Problem::Read(errno(&error))),
         }

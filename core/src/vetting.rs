@@ -57,8 +57,7 @@ impl Policy {
     }
 }
 
-/// A plugin that may be loaded, and the very file that was found fit. Only [`vet`] makes one. Cheap
-/// to clone.
+/// A plugin that may be loaded. Only [`vet`] and [`vet_fresh`] make one. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Vetted(Arc<Fit>);
 
@@ -67,18 +66,18 @@ struct Fit {
     candidate: Candidate,
     facts: Facts,
     path: PathBuf,
-    file: File,
     size: u64,
     digest: Digest,
     released: Option<Released>,
     warnings: Vec<Diagnostic>,
 }
 
-/// A vetted plugin whose library's bytes are still in memory, to be staged without reading them again.
-/// Only [`vet_fresh`] makes one.
+/// A vetted plugin whose library is still open and in memory, to be staged. Only [`vet_fresh`] makes
+/// one.
 #[derive(Debug)]
 pub struct Fresh {
     vetted: Vetted,
+    file: File,
     bytes: Vec<u8>,
 }
 
@@ -86,6 +85,11 @@ impl Fresh {
     /// The plugin.
     pub fn vetted(&self) -> &Vetted {
         &self.vetted
+    }
+
+    /// The library's file.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
     }
 
     /// The plugin, without the bytes.
@@ -138,11 +142,6 @@ impl Vetted {
     /// What its release file says; `None` when it has none.
     pub fn released(&self) -> Option<&Released> {
         self.0.released.as_ref()
-    }
-
-    /// The open library.
-    pub(crate) fn file(&self) -> &File {
-        &self.0.file
     }
 }
 
@@ -211,10 +210,9 @@ fn look_at(candidate: &Candidate, policy: &Policy) -> Result<Fresh, Vec<Diagnost
         released,
         size: bytes.len() as u64,
         path: opened.path,
-        file: opened.file,
         warnings: about(candidate, findings),
     }));
-    Ok(Fresh { vetted, bytes })
+    Ok(Fresh { vetted, file: opened.file, bytes })
 }
 
 fn about(candidate: &Candidate, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {

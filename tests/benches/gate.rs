@@ -39,7 +39,7 @@ fn main() {
         gate.add(timed(bounds, || {
             let fresh = vet_fresh(&candidate, &policy).expect("fit");
             generation += 1;
-            drop(store.stage_fresh(&fresh, generation).expect("staged"));
+            drop(store.stage(&fresh, generation).expect("staged"));
         }));
         vetting.add(timed(bounds, || drop(vet(&candidate, &policy).expect("fit"))));
         ownership.add(timed(bounds, || look_at_files(&candidate, &policy)));

@@ -11,7 +11,7 @@ use loader_core::{
     probe::Probe,
     staging::Store,
     trust::{Phase, QuarantineRecord, Records},
-    vetting::{Policy, vet},
+    vetting::{Policy, vet_fresh},
 };
 use std::{
     fs,
@@ -184,8 +184,8 @@ async fn a_constructor_that_is_harmless() {
 /// Tries the library and goes no further.
 fn only_try(home: &Home) -> Result<(), Diagnostic> {
     let policy = Policy::new(Vec::<String>::new());
-    let vetted = vet(&home.candidate("bad-constructor"), &policy).expect("its file is sound");
-    let staged = Store::open(&home.state()).expect("a store").stage(&vetted, 1).expect("a copy");
+    let fresh = vet_fresh(&home.candidate("bad-constructor"), &policy).expect("its file is sound");
+    let staged = Store::open(&home.state()).expect("a store").stage(&fresh, 1).expect("a copy");
     home.probe().examine(staged, &Records::of(&home.state())).map(drop)
 }
 

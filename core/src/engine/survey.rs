@@ -66,7 +66,7 @@ pub(super) fn prepare(
 ) -> Result<(Vetted, Probed), Vec<Diagnostic>> {
     let fresh = examine(options, policy, candidate)?;
     let (probe, records) = (options.probe.as_ref(), policy.records.as_ref());
-    let staged = store.stage_fresh(&fresh, number);
+    let staged = store.stage(&fresh, number);
     let probed = staged.and_then(|staged| try_out(staged, probe, records));
     probed.map(|probed| (fresh.into_vetted(), probed)).map_err(|finding| vec![finding])
 }

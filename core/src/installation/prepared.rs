@@ -1,7 +1,7 @@
 //! A release that was unpacked and examined, and counts as soon as it is committed.
 
 use super::{
-    Installer, Outcome, Terms,
+    Installer, Outcome, Terms, Trial,
     hold::{Draft, Hold, unusable},
     now, one, sync_folders,
 };
@@ -18,7 +18,7 @@ use crate::{
         Mark,
         lock::{Action, Agreed, Installed, Lock, folder_name},
     },
-    vetting::{Vetted, vet},
+    vetting::{Fresh, Vetted, vet_fresh},
 };
 use rustix::{
     fs::{CWD, RenameFlags, renameat_with},
@@ -71,12 +71,8 @@ impl Installer<'_> {
         let named = |findings: Vec<Diagnostic>| {
             findings.into_iter().map(|finding| elsewhere(finding, &folder, &release)).collect()
         };
-        let (vetted, warnings) = examine(self, &folder, &release).map_err(named)?;
+        let (vetted, warnings) = examine(self, &folder, &release, self.trial).map_err(named)?;
         let warnings: Vec<Diagnostic> = named(warnings);
-        for vetted in &vetted {
-            let tried = (self.trial)(vetted);
-            tried.map_err(|finding| vec![elsewhere(finding, &folder, &release)])?;
-        }
         if let Some(released) = vetted.first().and_then(Vetted::released) {
             release.serial = Some(released.serial);
             release.publisher = released.signed_by.as_ref().map(|signed| signed.publisher.clone());
@@ -350,20 +346,18 @@ pub(super) fn id_of(folder: &Path) -> Result<String, Vec<Diagnostic>> {
 }
 
 /// Whether a plugin could be loaded, with a configuration that fits.
-fn fit_to_load(
-    candidate: &Candidate,
-    installer: &Installer<'_>,
-) -> Result<Vetted, Vec<Diagnostic>> {
-    let vetted = vet(candidate, installer.policy)?;
+fn fit_to_load(candidate: &Candidate, installer: &Installer<'_>) -> Result<Fresh, Vec<Diagnostic>> {
+    let fresh = vet_fresh(candidate, installer.policy)?;
     configuration::check_schema(candidate).map_err(one)?;
-    Ok(vetted)
+    Ok(fresh)
 }
 
-/// Vets every plugin of a release as it would be vetted before it is loaded.
+/// Vets every plugin of a release as it would be vetted before it is loaded, and tries it.
 fn examine(
     installer: &Installer<'_>,
     folder: &Path,
     release: &Installed,
+    trial: Trial<'_>,
 ) -> Result<(Vec<Vetted>, Vec<Diagnostic>), Vec<Diagnostic>> {
     let provenance = Provenance::Prepared(Arc::new(release.clone()));
     let (candidates, mut findings) =
@@ -376,8 +370,12 @@ fn examine(
     for candidate in &candidates {
         match fit_to_load(candidate, installer) {
             Ok(fit) => {
-                findings.extend(fit.warnings().iter().cloned());
-                vetted.push(fit);
+                findings.extend(fit.vetted().warnings().iter().cloned());
+                if let Err(refusal) = trial(&fit) {
+                    is_fit = false;
+                    findings.push(refusal);
+                }
+                vetted.push(fit.into_vetted());
             }
             Err(refusals) => {
                 is_fit = false;
@@ -409,5 +407,5 @@ pub(super) fn examine_kept(
     release: &Installed,
 ) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
     let folder = installer.root.join(&release.folder);
-    examine(installer, &folder, release).map(|(_, findings)| findings)
+    examine(installer, &folder, release, &|_| Ok(())).map(|(_, findings)| findings)
 }

@@ -14,7 +14,7 @@ use loader_core::{
         Records, Trust, Untracked,
         lock::{Action, Lock},
     },
-    vetting::{Policy, Vetted, vet},
+    vetting::{Fresh, Policy, vet},
 };
 use std::{
     collections::BTreeMap,
@@ -60,7 +60,7 @@ impl Machine {
         &self,
         source: &Path,
         terms: Terms,
-        trial: &dyn Fn(&Vetted) -> Result<(), Diagnostic>,
+        trial: &dyn Fn(&Fresh) -> Result<(), Diagnostic>,
     ) -> Result<Outcome, Vec<Diagnostic>> {
         let root = self.root();
         let (policy, records) = (&self.policy, &self.records);
@@ -223,7 +223,7 @@ fn a_release_that_fails_its_trial_changes_nothing() {
     machine.install(&machine.source("1.0.0", ""), PLAIN).unwrap();
     let before = fs::read(machine.root().join("loader.lock")).unwrap();
     let two = machine.source("2.0.0", "");
-    let crash = |_: &Vetted| {
+    let crash = |_: &Fresh| {
         let finding = Diagnostic::error("LDR-PROBE-CRASH", "it crashed");
         Err(finding.at(Path::new("/")).hint("none"))
     };

@@ -8,7 +8,7 @@ use loader_core::installation::{Installer, Trial};
 use loader_core::probe::{Probe, try_out};
 use loader_core::staging::Store;
 use loader_core::trust::Records;
-use loader_core::vetting::{Policy, Vetted};
+use loader_core::vetting::{Fresh, Policy};
 use loader_gateway::config::Consent;
 
 use crate::context::Context;
@@ -51,12 +51,12 @@ impl Site {
     }
 
     /// Opens libraries in a process of their own before they count.
-    pub(super) fn trial(&self) -> impl Fn(&Vetted) -> Result<(), Diagnostic> {
+    pub(super) fn trial(&self) -> impl Fn(&Fresh) -> Result<(), Diagnostic> {
         let tried = AtomicU64::new(1);
-        move |vetted| {
+        move |fresh| {
             let store = Store::open(&self.state)?;
             let number = tried.fetch_add(1, Ordering::Relaxed);
-            let staged = store.stage(vetted, number)?;
+            let staged = store.stage(fresh, number)?;
             try_out(staged, self.probe.as_ref(), Some(&self.records)).map(drop)
         }
     }
