@@ -12,6 +12,7 @@ mod agreement;
 pub mod binary;
 mod files;
 pub(crate) mod host;
+mod known;
 mod library;
 mod locked;
 pub(crate) mod permissions;
@@ -19,6 +20,7 @@ mod signed;
 mod standing;
 
 pub use files::who_can_change;
+pub use known::{Known, State};
 pub(crate) use library::read_facts;
 pub use signed::Released;
 
@@ -26,6 +28,7 @@ use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
     discovery::Candidate,
+    folder::Opened,
     manifest::{Platform, PluginSpec, RelativePath},
     trust::{Records, Trust},
 };
@@ -152,9 +155,48 @@ pub fn vet(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnos
     vet_fresh(candidate, policy).map(Fresh::into_vetted)
 }
 
+/// The same, for one that is only looked at: what is known of a library that has not changed since is
+/// not found out again.
+pub fn vet_known(
+    candidate: &Candidate,
+    policy: &Policy,
+    known: &Known,
+) -> Result<Vetted, Vec<Diagnostic>> {
+    let vetted = look_at(candidate, policy, |library, opened: &mut Opened| {
+        if let Some(known::Finding { digest, facts }) = known.recall(opened) {
+            return Ok(Looked { digest, facts: Ok(facts) });
+        }
+        let looked = Looked::at(&files::read(candidate, library, opened)?, library, policy);
+        if let Ok(facts) = &looked.facts {
+            let finding = known::Finding { digest: looked.digest, facts: facts.clone() };
+            known.remember(opened, &finding);
+        }
+        Ok(looked)
+    });
+    vetted.map(|(vetted, _)| vetted).map_err(|findings| about(candidate, findings))
+}
+
 /// The same, for a plugin that is to be staged right away.
 pub fn vet_fresh(candidate: &Candidate, policy: &Policy) -> Result<Fresh, Vec<Diagnostic>> {
-    look_at(candidate, policy).map_err(|findings| about(candidate, findings))
+    let mut bytes = Vec::new();
+    let vetted = look_at(candidate, policy, |library, opened: &mut Opened| {
+        bytes = files::read(candidate, library, opened)?;
+        Ok(Looked::at(&bytes, library, policy))
+    });
+    let (vetted, file) = vetted.map_err(|findings| about(candidate, findings))?;
+    Ok(Fresh { vetted, file, bytes })
+}
+
+/// What a look at a library's bytes found.
+struct Looked {
+    digest: Digest,
+    facts: Result<Facts, Vec<Diagnostic>>,
+}
+
+impl Looked {
+    fn at(bytes: &[u8], library: &RelativePath, policy: &Policy) -> Self {
+        Self { digest: Digest::of(bytes), facts: library::facts_of(bytes, library, policy) }
+    }
 }
 
 /// Everything that is said against a plugin's bytes, for one that is loaded already.
@@ -173,26 +215,29 @@ pub fn check_files(candidate: &Candidate, policy: &Policy) -> Vec<Diagnostic> {
     about(candidate, findings)
 }
 
-fn look_at(candidate: &Candidate, policy: &Policy) -> Result<Fresh, Vec<Diagnostic>> {
+fn look_at(
+    candidate: &Candidate,
+    policy: &Policy,
+    look: impl FnOnce(&RelativePath, &mut Opened) -> Result<Looked, Diagnostic>,
+) -> Result<(Vetted, File), Vec<Diagnostic>> {
     let library = library_for_this_platform(candidate).map_err(|refusal| vec![refusal])?;
     let mut findings = Vec::new();
     let Some(mut opened) = files::open(candidate, library, policy, &mut findings) else {
         return Err(findings);
     };
-    let bytes = match files::read(candidate, library, &mut opened) {
-        Ok(bytes) => bytes,
+    let Looked { digest, facts } = match look(library, &mut opened) {
+        Ok(looked) => looked,
         Err(refusal) => {
             findings.push(refusal);
             return Err(findings);
         }
     };
-    let digest = Digest::of(&bytes);
     let standing = standing::check(candidate, digest, policy);
     findings.extend(standing.into_iter().map(|refusal| refusal.at(&opened.path)));
     findings.extend(locked::check(candidate, (library, digest), policy));
     let (released, said) = signed::check(candidate, (library, digest), policy);
     findings.extend(said);
-    let facts = match library::facts_of(&bytes, library, policy) {
+    let facts = match facts {
         Ok(facts) => facts,
         Err(refusals) => {
             findings.extend(refusals.into_iter().map(|refusal| refusal.at(&opened.path)));
@@ -208,11 +253,11 @@ fn look_at(candidate: &Candidate, policy: &Policy) -> Result<Fresh, Vec<Diagnost
         facts,
         digest,
         released,
-        size: bytes.len() as u64,
+        size: opened.size,
         path: opened.path,
         warnings: about(candidate, findings),
     }));
-    Ok(Fresh { vetted, file: opened.file, bytes })
+    Ok((vetted, opened.file))
 }
 
 fn about(candidate: &Candidate, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {

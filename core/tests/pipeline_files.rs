@@ -9,6 +9,8 @@ mod discovery;
 mod elf;
 #[path = "pipeline_files/installation.rs"]
 mod installation;
+#[path = "pipeline_files/known.rs"]
+mod known;
 #[path = "pipeline_files/manifest.rs"]
 mod manifest;
 #[path = "pipeline_files/permissions.rs"]

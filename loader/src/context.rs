@@ -140,6 +140,13 @@ impl Context {
         named.chain(workspaces).chain(user).chain(bundled).collect()
     }
 
+    /// The build of this program, unless nothing may be remembered or there is no place to.
+    fn index(&self) -> Option<String> {
+        let name = OsStr::new(env_vars::NO_INDEX.name);
+        let is_off = self.environment.get(name).is_some_and(|value| !value.is_empty());
+        (!is_off && self.state_dir.as_ref()?.is_dir()).then(host_build)
+    }
+
     /// What a gateway is started from, or what there would be to start it from is looked at with.
     pub(crate) fn gateway_settings(&self, log_filter: Option<LogFilter>) -> Settings {
         let config = self.resolved.config.clone();
@@ -151,6 +158,7 @@ impl Context {
             secrets: Arc::new(secrets),
             host: HOST.to_owned(),
             log_filter,
+            index: self.index(),
             probe: probe(&config.plugins.trust, &self.environment),
             config,
         }
@@ -159,13 +167,8 @@ impl Context {
 
 /// How libraries are tried: by this very program, in a process of its own. Needs Linux.
 fn probe(trust: &Trust, environment: &Environment) -> Option<Probe> {
-    // What runs here, even if there is another program at its path by now.
-    let program = PathBuf::from("/proc/self/exe");
-    // Where that is not there, no trial succeeds, and nothing is opened.
-    let found = program.metadata().ok();
-    let build = found.map_or((0, 0), |found| (found.len(), found.mtime()));
     cfg!(target_os = "linux").then(|| Probe {
-        program,
+        program: PathBuf::from(PROGRAM),
         arguments: vec![Trial::COMMAND.into()],
         environment: environment
             .get_key_value(OsStr::new("LD_LIBRARY_PATH"))
@@ -173,8 +176,19 @@ fn probe(trust: &Trust, environment: &Environment) -> Option<Probe> {
             .into_iter()
             .collect(),
         timeout: Duration::from_millis(trust.probe_timeout_ms),
-        host_build: format!("{HOST} ({:x}-{:x})", build.0, build.1),
+        host_build: host_build(),
     })
+}
+
+/// What runs here, even if there is another program at its path by now. Where that is not there, no trial
+/// succeeds, and nothing is opened.
+const PROGRAM: &str = "/proc/self/exe";
+
+/// Tells this build of the program from others.
+fn host_build() -> String {
+    let found = Path::new(PROGRAM).metadata().ok();
+    let (length, time) = found.map_or((0, 0), |found| (found.len(), found.mtime()));
+    format!("{HOST} ({length:x}-{time:x})")
 }
 
 /// The files that say where code comes from and whom to trust must be nobody else's to change.

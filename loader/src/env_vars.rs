@@ -35,6 +35,13 @@ pub(crate) const SETTING: Variable = Variable {
     since: "0.1.0",
 };
 
+/// The index of what was found in libraries.
+pub(crate) const NO_INDEX: Variable = Variable {
+    name: "LOADER_DISABLE_PLUGIN_DISCOVERY_CACHE",
+    meaning: "When it is set and not empty, looking at plugins reads every library anew",
+    since: "0.1.0",
+};
+
 /// Colour.
 pub(crate) const NO_COLOR: Variable = Variable {
     name: "NO_COLOR",
@@ -64,8 +71,8 @@ pub(crate) const XDG_STATE_HOME: Variable = Variable {
 };
 
 /// Every variable, in the order of the reference page.
-pub(crate) const ALL: [Variable; 7] =
-    [STATE_DIR, CONFIG, SETTING, NO_COLOR, HOME, XDG_CONFIG_HOME, XDG_STATE_HOME];
+pub(crate) const ALL: [Variable; 8] =
+    [STATE_DIR, CONFIG, SETTING, NO_INDEX, NO_COLOR, HOME, XDG_CONFIG_HOME, XDG_STATE_HOME];
 
 #[cfg(test)]
 mod tests {

@@ -34,6 +34,8 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// Where plugins are looked for, in order of precedence.
     pub roots: Vec<Root>,
+    /// The build of the program, if it may remember what it found in libraries.
+    pub index: Option<String>,
     /// Where secrets come from.
     pub secrets: Arc<dyn SecretSource>,
     /// The program and its version.
@@ -119,6 +121,7 @@ fn engine_options(settings: &Settings, services: Services) -> Options {
     options.plugins =
         plugins.entries.iter().map(|(id, entry)| (id.clone(), plugin_options(entry))).collect();
     options.trust = trust(&plugins.trust);
+    options.index.clone_from(&settings.index);
     options.probe.clone_from(&settings.probe);
     options.services = services;
     options.contracts = contracts();

@@ -28,6 +28,9 @@ pub struct Options {
     pub log_filter: Option<LogFilter>,
     /// Whom and what the operator trusts.
     pub trust: Trust,
+    /// The build of the host, for one that remembers in its state folder what it found in libraries, so
+    /// that [`survey`](crate::survey) reads only those that changed. What is loaded is read always.
+    pub index: Option<String>,
     /// How libraries are tried before they are opened. Without it they are not tried, and a
     /// constructor that crashes takes the program along.
     pub probe: Option<Probe>,
@@ -52,6 +55,7 @@ impl Options {
             host: format!("loader-core {}", env!("CARGO_PKG_VERSION")),
             log_filter: None,
             trust: Trust::default(),
+            index: None,
             probe: None,
             start_timeout: Duration::from_secs(10),
             stop_timeout: Duration::from_secs(5),

@@ -8,8 +8,9 @@ use crate::{
     probe::{Probed, try_out},
     staging::Store,
     trust::Records,
-    vetting::{Fresh, Policy, Vetted, vet_fresh},
+    vetting::{Fresh, Known, Policy, State, Vetted, vet_fresh, vet_known},
 };
+use std::{panic::resume_unwind, thread};
 
 /// Every plugin that was found, and what there is to say about the roots.
 pub struct Survey {
@@ -17,6 +18,8 @@ pub struct Survey {
     pub plugins: Vec<Surveyed>,
     /// What there is to say that concerns no single plugin.
     pub diagnostics: Vec<Diagnostic>,
+    /// Whether what was found before counted; `None` when nobody asked for it.
+    pub index: Option<State>,
 }
 
 /// One plugin that was found.
@@ -29,23 +32,64 @@ pub struct Surveyed {
     pub verdict: Result<Vetted, Vec<Diagnostic>>,
 }
 
-/// Surveys the roots. Blocking; runs no plugin code.
+/// Surveys the roots. Blocking; runs no plugin code. With the options' index, libraries that have not
+/// changed since they were looked at are not read again.
 pub fn survey(options: &Options) -> Survey {
+    let known = options.index.as_ref().map(|host| {
+        let libraries: Vec<&str> = options.trust.libraries.iter().map(String::as_str).collect();
+        Known::open(&options.state_dir, format!("{host}, trusting [{}]", libraries.join(", ")))
+    });
+    let survey = survey_with(options, known.as_ref());
+    if let Some(known) = known {
+        known.save();
+    }
+    survey
+}
+
+fn survey_with(options: &Options, known: Option<&Known>) -> Survey {
     let found = find(options);
     let policy = policy(options);
-    let plugins = found.candidates.into_iter().map(|candidate| {
-        let decision = options.enablement.decide(&candidate);
-        let verdict = examine(options, &policy, &candidate).map(Fresh::into_vetted);
-        Surveyed { candidate, decision, verdict }
-    });
-    Survey { plugins: plugins.collect(), diagnostics: found.diagnostics }
+    let look = |candidate: &Candidate| {
+        let decision = options.enablement.decide(candidate);
+        let vetted = match known {
+            Some(known) => vet_known(candidate, &policy, known),
+            None => vet_fresh(candidate, &policy).map(Fresh::into_vetted),
+        };
+        let verdict = vetted.and_then(|vetted| {
+            check_configuration(options, candidate)?;
+            Ok(vetted)
+        });
+        Surveyed { candidate: candidate.clone(), decision, verdict }
+    };
+    Survey {
+        plugins: on_all_processors(&found.candidates, look),
+        diagnostics: found.diagnostics,
+        index: known.map(|known| known.state().clone()),
+    }
+}
+
+/// Looks at each in turn, several at a time; the answers come in the order of the questions.
+fn on_all_processors<Answer: Send>(
+    candidates: &[Candidate],
+    look: impl Fn(&Candidate) -> Answer + Sync,
+) -> Vec<Answer> {
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    let parts = candidates.chunks(candidates.len().div_ceil(workers).max(1));
+    thread::scope(|scope| {
+        let look = &look;
+        let parts: Vec<_> = parts
+            .map(|part| scope.spawn(move || part.iter().map(look).collect::<Vec<_>>()))
+            .collect();
+        let answers = parts.into_iter().map(|part| part.join());
+        answers.flat_map(|answers| answers.unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    })
 }
 
 /// Surveys the roots, and does with every plugin that is switched on what is done before it is opened:
 /// copies it into the store and, if the options say how, tries it. What is an error here would be one
 /// of the engine's, and the other way round. Blocking; runs plugin code in throw-away processes only.
 pub fn rehearse(options: &Options, store: &Store) -> Survey {
-    let mut survey = survey(options);
+    let mut survey = survey_with(options, None);
     let policy = policy(options);
     for (plugin, number) in survey.plugins.iter_mut().zip(1..) {
         if plugin.decision.enabled && plugin.verdict.is_ok() {
@@ -93,8 +137,12 @@ fn examine(
     candidate: &Candidate,
 ) -> Result<Fresh, Vec<Diagnostic>> {
     let fresh = vet_fresh(candidate, policy)?;
+    check_configuration(options, candidate)?;
+    Ok(fresh)
+}
+
+fn check_configuration(options: &Options, candidate: &Candidate) -> Result<(), Vec<Diagnostic>> {
     let settings = options.plugins.get(candidate.id());
     let empty = serde_json::Value::Object(serde_json::Map::new());
-    configuration::check(candidate, settings.map_or(&empty, |settings| &settings.config))?;
-    Ok(fresh)
+    configuration::check(candidate, settings.map_or(&empty, |settings| &settings.config))
 }

@@ -56,7 +56,7 @@ fn list_is_data_too() {
                     "folder": "[ROOT]/plugins/hello",
                     "diagnostics": [],
                 },
-            ] },
+            ], "index": null },
             "warnings": [],
         })
     );

@@ -25,7 +25,10 @@ pub(in crate::commands) fn list(context: &Context) -> CommandResult {
     let refusals: Vec<Finding> = refusals.flat_map(findings).collect();
     Ok(Answer {
         text: write(&survey.plugins),
-        data: json!({ "plugins": survey.plugins.iter().map(describe).collect::<Vec<_>>() }),
+        data: json!({
+            "plugins": survey.plugins.iter().map(describe).collect::<Vec<_>>(),
+            "index": survey.index,
+        }),
         warnings: [warnings, refusals].concat(),
     }
     .into())

@@ -1,0 +1,112 @@
+//! What was found in libraries is found again without reading them, until their files change; and what is
+//! loaded is read always.
+
+use crate::{
+    elf::Elf,
+    plugin::{Folder, MANIFEST, facts, write},
+};
+use loader_core::{
+    Options, Surveyed, digest::Digest, discovery::Origin, rehearse, staging::Store, survey,
+    vetting::State,
+};
+use std::{
+    fs::{self, File, FileTimes},
+    path::PathBuf,
+    thread,
+    time::Duration,
+};
+
+/// A host with an index and one plugin, whose files have been left alone for long enough.
+struct Host {
+    plugins: Folder,
+    state: Folder,
+    options: Options,
+}
+
+impl Host {
+    fn new() -> Self {
+        let (plugins, state) = (Folder::new(), Folder::new());
+        plugins.plugin("hello", MANIFEST);
+        let root = plugins.root(Origin::Bundled);
+        let mut options = Options::new(state.path().to_owned(), vec![root]);
+        options.index = Some("this build".into());
+        let host = Self { plugins, state, options };
+        write(&host.library(), &Elf::new(&facts()).bytes());
+        host.settle();
+        host
+    }
+
+    fn library(&self) -> PathBuf {
+        self.plugins.path().join("hello/libhello.so")
+    }
+
+    /// What changed just now is not remembered, and the clock cannot be told to go faster.
+    fn settle(&self) {
+        thread::sleep(Duration::from_millis(2_100));
+    }
+
+    fn index(&self) -> PathBuf {
+        self.state.path().join("index.json")
+    }
+
+    /// The digest that a look finds, and whether the index counted.
+    fn look(&self) -> (Option<Digest>, State) {
+        let found = survey(&self.options);
+        (digest(&found.plugins), found.index.expect("an index"))
+    }
+}
+
+fn digest(plugins: &[Surveyed]) -> Option<Digest> {
+    plugins[0].verdict.as_ref().ok().map(loader_core::vetting::Vetted::digest)
+}
+
+#[test]
+fn a_library_is_known_until_its_file_changes_and_never_to_a_start() {
+    let host = Host::new();
+    let bytes = fs::read(host.library()).unwrap();
+    let true_digest = Digest::of(&bytes);
+    let honest = Some(true_digest);
+    let (found, state) = host.look();
+    assert_eq!(found, honest);
+    assert!(matches!(state, State::Stale(_)), "there was none: {state:?}");
+    assert_eq!(host.look(), (honest, State::Fresh));
+
+    // What the index says is what is shown: the library was not read again.
+    let lie = Digest::of(b"another");
+    let text = fs::read_to_string(host.index()).unwrap();
+    fs::write(host.index(), text.replace(&true_digest.to_string(), &lie.to_string())).unwrap();
+    assert_eq!(host.look(), (Some(lie), State::Fresh));
+    // A start, and the doctor who rehearses one, read it.
+    let store = Store::open(host.state.path()).unwrap();
+    assert_eq!(digest(&rehearse(&host.options, &store).plugins), honest);
+
+    // Other bytes of the same size, with the time of the old ones: the system knows better.
+    let times = fs::metadata(host.library()).unwrap().modified().unwrap();
+    let mut other = bytes.clone();
+    let last = other.len() - 1;
+    other[last] ^= 1;
+    fs::write(host.library(), &other).unwrap();
+    let file = File::options().write(true).open(host.library()).unwrap();
+    file.set_times(FileTimes::new().set_modified(times)).unwrap();
+    drop(file);
+    assert_eq!(host.look().0, Some(Digest::of(&other)));
+    // It changed just now, so it is not remembered.
+    let text = fs::read_to_string(host.index()).unwrap();
+    assert!(!text.contains(&Digest::of(&other).to_string()), "{text}");
+}
+
+#[test]
+fn an_index_of_another_build_or_other_rules_or_damaged_does_not_count() {
+    let mut host = Host::new();
+    host.look();
+    assert_eq!(host.look().1, State::Fresh);
+    host.options.index = Some("another build".into());
+    assert!(matches!(host.look().1, State::Stale(_)));
+    assert_eq!(host.look().1, State::Fresh);
+    host.options.trust.libraries.insert("libother.so".into());
+    assert!(matches!(host.look().1, State::Stale(_)));
+    fs::write(host.index(), b"{").unwrap();
+    let (found, state) = host.look();
+    assert!(found.is_some() && matches!(state, State::Stale(_)), "{state:?}");
+    assert_eq!(host.look().1, State::Fresh);
+}
