@@ -252,7 +252,7 @@ impl<'a> Search<'a> {
                 return;
             }
         };
-        let (mut releases, mut placed) = (Vec::new(), Vec::new());
+        let (mut releases, mut placed) = (BTreeSet::new(), Vec::new());
         for (path, is_link) in folders {
             if is_link {
                 let message = "a symbolic link in a plugin folder is not followed";
@@ -260,7 +260,7 @@ impl<'a> Search<'a> {
                 let finding = Diagnostic::warning("LDR-DISCOVERY-LINK", message);
                 self.diagnostics.push(finding.at(&path).hint(hint));
             } else if is_release(&path) {
-                releases.push(path);
+                releases.insert(path);
             } else {
                 placed.push(path);
             }
@@ -273,7 +273,7 @@ impl<'a> Search<'a> {
     }
 
     /// Looks at what the lock of a root names. `releases` are the folders that count only then.
-    fn look_in_lock(&mut self, root: &Root, releases: &[PathBuf]) {
+    fn look_in_lock(&mut self, root: &Root, releases: &BTreeSet<PathBuf>) {
         let lock = match Lock::read(&root.path) {
             Ok(Some(lock)) => lock,
             Ok(None) => {

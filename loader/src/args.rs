@@ -130,6 +130,7 @@ impl Command {
             Self::Plugins(Plugins::Unlink(_)) => "plugins.unlink",
             Self::Plugins(Plugins::Deny(_)) => "plugins.deny",
             Self::Plugins(Plugins::Allow(_)) => "plugins.allow",
+            Self::Plugins(Plugins::Doctor(_)) => "plugins.doctor",
             Self::Plugins(Plugins::Audit(_)) => "plugins.audit",
             Self::Plugins(Plugins::Quarantine(Quarantine::List)) => "plugins.quarantine.list",
             Self::Plugins(Plugins::Quarantine(Quarantine::Clear(_))) => "plugins.quarantine.clear",

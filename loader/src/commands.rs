@@ -19,7 +19,7 @@ pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
     match &arguments.command {
         Command::Run(run) => run::run(run, &read(run::flags(run))?, output),
         Command::Chat(chat) => chat::chat(chat, &read(Vec::new())?, output),
-        Command::Plugins(command) => plugins::execute(command, &read(Vec::new())?, output),
+        Command::Plugins(command) => plugins::execute(command, &arguments.global, output),
         Command::Config(Config::Show) => config::show(&read(Vec::new())?),
         Command::Config(Config::Validate) => config::validate(&read(Vec::new())?),
         Command::Config(Config::Schema) => Ok(config::schema()),

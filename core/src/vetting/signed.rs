@@ -4,7 +4,7 @@ use super::Policy;
 use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
-    discovery::{Candidate, Provenance},
+    discovery::Candidate,
     folder::{Folder, Unreadable, shell_word},
     manifest::RelativePath,
     package::Files,
@@ -80,7 +80,7 @@ fn look_at(
 
 /// An installed release whose publisher's key was taken out of the configuration since.
 fn withdrawn(candidate: &Candidate, signer: Option<&str>) -> Option<Diagnostic> {
-    let Provenance::Installed(release) = candidate.provenance() else { return None };
+    let release = candidate.installed()?;
     let publisher = release.publisher.as_deref().filter(|publisher| signer != Some(publisher))?;
     let message = format!(
         "`{publisher}` signed it when it was installed; no key that counts today verifies that"

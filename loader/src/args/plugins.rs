@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::Doctor;
+
 /// Look at plugins, install them and take them out, without running any of their code
 #[derive(Subcommand)]
 pub(crate) enum Plugins {
@@ -22,6 +24,7 @@ pub(crate) enum Plugins {
     Unlink(Unlink),
     Deny(Deny),
     Allow(Allow),
+    Doctor(Doctor),
     Audit(Audit),
     #[command(subcommand)]
     Quarantine(Quarantine),

@@ -13,6 +13,7 @@ mod report;
 mod state;
 mod trust;
 
+use self::check::Section;
 use self::patient::Patient;
 use self::repair::{Repair, plan};
 use self::report::Report;
@@ -23,8 +24,21 @@ use crate::output::{CommandResult, Outcome, Output, Refusal};
 
 /// Looks at everything.
 pub(super) fn doctor(wanted: &Doctor, global: &Global, output: &Output) -> CommandResult {
+    look(wanted, global, output, &Section::ALL)
+}
+
+/// Looks at plugins, and at what makes them trusted or not.
+pub(super) fn of_plugins(wanted: &Doctor, global: &Global, output: &Output) -> CommandResult {
+    look(wanted, global, output, &[Section::Trust, Section::Plugins])
+}
+
+fn look(wanted: &Doctor, global: &Global, output: &Output, sections: &[Section]) -> CommandResult {
+    let sections = match wanted.plugin {
+        Some(_) => &[Section::Plugins],
+        None => sections,
+    };
     let patient = Patient::examine(global, wanted.probe);
-    let mut report = Report::of(&patient, wanted.plugin.as_deref());
+    let mut report = Report::of(&patient, wanted.plugin.as_deref(), sections);
     if let (Some(id), Ok(configured)) = (wanted.plugin.as_deref(), &patient.configuration)
         && !report.speaks_of(id)
     {
@@ -47,7 +61,8 @@ pub(super) fn doctor(wanted: &Doctor, global: &Global, output: &Output) -> Comma
         if !wanted.dry_run && !repairs.is_empty() {
             // What was held is let go before it is looked at again.
             drop(patient);
-            report = Report::of(&Patient::examine(global, wanted.probe), wanted.plugin.as_deref());
+            let again = Patient::examine(global, wanted.probe);
+            report = Report::of(&again, wanted.plugin.as_deref(), sections);
         }
         report.repaired(repairs, failures);
     }

@@ -21,7 +21,8 @@ mod update;
 pub(super) use self::list::nothing_found;
 pub(super) use self::signal::Signal;
 
-use crate::args::{Plugins, Quarantine};
+use super::doctor;
+use crate::args::{Global, Plugins, Quarantine};
 use crate::context::Context;
 use crate::output::{CommandResult, Output};
 use loader_core::Surveyed;
@@ -30,25 +31,27 @@ use loader_core::manifest::Provided;
 use serde::Serialize;
 
 /// Does what the arguments ask for.
-pub(super) fn execute(command: &Plugins, context: &Context, output: &Output) -> CommandResult {
+pub(super) fn execute(command: &Plugins, global: &Global, output: &Output) -> CommandResult {
+    let context = || Context::read(global, Vec::new());
     match command {
-        Plugins::List => list::list(context),
-        Plugins::Inspect(wanted) => inspect::inspect(context, &wanted.id),
-        Plugins::Audit(wanted) => audit::audit(context, wanted.subject.as_deref()),
-        Plugins::Install(wanted) => install::install(context, wanted, output),
-        Plugins::Update(wanted) => update::update(context, wanted, output),
-        Plugins::Rollback(wanted) => rollback::rollback(context, wanted),
-        Plugins::Remove(wanted) => remove::remove(context, wanted, output),
-        Plugins::History(wanted) => history::history(context, wanted.id.as_deref()),
-        Plugins::Diff(wanted) => diff::diff(context, wanted),
-        Plugins::Search(wanted) => search::search(context, &wanted.word, output),
-        Plugins::Pack(wanted) => pack::pack(context, wanted, output),
-        Plugins::Link(wanted) => link::link(context, wanted),
-        Plugins::Unlink(wanted) => link::unlink(context, &wanted.id),
-        Plugins::Deny(wanted) => deny::deny(context, wanted),
-        Plugins::Allow(wanted) => deny::allow(context, wanted),
-        Plugins::Quarantine(Quarantine::List) => quarantine::quarantined(context),
-        Plugins::Quarantine(Quarantine::Clear(wanted)) => quarantine::release(context, wanted),
+        Plugins::List => list::list(&context()?),
+        Plugins::Inspect(wanted) => inspect::inspect(&context()?, &wanted.id),
+        Plugins::Doctor(wanted) => doctor::of_plugins(wanted, global, output),
+        Plugins::Audit(wanted) => audit::audit(&context()?, wanted.subject.as_deref()),
+        Plugins::Install(wanted) => install::install(&context()?, wanted, output),
+        Plugins::Update(wanted) => update::update(&context()?, wanted, output),
+        Plugins::Rollback(wanted) => rollback::rollback(&context()?, wanted),
+        Plugins::Remove(wanted) => remove::remove(&context()?, wanted, output),
+        Plugins::History(wanted) => history::history(&context()?, wanted.id.as_deref()),
+        Plugins::Diff(wanted) => diff::diff(&context()?, wanted),
+        Plugins::Search(wanted) => search::search(&context()?, &wanted.word, output),
+        Plugins::Pack(wanted) => pack::pack(&context()?, wanted, output),
+        Plugins::Link(wanted) => link::link(&context()?, wanted),
+        Plugins::Unlink(wanted) => link::unlink(&context()?, &wanted.id),
+        Plugins::Deny(wanted) => deny::deny(&context()?, wanted),
+        Plugins::Allow(wanted) => deny::allow(&context()?, wanted),
+        Plugins::Quarantine(Quarantine::List) => quarantine::quarantined(&context()?),
+        Plugins::Quarantine(Quarantine::Clear(wanted)) => quarantine::release(&context()?, wanted),
     }
 }
 

@@ -4,6 +4,7 @@ mod chat;
 mod completions;
 mod config;
 mod context;
+mod doctor;
 mod gateway;
 mod help;
 mod http;

@@ -32,6 +32,10 @@ pub(super) enum Section {
 }
 
 impl Section {
+    /// Every part, in the order of the report.
+    pub(super) const ALL: [Self; 5] =
+        [Self::Configuration, Self::State, Self::Host, Self::Trust, Self::Plugins];
+
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::Configuration => "Configuration",

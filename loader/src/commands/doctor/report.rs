@@ -71,9 +71,9 @@ impl Grade {
 }
 
 impl Report {
-    /// Runs every check; with the id of a plugin, only what is about that one.
-    pub(super) fn of(patient: &Patient, plugin: Option<&str>) -> Self {
-        let is_wanted = |check: &&Check| plugin.is_none() || check.section == Section::Plugins;
+    /// Runs the checks of some sections; with the id of a plugin, only for what is about that one.
+    pub(super) fn of(patient: &Patient, plugin: Option<&str>, sections: &[Section]) -> Self {
+        let is_wanted = |check: &&Check| sections.contains(&check.section);
         let can_look = |check: &Check| patient.configuration.is_ok() || check.id == CHECKS[0].id;
         // What is wrong with the configuration keeps everything from being looked at.
         let is_first = |check: &&Check| {
