@@ -94,6 +94,8 @@ impl Home {
         };
         options.services = standard.open().expect("the services open").services;
         options.stop_timeout = Duration::from_secs(2);
+        // The run-time library of a memory checker, which every library then needs.
+        options.trust.libraries.extend(std::env::var("LOADER_TEST_TRUSTED_LIBRARY").ok());
         options
     }
 
