@@ -11,8 +11,11 @@ use rustix::{
 };
 use std::{env, fs::File, io::Write, path::Path};
 
-/// The exit status of a child that could not say how far it came.
+/// The exit status of a child whose descriptor for reports is gone: the library closed it.
 pub(super) const SPEECHLESS: i32 = 113;
+
+/// The exit status of a child that the system kept from its work, whatever the library is.
+pub(super) const HINDERED: i32 = 114;
 
 /// The most memory a constructor can ask for, in bytes of addresses.
 const MEMORY: u64 = 16 << 30;
@@ -27,7 +30,8 @@ pub fn child(library: &Path, processor_seconds: u64) -> ! {
     // Neither destructors nor exit handlers of the library run: the host would run neither now.
     platform::leave(match attempt(library, processor_seconds) {
         Ok(()) => 0,
-        Err(_) => SPEECHLESS,
+        Err(Errno::BADF) => SPEECHLESS,
+        Err(_) => HINDERED,
     })
 }
 

@@ -3,7 +3,7 @@
 
 use super::{
     End, Outcome, Probe,
-    child::SPEECHLESS,
+    child::{HINDERED, SPEECHLESS},
     report::{Report, Step},
 };
 use crate::trust::Phase;
@@ -82,8 +82,8 @@ impl Trial {
             child,
             process,
             handle,
-            reports: Pipe { source: reports, kept: Vec::new(), most: MOST_REPORTS },
-            output: Pipe { source: output, kept: Vec::new(), most: MOST_OUTPUT },
+            reports: Pipe { source: reports, kept: Vec::new(), most: MOST_REPORTS, broken: None },
+            output: Pipe { source: output, kept: Vec::new(), most: MOST_OUTPUT, broken: None },
             is_reaped: false,
         };
         trial.reports.never_wait()?;
@@ -141,6 +141,9 @@ impl Trial {
             _ => Phase::Opened,
         };
         let end = match steps.into_iter().next_back() {
+            _ if let Some(errno) = self.reports.broken => {
+                End::Broken(format!("the reports of the trial's process cannot be read: {errno}"))
+            }
             _ if !has_begun => End::Broken(match ended {
                 true => format!("the trial's process ended before it began ({status})"),
                 false => "the trial's process did not begin in time".to_owned(),
@@ -182,6 +185,9 @@ fn crashed(status: ExitStatus) -> End {
         }
         (Some(signal), _) => {
             crashed(format!("was killed by signal {signal} ({})", name(signal)), Some(signal))
+        }
+        (None, Some(HINDERED)) => {
+            End::Broken("the system kept the trial's process from its work".to_owned())
         }
         (None, Some(SPEECHLESS)) => {
             crashed("closed descriptors that were not its own".to_owned(), None)
@@ -231,6 +237,8 @@ struct Pipe {
     source: Option<OwnedFd>,
     kept: Vec<u8>,
     most: usize,
+    /// Why it could not be read to its end.
+    broken: Option<Errno>,
 }
 
 impl Pipe {
@@ -253,7 +261,10 @@ impl Pipe {
                 self.kept.extend_from_slice(&buffer[..length.min(room)]);
             }
             Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(_) => self.source = None,
+            Err(errno) => {
+                self.source = None;
+                self.broken = Some(errno);
+            }
         }
     }
 }
