@@ -42,6 +42,7 @@ pub mod package;
 mod platform;
 pub mod probe;
 mod registry;
+pub mod reload;
 pub mod service;
 pub mod services;
 pub mod staging;
@@ -49,11 +50,13 @@ pub mod stream;
 pub mod trust;
 pub mod vetting;
 
-pub use dispatch::{BreakerPolicy, CallOptions, CallPolicy, MetricsSnapshot, OpenStream, Target};
+pub use dispatch::{
+    BreakerPolicy, CallOptions, CallPolicy, Judgement, MetricsSnapshot, OpenStream, Target,
+};
 pub use emission::LogFilter;
 pub use engine::{
-    Decision, Enablement, Engine, Options, PluginOptions, PluginStats, Survey, Surveyed,
-    SwitchedTo, policy, rehearse, survey,
+    Decision, Enablement, Engine, Options, PluginOptions, PluginStats, ReloadOptions,
+    ReloadRequest, Survey, Surveyed, SwitchedTo, policy, rehearse, survey,
 };
 pub use generation::{Placement, Retained, Retirement};
 pub use platform::{pthread_keys_in_use, unload_support};

@@ -119,6 +119,11 @@ impl Home {
     }
 }
 
+/// How often to do something: what the variable says, or the short form.
+pub fn often(variable: &str, short: u64) -> u64 {
+    std::env::var(variable).ok().map_or(short, |said| said.parse().expect("a number"))
+}
+
 /// Gives a plugin a configuration.
 pub fn configure(options: &mut Options, id: &str, config: serde_json::Value) {
     let plugin = PluginOptions { config, ..options.plugins.remove(id).unwrap_or_default() };

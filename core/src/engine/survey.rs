@@ -109,10 +109,41 @@ pub(super) fn prepare(
     number: u64,
 ) -> Result<(Vetted, Probed), Vec<Diagnostic>> {
     let fresh = examine(options, policy, candidate)?;
+    let probed = stage(options, policy, store, &fresh, number)?;
+    Ok((fresh.into_vetted(), probed))
+}
+
+/// Copies a library into the store and, if the options say how, tries it.
+pub(super) fn stage(
+    options: &Options,
+    policy: &Policy,
+    store: &Store,
+    fresh: &Fresh,
+    number: u64,
+) -> Result<Probed, Vec<Diagnostic>> {
     let (probe, records) = (options.probe.as_ref(), policy.records.as_ref());
-    let staged = store.stage(&fresh, number);
-    let probed = staged.and_then(|staged| try_out(staged, probe, records));
-    probed.map(|probed| (fresh.into_vetted(), probed)).map_err(|finding| vec![finding])
+    let staged = store.stage(fresh, number);
+    staged.and_then(|staged| try_out(staged, probe, records)).map_err(|finding| vec![finding])
+}
+
+/// Looks in the roots for one plugin that is switched on.
+pub(super) fn find_one(options: &Options, id: &str) -> Result<Candidate, Vec<Diagnostic>> {
+    let found = find(options);
+    let candidate = found.candidates.into_iter().find(|candidate| candidate.id() == id);
+    let Some(candidate) = candidate else {
+        // A manifest that cannot be read says why.
+        let mut findings = found.diagnostics;
+        findings.retain(|finding| finding.is_error());
+        let message = "its files are gone; what is loaded goes on serving";
+        findings.push(Diagnostic::error("LDR-RELOAD-GONE", message).about(id));
+        return Err(findings);
+    };
+    let decision = options.enablement.decide(&candidate);
+    if decision.enabled {
+        return Ok(candidate);
+    }
+    let message = format!("it is switched off: {}", decision.reason);
+    Err(vec![Diagnostic::error("LDR-RELOAD-DISABLED", message).about(id).at(candidate.folder())])
 }
 
 /// Looks in the roots. A plugin of a workspace hides no other unless it is switched on.
@@ -131,7 +162,7 @@ pub fn policy(options: &Options) -> Policy {
 }
 
 /// Files first, then configuration: what is wrong with a file is the better advice.
-fn examine(
+pub(super) fn examine(
     options: &Options,
     policy: &Policy,
     candidate: &Candidate,

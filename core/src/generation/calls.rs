@@ -42,12 +42,12 @@ impl Call {
         if answer.is_closed() {
             return;
         }
-        let mut future = lease.0.enter(invocation);
+        let mut future = lease.generation.enter(invocation);
         // Whoever waits polls again and says whom to wake.
         let mut nobody = Context::from_waker(Waker::noop());
-        let first = pin!(lease.0.answer(&mut future)).poll_unpin(&mut nobody);
+        let first = pin!(lease.generation.answer(&mut future)).poll_unpin(&mut nobody);
         match first {
-            Poll::Ready(result) => lease.0.send(answer, result),
+            Poll::Ready(result) => lease.generation.send(answer, result),
             Poll::Pending => {
                 let waiting = wait(lease, future, cancellable, answer);
                 drop(tokio::spawn(watch(waiting, pulse.clone())));
@@ -62,7 +62,7 @@ async fn wait(
     cancellable: bool,
     mut answer: oneshot::Sender<Result<Reply, Failure>>,
 ) {
-    let generation = &*lease.0;
+    let generation = &*lease.generation;
     let result = {
         let reply = pin!(generation.answer(&mut future));
         let gone = async {

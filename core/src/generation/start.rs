@@ -1,9 +1,10 @@
 //! Probed → image → generation: open, create, describe, register, start, run.
 
 use super::{
-    Generation, Invocation,
+    Generation,
     executor::{self, Placement},
     host::{Capabilities, HostLink},
+    leases::Leases,
     relay::Relay,
     retire::{Keeper, Retained, Retirement},
 };
@@ -13,17 +14,15 @@ use crate::{
     image::Image,
     message::{Failure, from_json},
     probe::Probed,
+    reload::canary::Canary,
     service::{ServiceCaller, Services},
 };
 use loader_abi::{PluginBox, abi_stable::sabi_trait::TD_Opaque, class, operation};
 use loader_contract::lifecycle::{
-    HostDescription, PluginDescription, Registration, Registrations, Start,
+    HostDescription, PluginDescription, Registration, Registrations, Start, StateDescription,
 };
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize},
-    },
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 use tokio::{
@@ -60,8 +59,16 @@ pub(crate) struct LaunchError {
     pub(crate) retained: Option<Retained>,
 }
 
+/// A generation that answers. Its background work begins with [`Keeper::run`].
+pub(crate) struct Launched {
+    pub(crate) keeper: Keeper,
+    pub(crate) registrations: Vec<Registration>,
+    /// What it says of its state, if it hands any over.
+    pub(crate) state: Option<StateDescription>,
+}
+
 /// Starts a generation. What fails on the way is let go of as carefully as a served one.
-pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>), LaunchError> {
+pub(crate) async fn launch(launch: Launch) -> Result<Launched, LaunchError> {
     let Launch { probed, number, placement, config, .. } = launch;
     let staged = probed.staged();
     let id: Arc<str> = staged.spec().id.as_str().into();
@@ -126,7 +133,7 @@ pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>)
         Ok(Ok(Err((diagnostic, image)))) => {
             let placed = diagnostic.place.is_some();
             let keeper = Keeper::unborn(id.clone(), number, image, threads, limits.stop);
-            let retirement = keeper.retire(Duration::ZERO).await;
+            let retirement = keeper.retire(Duration::ZERO, &CancellationToken::new()).await;
             let diagnostic = if placed { diagnostic } else { diagnostic.at(&path).about(&*id) };
             return Err(failed(diagnostic, retirement));
         }
@@ -151,10 +158,7 @@ pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>)
         Keeper::new(id.clone(), generation, caller, launch.services, image, threads, limits.stop);
     let steps = Steps { keeper: &keeper, limits };
     match steps.take(&launch.description, &version, &config).await {
-        Ok(registrations) => {
-            keeper.run();
-            Ok((keeper, registrations))
-        }
+        Ok((registrations, state)) => Ok(Launched { keeper, registrations, state }),
         Err((step, failure)) => {
             let code = match (step, failure.class) {
                 _ if failure.code == VERSION => VERSION,
@@ -168,7 +172,7 @@ pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>)
             if !failure.hint.is_empty() {
                 diagnostic = diagnostic.hint(failure.hint.clone());
             }
-            let retirement = keeper.retire(Duration::ZERO).await;
+            let retirement = keeper.retire(Duration::ZERO, &CancellationToken::new()).await;
             Err(failed(diagnostic, retirement))
         }
     }
@@ -201,9 +205,9 @@ fn assemble(
         workers,
         relay,
         observer,
-        leases: AtomicUsize::new(0),
-        retiring: AtomicBool::new(false),
-        idle: Notify::new(),
+        leases: Leases::new(),
+        left: Notify::new(),
+        canary: Canary::default(),
         cancelled: CancellationToken::new(),
         late: AtomicU64::new(0),
     })
@@ -229,7 +233,7 @@ impl Steps<'_> {
         host: &HostDescription,
         version: &str,
         config: &serde_json::Value,
-    ) -> StepResult<Vec<Registration>> {
+    ) -> StepResult<(Vec<Registration>, Option<StateDescription>)> {
         let described = self.ask("describe", operation::DESCRIBE, host).await?;
         let described: PluginDescription =
             from_json(&described).map_err(|failure| ("describe", failure))?;
@@ -239,7 +243,7 @@ impl Steps<'_> {
             from_json(&registered).map_err(|failure| ("register", failure))?;
         let start = Start { config: config.clone() };
         self.ask("start", operation::START, &start).await?;
-        Ok(registered.capabilities)
+        Ok((registered.capabilities, described.state))
     }
 
     async fn ask(
@@ -251,8 +255,7 @@ impl Steps<'_> {
         let body = serde_json::to_vec(request).map_err(|error| {
             (step, Failure::new(class::INTERNAL, "LDR-CALL-INTERNAL", error.to_string()))
         })?;
-        let invocation = Invocation::of_host(operation, 0, Some(self.limits.start), body);
-        let answer = self.keeper.ask(invocation, self.limits.start).await;
+        let answer = self.keeper.generation().ask(operation, body, self.limits.start).await;
         answer.map(|reply| reply.body).map_err(|failure| (step, failure))
     }
 }
