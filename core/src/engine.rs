@@ -1,5 +1,6 @@
 //! The engine's handle: loads, serves, replaces and stops plugins.
 
+mod bundles;
 mod denials;
 mod enablement;
 mod load;

@@ -44,6 +44,7 @@ pub mod probe;
 mod registry;
 pub mod service;
 pub mod services;
+pub mod skill;
 pub mod staging;
 pub mod stream;
 pub mod trust;

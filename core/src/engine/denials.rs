@@ -56,6 +56,7 @@ impl Engine {
             self.0.registry.publish(|snapshot| {
                 snapshot.update(&id, |record| {
                     record.status = Status::Failed;
+                    record.skills = Vec::new();
                     record.diagnostics.push(finding);
                 });
             });
@@ -69,6 +70,6 @@ impl Engine {
             let finding = findings.into_iter().next()?;
             Some((loaded.id.clone(), finding.about(&loaded.id).at(loaded.candidate.folder())))
         });
-        denied.collect()
+        denied.chain(self.denied_bundles(policy)).collect()
     }
 }
