@@ -111,13 +111,13 @@ fn look_at_skill(
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         let message =
             format!("`{file}` is not UTF-8 text: byte {} is wrong", error.valid_up_to() + 1);
-        let finding = Diagnostic::error("LDR-VET-TEXT", message).at(&place);
+        let finding = Diagnostic::error("LDR-VET-SKILL", message).at(&place);
         finding.hint("save the file as UTF-8")
     })?;
     if text.trim().is_empty() {
         let message = format!("`{file}` is empty");
         let hint = format!("fill it in, or take it out of {}", manifest_word(candidate));
-        return Err(Diagnostic::error("LDR-VET-TEXT", message).at(&place).hint(hint));
+        return Err(Diagnostic::error("LDR-VET-SKILL", message).at(&place).hint(hint));
     }
     Ok((Skill::parse(file, text), Digest::of(&bytes)))
 }

@@ -44,14 +44,14 @@ fn write(plugins: &[Surveyed]) -> String {
         [
             spec.id.clone(),
             spec.version.to_string(),
-            spec.content.kind().to_owned(),
             Status::of(plugin).name().to_owned(),
+            spec.content.kind().to_owned(),
             brings(spec),
             plugin.candidate.origin().to_string(),
         ]
     };
     let rows: Vec<_> = plugins.iter().map(row).collect();
-    table(["ID", "VERSION", "KIND", "STATUS", "PROVIDES", "ORIGIN"], &rows)
+    table(["ID", "VERSION", "STATUS", "KIND", "PROVIDES", "ORIGIN"], &rows)
 }
 
 /// What a plugin registers, or how many skills a bundle has.
@@ -75,7 +75,7 @@ fn describe(plugin: &Surveyed) -> Value {
         "signal": Signal::of(plugin),
         "reason": plugin.decision.reason,
         "provides": provides(&spec.provides),
-        "skills": candidate.bundle().map(|bundle| &bundle.skills),
+        "skills": candidate.bundle().map(|bundle| bundle.skills.as_slice()).unwrap_or_default(),
         "origin": candidate.origin(),
         "folder": candidate.folder(),
         "diagnostics": findings(plugin),
