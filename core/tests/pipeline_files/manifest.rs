@@ -102,7 +102,7 @@ fn every_key_is_read() {
     assert_eq!(manifest.homepage.as_deref(), Some("https://example.org/acme"));
     assert_eq!(manifest.keywords, ["speech", "search"]);
     assert_eq!(manifest.kind, Some(Kind::Vendor));
-    assert_eq!((manifest.abi.major, manifest.abi.minor), (1, 0));
+    assert_eq!(manifest.abi.map(|abi| (abi.major, abi.minor)), Some((1, 0)));
     let library = manifest.library.as_ref().unwrap();
     let linux: Platform = "linux-x86_64".parse().unwrap();
     assert_eq!(library.file_for(linux).unwrap().as_str(), "lib/libacme.so");
