@@ -166,7 +166,7 @@ fn doctor_finds_and_mends_what_is_wrong_with_a_bundle() {
     let source = house(operator.home(), "1.0.0", "# Cook\n");
     operator.ask(&["plugins", "install", text(&source)]);
     let doctor = |more: &[&str]| {
-        let arguments = [&["plugins", "doctor", "house", "--json"], more].concat();
+        let arguments = [&["doctor", "--plugin", "house", "--json"], more].concat();
         envelope(&operator.run(&arguments))["data"].clone()
     };
     let healthy = doctor(&[]);
