@@ -14,7 +14,7 @@ use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
     folder::{Folder, Unreadable, shell_word},
-    manifest::{self, Manifest, PluginSpec, RelativePath},
+    manifest::{self, Bundle, Content, Manifest, PluginSpec, RelativePath},
     trust::lock::{self, Installed, Lock},
 };
 use findings::{collision, missing, not_used, unlocked, unreadable};
@@ -101,6 +101,14 @@ impl Candidate {
     /// The plugin.
     pub fn spec(&self) -> &PluginSpec {
         &self.spec
+    }
+
+    /// What it brings instead of code, if it is a bundle.
+    pub fn bundle(&self) -> Option<&Bundle> {
+        match &self.spec.content {
+            Content::Library(_) => None,
+            Content::Bundle(bundle) => Some(bundle),
+        }
     }
 
     /// Where it comes from.

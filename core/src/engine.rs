@@ -1,6 +1,7 @@
 //! The engine's handle: loads, serves, replaces and stops plugins.
 
 mod budget;
+mod bundles;
 mod denials;
 mod enablement;
 mod load;

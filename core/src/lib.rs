@@ -45,6 +45,7 @@ mod registry;
 pub mod reload;
 pub mod service;
 pub mod services;
+pub mod skill;
 pub mod staging;
 pub mod stream;
 pub mod trust;

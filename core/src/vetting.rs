@@ -10,6 +10,7 @@
 
 mod agreement;
 pub mod binary;
+mod bundle;
 mod files;
 pub(crate) mod host;
 mod known;
@@ -19,6 +20,7 @@ pub(crate) mod permissions;
 mod signed;
 mod standing;
 
+pub use bundle::{MAX_SKILL_BYTES, VettedBundle, vet_bundle};
 pub use files::who_can_change;
 pub use known::{Known, State};
 pub(crate) use library::read_facts;
@@ -73,6 +75,57 @@ struct Fit {
     digest: Digest,
     released: Option<Released>,
     warnings: Vec<Diagnostic>,
+}
+
+/// What passed the gate. Of a bundle there is nothing to load.
+#[derive(Debug, Clone)]
+pub enum Passed {
+    /// A plugin with a library.
+    Plugin(Vetted),
+    /// Files without code.
+    Bundle(VettedBundle),
+}
+
+impl Passed {
+    /// What is worth mending although it may be used.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        match self {
+            Self::Plugin(vetted) => vetted.warnings(),
+            Self::Bundle(bundle) => bundle.warnings(),
+        }
+    }
+
+    /// The digest by which it is denied: of a plugin's library, or of a bundle's manifest.
+    pub fn digest(&self) -> Digest {
+        match self {
+            Self::Plugin(vetted) => vetted.digest(),
+            Self::Bundle(bundle) => bundle.digest(),
+        }
+    }
+
+    /// What its release file says; `None` when it has none.
+    pub fn released(&self) -> Option<&Released> {
+        match self {
+            Self::Plugin(vetted) => vetted.released(),
+            Self::Bundle(bundle) => bundle.released(),
+        }
+    }
+
+    /// The plugin, if it is one.
+    pub fn plugin(&self) -> Option<&Vetted> {
+        match self {
+            Self::Plugin(vetted) => Some(vetted),
+            Self::Bundle(_) => None,
+        }
+    }
+
+    /// The bundle, if it is one.
+    pub fn bundle(&self) -> Option<&VettedBundle> {
+        match self {
+            Self::Plugin(_) => None,
+            Self::Bundle(bundle) => Some(bundle),
+        }
+    }
 }
 
 /// A vetted plugin whose library is still open and in memory, to be staged. Only [`vet_fresh`] makes
@@ -201,7 +254,12 @@ impl Looked {
 
 /// Everything that is said against a plugin's bytes, for one that is loaded already.
 pub(crate) fn denials(candidate: &Candidate, library: Digest, policy: &Policy) -> Vec<Diagnostic> {
-    standing::check(candidate, library, policy)
+    standing::check(candidate, Some(library), policy)
+}
+
+/// What is said against a bundle by the digest of its manifest, for one that is in use already.
+pub(crate) fn denial_of_bundle(manifest: Digest, policy: &Policy) -> Option<Diagnostic> {
+    standing::denied("manifest", manifest, policy)
 }
 
 /// The first part of [`vet`] alone, which reads no library: who can change the plugin's files, and
@@ -232,10 +290,10 @@ fn look_at(
             return Err(findings);
         }
     };
-    let standing = standing::check(candidate, digest, policy);
+    let standing = standing::check(candidate, Some(digest), policy);
     findings.extend(standing.into_iter().map(|refusal| refusal.at(&opened.path)));
-    findings.extend(locked::check(candidate, (library, digest), policy));
-    let (released, said) = signed::check(candidate, (library, digest), policy);
+    findings.extend(locked::check(candidate, &[(library, digest)], policy));
+    let (released, said) = signed::check(candidate, &[(library, digest)], policy);
     findings.extend(said);
     let facts = match facts {
         Ok(facts) => facts,
@@ -265,7 +323,11 @@ fn about(candidate: &Candidate, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
 }
 
 fn library_for_this_platform(candidate: &Candidate) -> Result<&RelativePath, Diagnostic> {
-    let library = &candidate.spec().library;
+    let library = candidate.spec().content.library().ok_or_else(|| {
+        let message = "it is a bundle: it has no code that could be loaded";
+        let hint = format!("see what it brings: loader plugins inspect {}", candidate.id());
+        Diagnostic::error("LDR-VET-BUNDLE", message).at(candidate.manifest_path()).hint(hint)
+    })?;
     let Some(platform) = Platform::current() else {
         let message = format!("plugins cannot be built for this host, {}", host::target());
         let hint = "run loader on Linux, macOS or Windows on x86_64 or aarch64";

@@ -95,6 +95,17 @@ fn honest_folders_are_accepted_and_their_plugins_run() {
 }
 
 #[test]
+fn a_bundle_is_accepted_and_the_library_beside_it_is_never_opened() {
+    let ground = Ground::new();
+    ground.make_bundle();
+    for surface in &SURFACES {
+        let seen = (surface.look)(&ground, &[]);
+        assert!(seen.accepted && seen.hints.is_empty(), "{}: {seen:?}", surface.name);
+        assert_eq!(ground.songs(), [""; 0], "{}", surface.name);
+    }
+}
+
+#[test]
 fn a_hint_that_is_a_command_mends_the_folder() {
     let cases = possible(cases());
     let (mut mended, mut others) = (0, std::collections::BTreeMap::<&str, usize>::new());

@@ -56,6 +56,7 @@ impl Engine {
             self.0.registry.publish(|snapshot| {
                 snapshot.update(&id, |record| {
                     record.status = Status::Failed;
+                    record.skills = Vec::new();
                     record.diagnostics.push(finding);
                 });
             });
@@ -76,6 +77,6 @@ impl Engine {
                 finding.about(&loaded.id).at(loaded.running.candidate().folder()),
             ))
         });
-        denied.collect()
+        denied.chain(self.denied_bundles(policy)).collect()
     }
 }

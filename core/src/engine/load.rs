@@ -57,6 +57,12 @@ impl Engine {
             let record = self.0.record(&candidate, Status::Disabled);
             self.0.registry.publish(|snapshot| snapshot.put(record));
         }
+        for candidate in &on {
+            if let Some(bundle) = candidate.bundle() {
+                diagnostics.extend(self.0.take_in(candidate, bundle).await);
+            }
+        }
+        let on: Vec<_> = on.into_iter().filter(|candidate| candidate.bundle().is_none()).collect();
         let starting = on.iter().map(|candidate| self.0.start(candidate));
         let started: Vec<_> = join_all(starting).await;
         for (candidate, started) in on.iter().zip(started) {
@@ -71,6 +77,9 @@ impl Engine {
     /// Loads one plugin. Returns what there is to say; an error among it means that it is not
     /// served.
     pub async fn load(&self, candidate: &Candidate) -> Vec<Diagnostic> {
+        if let Some(bundle) = candidate.bundle() {
+            return self.0.take_in(candidate, bundle).await;
+        }
         match self.0.start(candidate).await {
             Ok(started) => self.0.publish(started),
             Err(findings) => self.0.failed(candidate, findings),
@@ -183,7 +192,11 @@ impl Inner {
         })
     }
 
-    fn failed(&self, candidate: &Candidate, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    pub(super) fn failed(
+        &self,
+        candidate: &Candidate,
+        findings: Vec<Diagnostic>,
+    ) -> Vec<Diagnostic> {
         for finding in &findings {
             error!(plugin = candidate.id(), code = finding.code, "{finding}");
         }
@@ -193,11 +206,12 @@ impl Inner {
         findings
     }
 
-    fn record(&self, candidate: &Candidate, status: Status) -> PluginRecord {
+    pub(super) fn record(&self, candidate: &Candidate, status: Status) -> PluginRecord {
         let spec = candidate.spec();
         let provides = spec.provides.iter();
         PluginRecord {
             id: spec.id.clone(),
+            kind: spec.content.kind(),
             version: spec.version.to_string(),
             description: spec.description.clone().unwrap_or_default(),
             origin: candidate.origin(),
@@ -207,6 +221,7 @@ impl Inner {
             placement: None,
             generation: None,
             provides: provides.map(|one| format!("{}:{}", one.contract, one.id)).collect(),
+            skills: Vec::new(),
             diagnostics: Vec::new(),
             served: None,
         }
@@ -285,6 +300,6 @@ fn check_registrations(
     Ok(())
 }
 
-fn internal(candidate: &Candidate, message: &str) -> Diagnostic {
+pub(super) fn internal(candidate: &Candidate, message: &str) -> Diagnostic {
     Diagnostic::error("LDR-INTERNAL", message).about(candidate.id())
 }

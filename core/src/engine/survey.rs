@@ -8,7 +8,7 @@ use crate::{
     probe::{Probed, try_out},
     staging::Store,
     trust::Records,
-    vetting::{Fresh, Known, Policy, State, Vetted, vet_fresh, vet_known},
+    vetting::{Fresh, Known, Passed, Policy, State, Vetted, vet, vet_bundle, vet_fresh, vet_known},
 };
 use std::{panic::resume_unwind, thread};
 
@@ -29,7 +29,7 @@ pub struct Surveyed {
     /// Whether it is switched on, and by what.
     pub decision: Decision,
     /// Whether its files are fit.
-    pub verdict: Result<Vetted, Vec<Diagnostic>>,
+    pub verdict: Result<Passed, Vec<Diagnostic>>,
 }
 
 /// Surveys the roots. Blocking; runs no plugin code. With the options' index, libraries that have not
@@ -51,13 +51,14 @@ fn survey_with(options: &Options, known: Option<&Known>) -> Survey {
     let policy = policy(options);
     let look = |candidate: &Candidate| {
         let decision = options.enablement.decide(candidate);
-        let vetted = match known {
-            Some(known) => vet_known(candidate, &policy, known),
-            None => vet_fresh(candidate, &policy).map(Fresh::into_vetted),
+        let passed = match (candidate.bundle(), known) {
+            (Some(bundle), _) => vet_bundle(candidate, bundle, &policy).map(Passed::Bundle),
+            (_, Some(known)) => vet_known(candidate, &policy, known).map(Passed::Plugin),
+            (_, None) => vet(candidate, &policy).map(Passed::Plugin),
         };
-        let verdict = vetted.and_then(|vetted| {
+        let verdict = passed.and_then(|passed| {
             check_configuration(options, candidate)?;
-            Ok(vetted)
+            Ok(passed)
         });
         Surveyed { candidate: candidate.clone(), decision, verdict }
     };
@@ -92,9 +93,9 @@ pub fn rehearse(options: &Options, store: &Store) -> Survey {
     let mut survey = survey_with(options, None);
     let policy = policy(options);
     for (plugin, number) in survey.plugins.iter_mut().zip(1..) {
-        if plugin.decision.enabled && plugin.verdict.is_ok() {
+        if plugin.decision.enabled && matches!(plugin.verdict, Ok(Passed::Plugin(_))) {
             let prepared = prepare(options, &policy, store, &plugin.candidate, number);
-            plugin.verdict = prepared.map(|(vetted, _)| vetted);
+            plugin.verdict = prepared.map(|(vetted, _)| Passed::Plugin(vetted));
         }
     }
     survey

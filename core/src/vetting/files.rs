@@ -21,40 +21,70 @@ pub(super) fn open(
     policy: &Policy,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<Opened> {
-    let folder = match Folder::reach(candidate.root(), candidate.folder()) {
-        Ok(folder) => folder,
+    let mut inside = match Inside::enter(candidate, policy, findings) {
+        Ok(inside) => inside,
         Err(problem) => {
             findings.push(unreadable(candidate, library, &problem));
             return None;
         }
     };
-    let mut permissions = Permissions::new(&policy.trust.owners, candidate.is_linked());
-    let mut judge = |steps: &[Step], findings: &mut Vec<Diagnostic>| {
-        if policy.trust.check_permissions {
-            findings.extend(permissions.check(steps));
-        }
-    };
-    judge(&folder.way, findings);
-    let opened = folder.file(library);
+    let opened = inside.open(library, findings);
     if let Ok(opened) = &opened {
-        judge(&opened.chain, findings);
-        findings.extend(check_mount(&folder.way, opened));
+        findings.extend(check_mount(&inside.folder.way, opened));
     }
-    match folder.file(&RelativePath::manifest()) {
-        Ok(opened) => {
-            judge(&opened.chain, findings);
-            findings.extend(check_manifest(candidate, opened));
-        }
-        Err(problem) => findings.push(changed(candidate, &format!("it {problem} any more"))),
-    }
+    inside.check_manifest(candidate, findings);
     let schemas = &candidate.spec().config;
     for schema in schemas.schema.iter().chain(&schemas.account_schema) {
         // A schema that cannot be opened is told where the configuration is checked.
-        if let Ok(opened) = folder.file(schema) {
-            judge(&opened.chain, findings);
-        }
+        let _ = inside.open(schema, findings);
     }
     opened.map_err(|problem| findings.push(unreadable(candidate, library, &problem))).ok()
+}
+
+/// A plugin's folder, open, and the rules for everything on the way to a file in it.
+pub(super) struct Inside<'a> {
+    folder: Folder,
+    /// `None` when nobody asks who can change the files.
+    permissions: Option<Permissions<'a>>,
+}
+
+impl<'a> Inside<'a> {
+    /// Goes to the folder, and says what speaks against the way there.
+    pub(super) fn enter(
+        candidate: &Candidate,
+        policy: &'a Policy,
+        findings: &mut Vec<Diagnostic>,
+    ) -> Result<Self, Unreadable> {
+        let folder = Folder::reach(candidate.root(), candidate.folder())?;
+        let trust = &policy.trust;
+        let permissions = || Permissions::new(&trust.owners, candidate.is_linked());
+        let mut inside = Self { permissions: trust.check_permissions.then(permissions), folder };
+        if let Some(permissions) = &mut inside.permissions {
+            findings.extend(permissions.check(&inside.folder.way));
+        }
+        Ok(inside)
+    }
+
+    /// Opens a file, and says what speaks against it.
+    pub(super) fn open(
+        &mut self,
+        file: &RelativePath,
+        findings: &mut Vec<Diagnostic>,
+    ) -> Result<Opened, Unreadable> {
+        let opened = self.folder.file(file)?;
+        if let Some(permissions) = &mut self.permissions {
+            findings.extend(permissions.check(&opened.chain));
+        }
+        Ok(opened)
+    }
+
+    /// Says what speaks against the manifest.
+    pub(super) fn check_manifest(&mut self, candidate: &Candidate, findings: &mut Vec<Diagnostic>) {
+        match self.open(&RelativePath::manifest(), findings) {
+            Ok(opened) => findings.extend(has_changed(candidate, opened)),
+            Err(problem) => findings.push(changed(candidate, &format!("it {problem} any more"))),
+        }
+    }
 }
 
 /// Who, besides those the operator trusts, could change a file or put another one in its place: for
@@ -93,7 +123,7 @@ pub(super) fn read(
 }
 
 /// The manifest that is judged must be the one that was read.
-fn check_manifest(candidate: &Candidate, mut opened: Opened) -> Option<Diagnostic> {
+fn has_changed(candidate: &Candidate, mut opened: Opened) -> Option<Diagnostic> {
     match opened.read(manifest::MAX_BYTES as u64) {
         Ok(text) if Digest::of(&text) == candidate.manifest_digest() => None,
         Ok(_) => Some(changed(candidate, "it says something else now")),

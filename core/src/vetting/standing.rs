@@ -10,14 +10,20 @@ use crate::{
     trust::{Phase, QuarantineRecord},
 };
 
-/// Everything that speaks against a library's bytes, or against its manifest's.
-pub(super) fn check(candidate: &Candidate, library: Digest, policy: &Policy) -> Vec<Diagnostic> {
-    let files = [("library", library), ("manifest", candidate.manifest_digest())];
-    let denied = files.into_iter().filter_map(|(file, digest)| denied(file, digest, policy));
-    denied.chain(quarantined(library, policy)).collect()
+/// Everything that speaks against the bytes of a library, if there is one, or of a manifest.
+pub(super) fn check(
+    candidate: &Candidate,
+    library: Option<Digest>,
+    policy: &Policy,
+) -> Vec<Diagnostic> {
+    let library_denied = library.and_then(|library| denied("library", library, policy));
+    let manifest_denied = denied("manifest", candidate.manifest_digest(), policy);
+    let quarantined = library.and_then(|library| quarantined(library, policy));
+    library_denied.into_iter().chain(manifest_denied).chain(quarantined).collect()
 }
 
-fn denied(file: &str, digest: Digest, policy: &Policy) -> Option<Diagnostic> {
+/// Whether somebody said that a file of these bytes is not to be used.
+pub(super) fn denied(file: &str, digest: Digest, policy: &Policy) -> Option<Diagnostic> {
     if let Some(reason) = policy.trust.denied.get(&digest) {
         let message = format!("the {file} with digest {digest} is denied by {reason}");
         let hint = "install another release; or take the digest out of plugins.trust.denied";

@@ -99,7 +99,7 @@ fn a_pack_is_several_plugins_and_wins_as_a_whole() {
     assert_eq!(codes(&found.diagnostics), ["LDR-DISCOVERY-SHADOWED"]);
     let both = &found.candidates;
     assert_eq!(both[0].manifest_path(), both[1].manifest_path());
-    assert_eq!(both[0].spec().library, both[1].spec().library);
+    assert_eq!(both[0].spec().content, both[1].spec().content);
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl Host {
 }
 
 fn digest(plugins: &[Surveyed]) -> Option<Digest> {
-    plugins[0].verdict.as_ref().ok().map(loader_core::vetting::Vetted::digest)
+    plugins[0].verdict.as_ref().ok().map(loader_core::vetting::Passed::digest)
 }
 
 #[test]

@@ -28,6 +28,7 @@ use crate::output::{CommandResult, Output};
 use loader_core::Surveyed;
 use loader_core::diagnostic::Diagnostic;
 use loader_core::manifest::Provided;
+use loader_core::vetting::Passed;
 use serde::Serialize;
 
 /// Does what the arguments ask for.
@@ -61,6 +62,8 @@ pub(super) fn execute(command: &Plugins, global: &Global, output: &Output) -> Co
 pub(super) enum Status {
     /// It would be loaded.
     Ok,
+    /// It is a bundle, and would be used; there is nothing to load.
+    Ready,
     /// It is switched off.
     Disabled,
     /// It is switched on but unfit.
@@ -73,7 +76,8 @@ impl Status {
     pub(super) fn of(plugin: &Surveyed) -> Self {
         match (plugin.decision.enabled, &plugin.verdict) {
             (false, _) => Self::Disabled,
-            (true, Ok(_)) => Self::Ok,
+            (true, Ok(Passed::Plugin(_))) => Self::Ok,
+            (true, Ok(Passed::Bundle(_))) => Self::Ready,
             (true, Err(reasons)) => {
                 let is_quarantine = |reason: &Diagnostic| reason.code == "LDR-VET-QUARANTINED";
                 if reasons.iter().any(is_quarantine) { Self::Quarantined } else { Self::Refused }
@@ -84,6 +88,7 @@ impl Status {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
+            Self::Ready => "ready",
             Self::Disabled => "disabled",
             Self::Refused => "refused",
             Self::Quarantined => "quarantined",
