@@ -12,6 +12,7 @@ pub use options::{Options, PluginOptions};
 pub use survey::{Survey, Surveyed, policy, rehearse, survey};
 
 use crate::{
+    crash,
     diagnostic::Diagnostic,
     digest::Digest,
     dispatch::{Dispatcher, MetricsSnapshot, Served, Target},
@@ -50,6 +51,8 @@ struct Inner {
     loaded: Mutex<Vec<Loaded>>,
     retained: Mutex<Vec<Retained>>,
     next_generation: AtomicU64,
+    /// How processes before this one crashed, for whoever asks first what there is to say.
+    crashes: Mutex<Vec<Diagnostic>>,
     /// Limits how many libraries are read, copied and tried at once.
     examining: Semaphore,
 }
@@ -90,6 +93,10 @@ impl Engine {
     /// Prepares an engine; no plugin is loaded yet. Must be called within a tokio runtime.
     pub fn new(options: Options) -> Result<Self, Diagnostic> {
         let store = Store::open(&options.state_dir)?;
+        let crashes = match options.crash {
+            Some(crash) => crash::begin(&options.state_dir, crash)?,
+            None => Vec::new(),
+        };
         if let Err(reason) = platform::unload_support() {
             warn!(reason, "images will not be unloaded in this process");
         }
@@ -103,6 +110,7 @@ impl Engine {
             loaded: Mutex::default(),
             retained: Mutex::default(),
             next_generation: AtomicU64::new(1),
+            crashes: Mutex::new(crashes),
             examining: Semaphore::new(EXAMINED_AT_ONCE),
         }));
         watch::spawn(&engine);
@@ -191,6 +199,11 @@ impl Inner {
 
     fn retained(&self) -> MutexGuard<'_, Vec<Retained>> {
         self.retained.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Takes what there is to say about earlier crashes.
+    fn take_crashes(&self) -> Vec<Diagnostic> {
+        std::mem::take(&mut self.crashes.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
     }
 
     fn generation_number(&self) -> u64 {

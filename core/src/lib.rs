@@ -22,6 +22,7 @@
 
 pub mod audit;
 mod configuration;
+pub mod crash;
 pub mod diagnostic;
 pub mod digest;
 pub mod discovery;
@@ -44,6 +45,7 @@ pub mod probe;
 mod registry;
 pub mod service;
 pub mod services;
+mod signal;
 pub mod staging;
 pub mod stream;
 pub mod trust;

@@ -8,6 +8,7 @@ use super::{
     retire::{Keeper, Retained, Retirement},
 };
 use crate::{
+    crash::Resident,
     diagnostic::Diagnostic,
     emission::{LogFilter, Observer},
     image::Image,
@@ -64,6 +65,7 @@ pub(crate) struct LaunchError {
 pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>), LaunchError> {
     let Launch { probed, number, placement, config, .. } = launch;
     let staged = probed.staged();
+    let resident = Resident::of(staged);
     let id: Arc<str> = staged.spec().id.as_str().into();
     let path = staged.candidate().manifest_path().to_owned();
     let plugin_id = staged.spec().library_plugin_id.clone();
@@ -82,7 +84,8 @@ pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>)
     let (workers, threads) = match placement {
         Placement::Inline => (None, None),
         Placement::Thread { threads } => {
-            let (workers, threads) = executor::start(&id, threads).map_err(|error| {
+            let (workers, threads) = executor::start(&id, threads, resident).map_err(|error| {
+                resident.leave();
                 let diagnostic =
                     refuse("LDR-START-THREAD", format!("no thread could be started: {error}"))
                         .hint("raise the limit of processes (ulimit -u)");
@@ -91,7 +94,7 @@ pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>)
             (Some(workers), Some(threads))
         }
     };
-    let relay = Relay::new(workers.is_none());
+    let relay = Relay::new(workers.is_none(), resident);
     let observer = Arc::new(Observer::new(id.clone(), launch.log_filter));
     let origin: Arc<str> = format!("plugin:{id}").into();
     let caller = ServiceCaller { plugin: id.clone(), generation: number, config: config.clone() };
@@ -108,7 +111,7 @@ pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>)
     // Opening runs the library's constructors, creating runs its code: both on its own thread.
     let (sender, opened) = oneshot::channel();
     let opening = move || {
-        let made = match Image::open(probed) {
+        let made = match Image::open(probed, resident) {
             Err(diagnostic) => Err((diagnostic, None)),
             Ok(image) => match create(&image, &plugin_id, link) {
                 Ok(plugin) => Ok((image, plugin)),
@@ -146,7 +149,7 @@ pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>)
         }
     };
 
-    let generation = assemble(number, origin, plugin, workers, relay, observer);
+    let generation = assemble(number, resident, origin, plugin, workers, relay, observer);
     let keeper =
         Keeper::new(id.clone(), generation, caller, launch.services, image, threads, limits.stop);
     let steps = Steps { keeper: &keeper, limits };
@@ -185,6 +188,7 @@ fn create(image: &Image, plugin_id: &str, link: HostLink) -> Result<PluginBox, D
 
 fn assemble(
     number: u64,
+    resident: Resident,
     origin: Arc<str>,
     plugin: PluginBox,
     workers: Option<executor::Workers>,
@@ -196,6 +200,7 @@ fn assemble(
     }
     Arc::new(Generation {
         number,
+        resident,
         origin,
         plugin: Some(plugin),
         workers,

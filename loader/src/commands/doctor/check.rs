@@ -144,7 +144,7 @@ pub(super) const CHECKS: [Check; 16] = [
         id: "trust.quarantine",
         section: Section::Trust,
         description: "no library is in quarantine",
-        looks_at: "<state>/trust/quarantine",
+        looks_at: "<state>/trust/quarantine, <state>/crash",
         look: trust::quarantine,
     },
     Check {
