@@ -56,8 +56,8 @@ pub(crate) fn begin(state: &Path, crash: Crash) -> Result<Vec<Diagnostic>, Diagn
     if let Some(failure) = said.iter().find(|finding| finding.is_error()) {
         return Err(failure.clone());
     }
-    if crash.safe_boot {
-        refuse_loop(state)?;
+    if let (true, Some(finding)) = (crash.safe_boot, check(state)) {
+        return Err(finding);
     }
     static BEGUN: Mutex<bool> = Mutex::new(false);
     let mut begun = BEGUN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -75,19 +75,20 @@ pub(crate) fn begin(state: &Path, crash: Crash) -> Result<Vec<Diagnostic>, Diagn
     Ok(said)
 }
 
-fn refuse_loop(state: &Path) -> Result<(), Diagnostic> {
+/// Why a safe boot would not start anything: the program crashed again and again by itself.
+pub fn check(state: &Path) -> Option<Diagnostic> {
     let (most, seconds) = LOOP;
     let since = moment::now().saturating_sub(seconds);
-    let times = Records::of(state).crashes_of_nobody();
+    let times = account::times_of_nobody(state);
     let recent = times.into_iter().filter(|time| *time >= since).count();
     if recent < most {
-        return Ok(());
+        return None;
     }
     let message = format!(
         "the program crashed {recent} times within {} minutes, outside of every plugin",
         seconds / 60
     );
-    Err(Diagnostic::error("LDR-CRASH-LOOP", message).at(&folder(state)).hint(
+    Some(Diagnostic::error("LDR-CRASH-LOOP", message).at(&folder(state)).hint(
         "look at its log and its core dumps (coredumpctl list loader); to start all the same: \
          loader run --no-safe-boot",
     ))

@@ -97,6 +97,9 @@ impl Engine {
             Some(crash) => crash::begin(&options.state_dir, crash)?,
             None => Vec::new(),
         };
+        for crash in &crashes {
+            warn!(plugin = crash.plugin, code = crash.code, "{crash}");
+        }
         if let Err(reason) = platform::unload_support() {
             warn!(reason, "images will not be unloaded in this process");
         }

@@ -18,6 +18,7 @@ use rustix::{
     io::Errno,
 };
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
@@ -78,7 +79,7 @@ fn take(records: &Records, path: &Path, file: File) -> Option<Diagnostic> {
             let known = records.remembered_quarantine(culprit.digest);
             records.isolate(culprit.digest, &fact(&seen, culprit, known))
         }
-        None if seen.sender.is_none() => {
+        None if is_of_nobody(&seen) => {
             let times = with(records.crashes_of_nobody(), seen.time);
             records.remember_crashes_of_nobody(&times)
         }
@@ -91,23 +92,34 @@ fn take(records: &Records, path: &Path, file: File) -> Option<Diagnostic> {
     Some(describe(&seen))
 }
 
+/// Every whole record that no start has read yet.
+fn pending(state: &Path) -> impl Iterator<Item = Seen> {
+    let contents =
+        paths(state).into_iter().map(|path| File::open(path).and_then(|file| content(&file)));
+    contents.filter_map(|bytes| record::read(&bytes.ok()?))
+}
+
 /// What crashed the program and no start has read yet.
 pub(crate) fn unread(state: &Path) -> Vec<(Digest, QuarantineRecord)> {
-    let mut facts: Vec<(Digest, QuarantineRecord)> = Vec::new();
-    for path in paths(state) {
-        let bytes = File::open(&path).and_then(|file| content(&file)).unwrap_or_default();
-        let Some(seen) = record::read(&bytes) else { continue };
+    let mut facts: BTreeMap<Digest, QuarantineRecord> = BTreeMap::new();
+    for seen in pending(state) {
         let Some(culprit) = &seen.culprit else { continue };
-        let earlier = facts.iter().rev().find(|(digest, _)| *digest == culprit.digest);
-        let known = match earlier {
-            Some((_, fact)) => Some(fact.clone()),
-            None => Records::of(state).remembered_quarantine(culprit.digest),
-        };
-        let fact = fact(&seen, culprit, known);
-        facts.retain(|(digest, _)| *digest != culprit.digest);
-        facts.push((culprit.digest, fact));
+        let known = facts.remove(&culprit.digest);
+        let known = known.or_else(|| Records::of(state).remembered_quarantine(culprit.digest));
+        facts.insert(culprit.digest, fact(&seen, culprit, known));
     }
-    facts
+    facts.into_iter().collect()
+}
+
+/// When the program crashed outside of every plugin, whether a start has read it or not.
+pub(super) fn times_of_nobody(state: &Path) -> Vec<u64> {
+    let unread = pending(state).filter(is_of_nobody).map(|seen| seen.time);
+    Records::of(state).crashes_of_nobody().into_iter().chain(unread).collect()
+}
+
+/// Whether the program itself is to blame.
+fn is_of_nobody(seen: &Seen) -> bool {
+    seen.culprit.is_none() && seen.sender.is_none()
 }
 
 /// What is remembered of the bytes from now on, after what was known of them.
@@ -204,4 +216,122 @@ fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
     Diagnostic::error("LDR-CRASH-FILE", format!("a record of a crash cannot be read: {error}"))
         .at(path)
         .hint(format!("rm {}", shell_word(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crash::{Resident, Sighting, check, write};
+    use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
+    /// A state folder.
+    struct State(tempfile::TempDir);
+
+    impl State {
+        fn new() -> Self {
+            let state = Self(tempfile::tempdir().expect("a folder"));
+            fs::create_dir(state.path().join("crash")).expect("a folder");
+            state
+        }
+
+        fn path(&self) -> &Path {
+            self.0.path()
+        }
+
+        /// Leaves the record of a process behind.
+        fn crashed(&self, process: u32, culprit: Option<Resident>, sender: Option<u32>) -> PathBuf {
+            let record = [const { AtomicU8::new(0) }; LENGTH];
+            let sighting = Sighting {
+                signal: 6,
+                code: -6,
+                process,
+                sender,
+                thread: process,
+                thread_name: *b"loader\0\0\0\0\0\0\0\0\0\0",
+                time: moment::now(),
+                address: 0,
+                instruction: 0,
+                stack_end: false,
+                culprit,
+                in_image: false,
+            };
+            write(&record, &sighting, b"open");
+            let path = self.path().join("crash").join(format!("{process}-1"));
+            let bytes: Vec<u8> = record.iter().map(|byte| byte.load(Relaxed)).collect();
+            fs::write(&path, bytes).expect("a record");
+            path
+        }
+
+        fn codes(&self) -> Vec<&'static str> {
+            take_in(self.path()).iter().map(|finding| finding.code).collect()
+        }
+    }
+
+    #[test]
+    fn crashes_add_up_whether_they_were_read_or_not() {
+        let state = State::new();
+        let digest = Digest::of(b"library");
+        let resident = Resident::new("it", "1.0.0", 1, digest);
+        let count = || {
+            let record = Records::of(state.path()).quarantine(digest).expect("it is in quarantine");
+            record.crash.expect("it crashed").count
+        };
+        state.crashed(1, Some(resident), None);
+        assert_eq!(count(), 1);
+        assert_eq!(state.codes(), ["LDR-CRASH-PLUGIN"]);
+        assert_eq!((count(), state.codes()), (1, vec![]));
+        state.crashed(2, Some(resident), None);
+        state.crashed(3, Some(resident), None);
+        assert_eq!(count(), 3);
+        assert_eq!(state.codes(), ["LDR-CRASH-PLUGIN"; 2]);
+        assert_eq!(count(), 3);
+        resident.leave();
+    }
+
+    #[test]
+    fn three_crashes_of_nobody_are_a_loop_and_signals_from_outside_are_none() {
+        let state = State::new();
+        for process in 1..=4 {
+            state.crashed(process, None, Some(1));
+        }
+        assert_eq!((state.codes().len(), check(state.path())), (4, None));
+        for process in 1..=2 {
+            state.crashed(process, None, None);
+        }
+        assert_eq!(state.codes(), ["LDR-CRASH-PROGRAM"; 2]);
+        assert_eq!(check(state.path()), None);
+        state.crashed(3, None, None);
+        assert_eq!(check(state.path()).expect("a loop").code, "LDR-CRASH-LOOP");
+        assert_eq!(state.codes(), ["LDR-CRASH-PROGRAM"]);
+        assert_eq!(check(state.path()).expect("a loop").code, "LDR-CRASH-LOOP");
+    }
+
+    #[test]
+    fn the_record_of_a_process_that_lives_is_left_alone_and_a_blank_one_goes() {
+        let state = State::new();
+        let path = state.crashed(1, None, None);
+        let held = File::open(&path).expect("the record");
+        flock(&held, FlockOperation::LockExclusive).expect("a lock");
+        assert_eq!(state.codes(), Vec::<&str>::new());
+        drop(held);
+        assert_eq!(state.codes(), ["LDR-CRASH-PROGRAM"]);
+        fs::write(&path, [0; LENGTH]).expect("a blank record");
+        assert_eq!(state.codes(), Vec::<&str>::new());
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_cannot_be_remembered_is_kept_for_the_next_time() {
+        let state = State::new();
+        let resident = Resident::new("it", "1.0.0", 1, Digest::of(b"library"));
+        let path = state.crashed(1, Some(resident), None);
+        resident.leave();
+        // A file where the folder of facts should be.
+        fs::write(state.path().join("trust"), b"").expect("a file");
+        assert_eq!(state.codes(), ["LDR-TRUST-WRITE"]);
+        assert!(path.exists());
+        fs::remove_file(state.path().join("trust")).expect("removed");
+        assert_eq!(state.codes(), ["LDR-CRASH-PLUGIN"]);
+        assert!(!path.exists());
+    }
 }

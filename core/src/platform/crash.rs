@@ -124,12 +124,16 @@ fn await_record() {
 
 /// Lets the signal come again, to whoever had it before.
 fn hand_on(watch: &Watch, signal: c_int, code: c_int) {
+    let is_repeated = REPEATED.contains(&signal);
+    let is_sent = code <= 0;
     let before = SIGNALS.iter().zip(&watch.before).find(|(known, _)| **known == signal);
-    // SAFETY: an all-zero `sigaction` is valid.
+    // The standard library's handler takes what was sent for a fault, and waits for it in vain.
+    let before = before.filter(|_| !(is_sent && is_repeated));
+    // SAFETY: an all-zero `sigaction` is valid: the default action, which ends the process.
     let before = before.map_or(unsafe { zeroed() }, |(_, before)| *before);
-    // SAFETY: the action is one that the system gave us.
+    // SAFETY: the action is one that the system gave us, or the default.
     unsafe { sigaction(signal, &before, null_mut()) };
-    if code > 0 && REPEATED.contains(&signal) {
+    if is_repeated && !is_sent {
         return;
     }
     // SAFETY: a signal to this thread, which gets it when the handler returns.

@@ -109,7 +109,7 @@ impl Server<'_> {
             }
         };
         let (gateway, diagnostics) = started.map_err(|diagnostic| match diagnostic.code {
-            "LDR-CRASH-LOOP" => Refusal::new(Exit::CrashLoop, diagnostic.into()),
+            "LDR-CRASH-LOOP" => Refusal::new(Exit::CrashLoop, diagnostic),
             _ => Finding::from(diagnostic).into(),
         })?;
         let findings: Vec<_> = diagnostics.into_iter().map(Finding::from).collect();
