@@ -16,6 +16,7 @@ pub use reload::ReloadRequest;
 pub use survey::{Survey, Surveyed, policy, rehearse, survey};
 
 use crate::{
+    crash,
     diagnostic::Diagnostic,
     digest::Digest,
     dispatch::{Dispatcher, MetricsSnapshot, Served, Target},
@@ -67,6 +68,8 @@ struct Inner {
     tasks: TaskTracker,
     /// Whoever still drains is to hurry.
     stopping: CancellationToken,
+    /// How processes before this one crashed, for whoever asks first what there is to say.
+    crashes: Mutex<Vec<Diagnostic>>,
     /// Limits how many libraries are read, copied and tried at once.
     examining: Semaphore,
 }
@@ -105,6 +108,13 @@ impl Engine {
     /// Prepares an engine; no plugin is loaded yet. Must be called within a tokio runtime.
     pub fn new(options: Options) -> Result<Self, Diagnostic> {
         let store = Store::open(&options.state_dir)?;
+        let crashes = match options.crash {
+            Some(crash) => crash::begin(&options.state_dir, crash)?,
+            None => Vec::new(),
+        };
+        for crash in &crashes {
+            warn!(plugin = crash.plugin, code = crash.code, "{crash}");
+        }
         if let Err(reason) = platform::unload_support() {
             warn!(reason, "images will not be unloaded in this process");
         }
@@ -122,6 +132,7 @@ impl Engine {
             rejected: Mutex::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
+            crashes: Mutex::new(crashes),
             examining: Semaphore::new(EXAMINED_AT_ONCE),
         }));
         watch::spawn(&engine);
@@ -229,6 +240,11 @@ impl Inner {
     fn reject(&self, id: &str, digest: Digest) {
         let mut rejected = self.rejected.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         rejected.entry(id.to_owned()).or_default().insert(digest);
+    }
+
+    /// Takes what there is to say about earlier crashes.
+    fn take_crashes(&self) -> Vec<Diagnostic> {
+        std::mem::take(&mut self.crashes.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
     }
 
     fn generation_number(&self) -> u64 {

@@ -28,6 +28,7 @@ pub(crate) use retire::Keeper;
 pub(crate) use start::{Launch, LaunchError, Launched, Limits, launch};
 
 use crate::{
+    crash::{Resident, Visiting},
     emission::Observer,
     message::{Failure, Message, Metadata, Reply},
     reload::canary::Canary,
@@ -63,6 +64,7 @@ use tokio_util::sync::CancellationToken;
 /// One life of a plugin, as callers see it. Reached through a [`Lease`] only.
 pub(crate) struct Generation {
     number: u64,
+    resident: Resident,
     /// `plugin:<id>`.
     origin: Arc<str>,
     /// Taken by the reaper alone.
@@ -265,13 +267,16 @@ impl Generation {
     /// Enters the plugin on the current thread; the answer is to be polled there too.
     ///
     /// Not an `async fn`: the invocation crosses at once instead of moving through futures.
-    fn enter(&self, invocation: Invocation) -> CallFuture {
+    fn enter(&self, invocation: Invocation) -> Visiting<CallFuture> {
         let Invocation { operation, context, metadata, body } = invocation;
-        self.plugin().call((&*operation).into(), context, metadata.into_abi(), body.into())
+        let future = self.resident.visit(&operation, || {
+            self.plugin().call((&*operation).into(), context, metadata.into_abi(), body.into())
+        });
+        self.resident.visiting(operation, future)
     }
 
     /// The answer as a value of the host's.
-    async fn answer(&self, future: &mut CallFuture) -> Result<Reply, Failure> {
+    async fn answer(&self, future: &mut Visiting<CallFuture>) -> Result<Reply, Failure> {
         match AssertUnwindSafe(future).catch_unwind().await {
             Ok(RResult::ROk(reply)) if reply.body.len() > MAX_BODY_BYTES => {
                 Err(self.too_long(reply.body.len()))
@@ -291,13 +296,11 @@ impl Generation {
     async fn handle(&self, invocation: Invocation, end: StreamEnd) -> Result<(), Failure> {
         let Invocation { operation, context, metadata, body } = invocation;
         let stream = ends::lend(end, &self.relay);
-        let future = self.plugin().open(
-            (&*operation).into(),
-            context,
-            metadata.into_abi(),
-            body.into(),
-            stream,
-        );
+        let (named, metadata) = ((&*operation).into(), metadata.into_abi());
+        let future = self.resident.visit(&operation, || {
+            self.plugin().open(named, context, metadata, body.into(), stream)
+        });
+        let future = self.resident.visiting(operation, future);
         match AssertUnwindSafe(future).catch_unwind().await {
             Ok(RResult::ROk(())) => Ok(()),
             Ok(RResult::RErr(error)) => Err(self.failure(error)),
@@ -366,7 +369,7 @@ impl Lease {
     /// Waits for the answer within the caller's task.
     async fn answer_here(
         self,
-        mut future: CallFuture,
+        mut future: Visiting<CallFuture>,
         cancellable: bool,
     ) -> Result<Reply, Failure> {
         let generation = &*self.generation;

@@ -22,6 +22,7 @@
 
 pub mod audit;
 mod configuration;
+pub mod crash;
 pub mod diagnostic;
 pub mod digest;
 pub mod discovery;
@@ -46,6 +47,7 @@ pub mod reload;
 pub mod service;
 pub mod services;
 pub mod skill;
+mod signal;
 pub mod staging;
 pub mod stream;
 pub mod trust;

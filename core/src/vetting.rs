@@ -52,13 +52,15 @@ pub struct Policy {
     pub trust: Trust,
     /// What this machine remembers about plugins; `None` for a host that remembers nothing.
     pub records: Option<Records>,
+    /// Whether bytes that crashed the program while they served may serve again.
+    pub serve_crashed: bool,
 }
 
 impl Policy {
     /// The strict policy of a host that offers these services.
     pub fn new<Name: Into<String>>(services: impl IntoIterator<Item = Name>) -> Self {
         let services = services.into_iter().map(Into::into).collect();
-        Self { services, trust: Trust::default(), records: None }
+        Self { services, trust: Trust::default(), records: None, serve_crashed: false }
     }
 }
 
@@ -254,7 +256,9 @@ impl Looked {
 
 /// Everything that is said against a plugin's bytes, for one that is loaded already.
 pub(crate) fn denials(candidate: &Candidate, library: Digest, policy: &Policy) -> Vec<Diagnostic> {
-    standing::check(candidate, Some(library), policy)
+    let mut findings = standing::check(candidate, Some(library), policy);
+    findings.retain(Diagnostic::is_error);
+    findings
 }
 
 /// What is said against a bundle by the digest of its manifest, for one that is in use already.

@@ -13,6 +13,7 @@ use loader_contract::{channel, health as health_contract, http_route, text_infer
 use loader_core::{
     BreakerPolicy, CallOptions, CallPolicy, Enablement, Engine, LogFilter, Options, Placement,
     PluginOptions, Retirement, Survey,
+    crash::Crash,
     diagnostic::Diagnostic,
     discovery::{Root, discover},
     message::Failure,
@@ -44,6 +45,8 @@ pub struct Settings {
     pub log_filter: Option<LogFilter>,
     /// How libraries are tried before they are opened.
     pub probe: Option<Probe>,
+    /// What is done about crashes.
+    pub crash: Option<Crash>,
 }
 
 /// A running gateway.
@@ -123,6 +126,7 @@ fn engine_options(settings: &Settings, services: Services) -> Options {
     options.trust = trust(&plugins.trust);
     options.index.clone_from(&settings.index);
     options.probe.clone_from(&settings.probe);
+    options.crash = settings.crash;
     options.services = services;
     options.contracts = contracts();
     options.host.clone_from(&settings.host);

@@ -48,7 +48,8 @@ impl Engine {
         let options = self.0.options();
         let found = tokio::task::spawn_blocking(move || survey::find(&options)).await;
         let Ok(found) = found else { return Vec::new() };
-        let mut diagnostics = found.diagnostics;
+        let mut diagnostics = self.0.take_crashes();
+        diagnostics.extend(found.diagnostics);
         let (on, off): (Vec<_>, Vec<_>) = found
             .candidates
             .into_iter()

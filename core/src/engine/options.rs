@@ -2,8 +2,8 @@
 
 use super::Enablement;
 use crate::{
-    discovery::Root, dispatch::CallPolicy, emission::LogFilter, generation::Placement,
-    probe::Probe, reload::CanaryPolicy, service::Services, trust::Trust,
+    crash::Crash, discovery::Root, dispatch::CallPolicy, emission::LogFilter,
+    generation::Placement, probe::Probe, reload::CanaryPolicy, service::Services, trust::Trust,
 };
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -34,6 +34,8 @@ pub struct Options {
     /// How libraries are tried before they are opened. Without it they are not tried, and a
     /// constructor that crashes takes the program along.
     pub probe: Option<Probe>,
+    /// What is done about crashes. Without it none is recorded, and the signals are left alone.
+    pub crash: Option<Crash>,
     /// How long each step of a plugin's beginning may take.
     pub start_timeout: Duration,
     /// How long each step of a plugin's end may take.
@@ -59,6 +61,7 @@ impl Options {
             trust: Trust::default(),
             index: None,
             probe: None,
+            crash: None,
             start_timeout: Duration::from_secs(10),
             stop_timeout: Duration::from_secs(5),
             stuck_timeout: Duration::from_secs(10),

@@ -159,6 +159,7 @@ pub fn policy(options: &Options) -> Policy {
     let mut policy = Policy::new(options.services.names());
     policy.trust.clone_from(&options.trust);
     policy.records = Some(Records::of(&options.state_dir));
+    policy.serve_crashed = options.crash.is_some_and(|crash| !crash.safe_boot);
     policy
 }
 

@@ -8,7 +8,10 @@ use super::{
     executor::{Pulse, watch},
     or_gone,
 };
-use crate::message::{Failure, Reply};
+use crate::{
+    crash::Visiting,
+    message::{Failure, Reply},
+};
 use futures_util::FutureExt as _;
 use loader_abi::CallFuture;
 use std::{
@@ -58,7 +61,7 @@ impl Call {
 
 async fn wait(
     lease: Lease,
-    mut future: CallFuture,
+    mut future: Visiting<CallFuture>,
     cancellable: bool,
     mut answer: oneshot::Sender<Result<Reply, Failure>>,
 ) {

@@ -235,10 +235,11 @@ fn drop_plugin(mut generation: Arc<Generation>, patience: Duration) -> Result<()
         }
     };
     let plugin: Option<PluginBox> = generation.plugin.take();
+    let resident = generation.resident;
     let (dropped, done) = mpsc::channel();
     if let Some(workers) = &generation.workers {
         workers.spawn(async move {
-            drop(plugin);
+            resident.visit("drop", || drop(plugin));
             let _ = dropped.send(());
         });
     }

@@ -9,6 +9,7 @@ use super::{
     retire::{Keeper, Retained, Retirement},
 };
 use crate::{
+    crash::Resident,
     diagnostic::Diagnostic,
     emission::{LogFilter, Observer},
     image::Image,
@@ -71,6 +72,7 @@ pub(crate) struct Launched {
 pub(crate) async fn launch(launch: Launch) -> Result<Launched, LaunchError> {
     let Launch { probed, number, placement, config, .. } = launch;
     let staged = probed.staged();
+    let resident = Resident::of(staged);
     let id: Arc<str> = staged.spec().id.as_str().into();
     let path = staged.candidate().manifest_path().to_owned();
     let plugin_id = staged.spec().library_plugin_id.clone();
@@ -89,7 +91,8 @@ pub(crate) async fn launch(launch: Launch) -> Result<Launched, LaunchError> {
     let (workers, threads) = match placement {
         Placement::Inline => (None, None),
         Placement::Thread { threads } => {
-            let (workers, threads) = executor::start(&id, threads).map_err(|error| {
+            let (workers, threads) = executor::start(&id, threads, resident).map_err(|error| {
+                resident.leave();
                 let diagnostic =
                     refuse("LDR-START-THREAD", format!("no thread could be started: {error}"))
                         .hint("raise the limit of processes (ulimit -u)");
@@ -98,7 +101,7 @@ pub(crate) async fn launch(launch: Launch) -> Result<Launched, LaunchError> {
             (Some(workers), Some(threads))
         }
     };
-    let relay = Relay::new(workers.is_none());
+    let relay = Relay::new(workers.is_none(), resident);
     let observer = Arc::new(Observer::new(id.clone(), launch.log_filter));
     let origin: Arc<str> = format!("plugin:{id}").into();
     let caller = ServiceCaller { plugin: id.clone(), generation: number, config: config.clone() };
@@ -115,7 +118,7 @@ pub(crate) async fn launch(launch: Launch) -> Result<Launched, LaunchError> {
     // Opening runs the library's constructors, creating runs its code: both on its own thread.
     let (sender, opened) = oneshot::channel();
     let opening = move || {
-        let made = match Image::open(probed) {
+        let made = match Image::open(probed, resident) {
             Err(diagnostic) => Err((diagnostic, None)),
             Ok(image) => match create(&image, &plugin_id, link) {
                 Ok(plugin) => Ok((image, plugin)),
@@ -153,7 +156,7 @@ pub(crate) async fn launch(launch: Launch) -> Result<Launched, LaunchError> {
         }
     };
 
-    let generation = assemble(number, origin, plugin, workers, relay, observer);
+    let generation = assemble(number, resident, origin, plugin, workers, relay, observer);
     let keeper =
         Keeper::new(id.clone(), generation, caller, launch.services, image, threads, limits.stop);
     let steps = Steps { keeper: &keeper, limits };
@@ -189,6 +192,7 @@ fn create(image: &Image, plugin_id: &str, link: HostLink) -> Result<PluginBox, D
 
 fn assemble(
     number: u64,
+    resident: Resident,
     origin: Arc<str>,
     plugin: PluginBox,
     workers: Option<executor::Workers>,
@@ -200,6 +204,7 @@ fn assemble(
     }
     Arc::new(Generation {
         number,
+        resident,
         origin,
         plugin: Some(plugin),
         workers,

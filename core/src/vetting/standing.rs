@@ -1,5 +1,5 @@
 //! What is known about exactly these bytes: whether somebody said that they never run any more, and
-//! whether they did damage when they were tried.
+//! whether they did damage when they were tried, or while they served.
 
 use super::Policy;
 use crate::{
@@ -44,10 +44,19 @@ fn quarantined(library: Digest, policy: &Policy) -> Option<Diagnostic> {
     if record.is_over(moment::now()) {
         return None;
     }
+    if record.crash.is_some() && policy.serve_crashed {
+        let message = format!("the library is served all the same: {}", describe(&record));
+        return Some(Diagnostic::warning("LDR-CRASH-SERVED", message).hint(format!(
+            "install another release; or forget it: loader plugins quarantine clear {library}"
+        )));
+    }
     let message = format!("the library is in quarantine: {}", describe(&record));
-    let hint = format!(
-        "install another release; or have it tried again: loader plugins quarantine clear {library}"
-    );
+    let again = match record.crash {
+        Some(_) => "have it served again",
+        None => "have it tried again",
+    };
+    let hint =
+        format!("install another release; or {again}: loader plugins quarantine clear {library}");
     Some(Diagnostic::error("LDR-VET-QUARANTINED", message).hint(hint))
 }
 
@@ -57,9 +66,17 @@ fn describe(record: &QuarantineRecord) -> String {
     if fault.is_empty() {
         return "what it did is not known any more, because its record is damaged".to_owned();
     }
+    if let Some(crash) = &record.crash {
+        let times = match crash.count {
+            0 | 1 => String::new(),
+            count => format!(", the last of {count} times"),
+        };
+        let (version, when) = (&record.version, moment::in_words(*since));
+        return format!("it {fault}, as version {version}, on {when}{times}");
+    }
     let doing = match phase {
         Phase::Opening => "while it was opened",
-        Phase::Opened | Phase::Accepted => "after it was opened",
+        Phase::Opened | Phase::Accepted | Phase::Serving => "after it was opened",
     };
     let until = record
         .retry_at

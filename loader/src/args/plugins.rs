@@ -46,10 +46,11 @@ pub(crate) struct Audit {
     pub(crate) subject: Option<String>,
 }
 
-/// Look at libraries that did damage when they were tried, and have them tried again
+/// Look at libraries that did damage, and have them tried or served again
 ///
 /// Before a library is opened for the first time, it is opened in a process of its own. One that
-/// crashes there, or does not come to an end, is not tried again until its bytes change.
+/// crashes there, or does not come to an end, is not tried again until its bytes change; nor is one
+/// served again that crashed the gateway.
 #[derive(Subcommand)]
 pub(crate) enum Quarantine {
     /// List the libraries in quarantine, with what they did and when
@@ -57,7 +58,7 @@ pub(crate) enum Quarantine {
     Clear(Clear),
 }
 
-/// Let libraries out of quarantine: the next start tries them again
+/// Let libraries out of quarantine: the next start tries and serves them again
 #[derive(Args)]
 #[command(after_long_help = "Examples:
   loader plugins quarantine clear irc      whatever the plugin irc has in quarantine

@@ -68,7 +68,7 @@ pub(super) enum Status {
     Disabled,
     /// It is switched on but unfit.
     Refused,
-    /// It is switched on, but did damage when it was tried.
+    /// It is switched on, but did damage when it was tried or while it served.
     Quarantined,
 }
 
