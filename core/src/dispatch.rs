@@ -8,7 +8,9 @@ pub use breaker::BreakerPolicy;
 pub use metrics::MetricsSnapshot;
 
 use crate::{
-    generation::{Capabilities, CapabilityCall, Generation, Invocation, Lease, call_id},
+    generation::{
+        Capabilities, CapabilityCall, CapabilityStream, Generation, Invocation, Lease, call_id,
+    },
     message::{Failure, Message, Metadata, Reply},
     registry::Registry,
     stream::StreamEnd,
@@ -367,14 +369,12 @@ impl Capabilities for Dispatcher {
         Box::pin(async move { target?.call(options_of(&call), call.metadata, call.body).await })
     }
 
-    fn open(
-        &self,
-        call: CapabilityCall,
-    ) -> BoxFuture<'static, Result<(Message, StreamEnd), Failure>> {
+    fn open(&self, call: CapabilityCall) -> BoxFuture<'static, Result<CapabilityStream, Failure>> {
         let target = self.target(&call.contract, call.capability.as_deref(), &call.method);
         Box::pin(async move {
             let stream = target?.open(options_of(&call), call.metadata, call.body).await?;
-            Ok((stream.head, stream.end))
+            let OpenStream { head, end, _place } = stream;
+            Ok(CapabilityStream { head, end, place: Box::new(_place) })
         })
     }
 }

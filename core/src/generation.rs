@@ -16,7 +16,7 @@ mod start;
 pub use executor::Placement;
 pub use retire::{Retained, Retirement};
 
-pub(crate) use host::{Capabilities, CapabilityCall, call_id};
+pub(crate) use host::{Capabilities, CapabilityCall, CapabilityStream, call_id};
 pub(crate) use retire::Keeper;
 pub(crate) use start::{Launch, LaunchError, Limits, launch};
 
