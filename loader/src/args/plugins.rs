@@ -99,6 +99,9 @@ pub(crate) struct Install {
     /// Agree to a release that is older than one that was installed before
     #[arg(long)]
     pub(crate) allow_downgrade: bool,
+    /// Consider prereleases too, where a catalogue is asked
+    #[arg(long)]
+    pub(crate) prerelease: bool,
 }
 
 /// Install the newest release of plugins from where each came from
@@ -116,6 +119,9 @@ pub(crate) struct Update {
     /// Agree to releases that register or require more than the ones before
     #[arg(long)]
     pub(crate) accept: bool,
+    /// Consider prereleases too, where a catalogue is asked
+    #[arg(long)]
+    pub(crate) prerelease: bool,
 }
 
 /// Go back to the release that was in use before
@@ -171,6 +177,9 @@ pub(crate) struct Search {
     /// Only those whose id or description has this in it
     #[arg(value_name = "WORD", default_value = "", hide_default_value = true)]
     pub(crate) word: String,
+    /// List prereleases too
+    #[arg(long)]
+    pub(crate) prerelease: bool,
 }
 
 /// Make an archive of a plugin folder, to publish it: the same files make the same bytes
