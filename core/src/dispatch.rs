@@ -204,7 +204,7 @@ pub struct OpenStream {
     pub head: Message,
     /// The caller's side. Dropping its receiver cancels the plugin's handling.
     pub end: StreamEnd,
-    _place: OwnedPlace<Served>,
+    place: OwnedPlace<Served>,
 }
 
 impl Target {
@@ -301,7 +301,7 @@ impl Target {
         let failure = result.as_ref().err().map(|failure| failure.class);
         served.metrics.stream_opened(failure);
         served.breaker.record(failure);
-        result.map(|(head, end)| OpenStream { head, end, _place: place })
+        result.map(|(head, end)| OpenStream { head, end, place })
     }
 }
 
@@ -373,8 +373,8 @@ impl Capabilities for Dispatcher {
         let target = self.target(&call.contract, call.capability.as_deref(), &call.method);
         Box::pin(async move {
             let stream = target?.open(options_of(&call), call.metadata, call.body).await?;
-            let OpenStream { head, end, _place } = stream;
-            Ok(CapabilityStream { head, end, place: Box::new(_place) })
+            let OpenStream { head, end, place } = stream;
+            Ok(CapabilityStream { head, end, place: Box::new(place) })
         })
     }
 }
