@@ -9,7 +9,7 @@ use clap::Args;
 #[derive(Args)]
 #[command(after_long_help = "Examples:
   loader status                    the plugins that are switched on, and their calls
-  loader status --all              with all plugins, accounts, what is kept, and what a start would say
+  loader status --all              with all plugins, accounts, and what a start would say
   loader status --all --json       the same for programs")]
 pub(crate) struct Status {
     /// Everything: plugins that are switched off, what a start with this configuration would say of

@@ -62,28 +62,32 @@ fn signals(context: &Context) -> BTreeMap<String, Signal> {
 fn write(status: &Value, signals: Option<&BTreeMap<String, Signal>>) -> String {
     let (release, url) = (text(&status["release"]), text(&status["url"]));
     let mut written = format!("{release} serves at {url}\n");
-    let is_wanted = |plugin: &&Value| signals.is_some() || plugin["status"] != "disabled";
-    let plugins: Vec<&Value> = list(&status["plugins"]).iter().filter(is_wanted).collect();
     match signals {
-        _ if plugins.is_empty() => {}
-        None => {
-            let rows: Vec<_> = plugins.into_iter().map(row).collect();
-            written.push_str(&section(&table(COLUMNS, &rows)));
-        }
+        None => written.push_str(&plugins(&status["plugins"])),
         Some(signals) => {
-            let rows = plugins.into_iter().map(|plugin| {
-                let [id, version, phase, generation, in_flight, breaker] = row(plugin);
-                let signal = signals.get(&id).map_or("not here", |signal| signal.name());
-                [id, version, phase, generation, in_flight, breaker, signal.to_owned()]
-            });
-            let rows: Vec<_> = rows.collect();
-            let [a, b, c, d, e, f] = COLUMNS;
-            written.push_str(&section(&table([a, b, c, d, e, f, "A START WOULD SAY"], &rows)));
+            written.push_str(&plugins_with(signals, &status["plugins"]));
             written.push_str(&accounts(&status["accounts"]));
             written.push_str(&retained(&status["retained"]));
         }
     }
     written
+}
+
+/// The plugins that are switched on.
+fn plugins(plugins: &Value) -> String {
+    let wanted = list(plugins).iter().filter(|plugin| plugin["status"] != "disabled");
+    section(COLUMNS, &wanted.map(row).collect::<Vec<_>>())
+}
+
+/// Every plugin, and what a start would say of it.
+fn plugins_with(signals: &BTreeMap<String, Signal>, plugins: &Value) -> String {
+    let rows = list(plugins).iter().map(|plugin| {
+        let [id, version, phase, generation, in_flight, breaker] = row(plugin);
+        let signal = signals.get(&id).map_or("not here", |signal| signal.name());
+        [id, version, phase, generation, in_flight, breaker, signal.to_owned()]
+    });
+    let [a, b, c, d, e, f] = COLUMNS;
+    section([a, b, c, d, e, f, "A START WOULD SAY"], &rows.collect::<Vec<_>>())
 }
 
 const COLUMNS: [&str; 6] = ["PLUGIN", "VERSION", "PHASE", "GENERATION", "IN FLIGHT", "BREAKER"];
@@ -109,10 +113,7 @@ fn accounts(accounts: &Value) -> String {
     let row =
         |account: &Value| ["channel", "account", "state", "detail"].map(|key| text(&account[key]));
     let rows: Vec<_> = list(accounts).iter().map(row).collect();
-    match rows.as_slice() {
-        [] => String::new(),
-        rows => section(&table(["CHANNEL", "ACCOUNT", "STATE", "DETAIL"], rows)),
-    }
+    section(["CHANNEL", "ACCOUNT", "STATE", "DETAIL"], &rows)
 }
 
 /// What could not leave the process, and why.
@@ -120,14 +121,12 @@ fn retained(retained: &Value) -> String {
     let row =
         |one: &Value| ["plugin", "generation", "outcome", "reason"].map(|key| text(&one[key]));
     let rows: Vec<_> = list(retained).iter().map(row).collect();
-    match rows.as_slice() {
-        [] => String::new(),
-        rows => section(&table(["KEPT", "GENERATION", "HOW", "WHY"], rows)),
-    }
+    section(["KEPT", "GENERATION", "HOW", "WHY"], &rows)
 }
 
-fn section(table: &str) -> String {
-    format!("\n{table}")
+/// A table after an empty line; nothing without rows.
+fn section<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String {
+    if rows.is_empty() { String::new() } else { format!("\n{}", table(heading, rows)) }
 }
 
 fn list(value: &Value) -> &[Value] {

@@ -33,12 +33,26 @@ fn ids(envelope: &Value) -> Vec<&str> {
 fn a_catalogue_adds_nextcloud_talk_to_the_picker_with_its_exposure_rules() {
     let context = with_catalogue();
     let shown = context.run(&["channels", "list"]);
+    // The columns are as wide as the folder's real name.
+    let cells = |line: &str| {
+        line.split("  ")
+            .map(str::trim)
+            .filter(|cell| !cell.is_empty())
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let lines: Vec<_> = shown.data().lines().map(cells).collect();
+    assert_eq!(lines[0], ["CHANNEL", "NAME", "SOURCE", "TO USE IT"]);
     assert_eq!(
-        shown.data(),
-        "CHANNEL         NAME                          SOURCE                         TO USE IT\n\
-         nextcloud-talk  Nextcloud Talk (self-hosted)  catalogue [ROOT]/catalog.json  \
-         loader plugins install nextcloud-talk\n"
+        lines[1],
+        [
+            "nextcloud-talk",
+            "Nextcloud Talk (self-hosted)",
+            "catalogue [ROOT]/catalog.json",
+            "loader plugins install nextcloud-talk"
+        ]
     );
+    assert_eq!(lines.len(), 2);
     assert_eq!(context.run(&["channels", "available"]), shown);
     let envelope = context.run(&["channels", "list", "--json"]).json();
     assert_eq!(envelope["schema"], "loader.channels.list/1");
