@@ -11,7 +11,8 @@ pub(crate) use metrics::Reading;
 
 use crate::{
     generation::{
-        Capabilities, CapabilityCall, Door, Generation, Invocation, Kind, Lease, call_id,
+        Capabilities, CapabilityCall, CapabilityStream, Door, Generation, Invocation, Kind, Lease,
+        call_id,
     },
     message::{Failure, Message, Metadata, Reply},
     registry::Registry,
@@ -261,7 +262,7 @@ pub struct OpenStream {
     pub head: Message,
     /// The caller's side. Dropping its receiver cancels the plugin's handling.
     pub end: StreamEnd,
-    _place: OwnedPlace<Served>,
+    place: OwnedPlace<Served>,
 }
 
 impl Target {
@@ -426,7 +427,7 @@ impl Target {
         let failure = result.as_ref().err().map(|failure| failure.class);
         served.metrics.stream_opened(failure);
         served.breaker.record(failure);
-        result.map(|(head, end)| OpenStream { head, end, _place: place })
+        result.map(|(head, end)| OpenStream { head, end, place })
     }
 
     async fn attempt_open(
@@ -518,14 +519,12 @@ impl Capabilities for Dispatcher {
         Box::pin(async move { target?.call(options_of(&call), call.metadata, call.body).await })
     }
 
-    fn open(
-        &self,
-        call: CapabilityCall,
-    ) -> BoxFuture<'static, Result<(Message, StreamEnd), Failure>> {
+    fn open(&self, call: CapabilityCall) -> BoxFuture<'static, Result<CapabilityStream, Failure>> {
         let target = self.target(&call.contract, call.capability.as_deref(), &call.method);
         Box::pin(async move {
             let stream = target?.open(options_of(&call), call.metadata, call.body).await?;
-            Ok((stream.head, stream.end))
+            let OpenStream { head, end, place } = stream;
+            Ok(CapabilityStream { head, end, place: Box::new(place) })
         })
     }
 }

@@ -22,7 +22,7 @@ mod sync {
 pub use executor::Placement;
 pub use retire::{Retained, Retirement};
 
-pub(crate) use host::{Capabilities, CapabilityCall, call_id};
+pub(crate) use host::{Capabilities, CapabilityCall, CapabilityStream, call_id};
 pub(crate) use leases::{Door, Kind};
 pub(crate) use retire::Keeper;
 pub(crate) use start::{Launch, LaunchError, Launched, Limits, launch};

@@ -266,17 +266,6 @@ pub(crate) fn denial_of_bundle(manifest: Digest, policy: &Policy) -> Option<Diag
     standing::denied("manifest", manifest, policy)
 }
 
-/// The first part of [`vet`] alone, which reads no library: who can change the plugin's files, and
-/// whether they are what files of a plugin should be.
-pub fn check_files(candidate: &Candidate, policy: &Policy) -> Vec<Diagnostic> {
-    let mut findings = Vec::new();
-    match library_for_this_platform(candidate) {
-        Ok(library) => drop(files::open(candidate, library, policy, &mut findings)),
-        Err(refusal) => findings.push(refusal),
-    }
-    about(candidate, findings)
-}
-
 fn look_at(
     candidate: &Candidate,
     policy: &Policy,

@@ -1,6 +1,7 @@
 //! What can be written on the command line. Nothing is decided here.
 
 mod abi;
+mod channels;
 mod chat;
 mod completions;
 mod config;
@@ -8,6 +9,7 @@ mod doctor;
 mod global;
 mod plugins;
 mod run;
+mod status;
 mod trial;
 
 use std::ffi::OsString;
@@ -16,15 +18,18 @@ use std::sync::LazyLock;
 use clap::{Parser, Subcommand};
 
 pub(crate) use self::abi::{Abi, Explain};
+pub(crate) use self::channels::{Channels, ListChannels};
 pub(crate) use self::chat::Chat;
 pub(crate) use self::completions::Completions;
 pub(crate) use self::config::Config;
 pub(crate) use self::doctor::Doctor;
 pub(crate) use self::global::{Colour, Global};
 pub(crate) use self::plugins::{
-    Allow, Clear, Deny, Diff, Install, Link, Pack, Plugins, Quarantine, Remove, Rollback, Update,
+    Allow, Clear, Deny, Diff, Install, Link, Pack, Plugins, Quarantine, Remove, Rollback, Search,
+    Update,
 };
 pub(crate) use self::run::Run;
+pub(crate) use self::status::Status;
 pub(crate) use self::trial::Trial;
 
 use crate::env_vars;
@@ -97,9 +102,12 @@ fn gather_settings(words: Vec<OsString>) -> Vec<OsString> {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Run(Run),
+    Status(Status),
     Chat(Chat),
     #[command(subcommand)]
     Plugins(Plugins),
+    #[command(subcommand)]
+    Channels(Channels),
     #[command(subcommand)]
     Config(Config),
     Doctor(Doctor),
@@ -115,6 +123,7 @@ impl Command {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Run(_) => "run",
+            Self::Status(_) => "status",
             Self::Chat(_) => "chat",
             Self::Plugins(Plugins::List) => "plugins.list",
             Self::Plugins(Plugins::Inspect(_)) => "plugins.inspect",
@@ -134,6 +143,7 @@ impl Command {
             Self::Plugins(Plugins::Audit(_)) => "plugins.audit",
             Self::Plugins(Plugins::Quarantine(Quarantine::List)) => "plugins.quarantine.list",
             Self::Plugins(Plugins::Quarantine(Quarantine::Clear(_))) => "plugins.quarantine.clear",
+            Self::Channels(Channels::List(_)) => "channels.list",
             Self::Config(Config::Show) => "config.show",
             Self::Config(Config::Validate) => "config.validate",
             Self::Config(Config::Schema) => "config.schema",

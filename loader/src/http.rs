@@ -25,8 +25,10 @@ mod path;
 mod plugin_route;
 mod request_id;
 mod serve;
+mod status;
 mod throttle;
 mod token;
+mod verdict;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -53,6 +55,7 @@ use self::host::Hosts;
 use self::request_id::RequestIds;
 use self::throttle::Throttle;
 use self::token::{Presented, TokenDigest};
+use self::verdict::Verdict;
 
 /// What the edge lets through, and for how long.
 pub(crate) struct Policy {
@@ -93,8 +96,9 @@ impl Policy {
 pub(crate) struct Edge<B>(Arc<Inner<B>>);
 
 struct Inner<B> {
-    backend: B,
+    backend: Arc<B>,
     policy: Policy,
+    verdict: Verdict,
     throttle: Throttle,
     request_ids: RequestIds,
     caller: Arc<str>,
@@ -110,8 +114,9 @@ impl<B: Backend> Edge<B> {
     /// Puts an edge in front of a gateway.
     pub(crate) fn new(backend: B, policy: Policy) -> Self {
         Self(Arc::new(Inner {
-            backend,
+            backend: Arc::new(backend),
             policy,
+            verdict: Verdict::default(),
             throttle: Throttle::default(),
             request_ids: RequestIds::default(),
             caller: "gateway".into(),
@@ -188,6 +193,8 @@ impl<B: Backend> Inner<B> {
         match (path, &visit.parts.method) {
             ("/health", &Method::GET | &Method::HEAD) => self.health_details().await,
             ("/health", _) => Err(Fault::method(Allowed::Get)),
+            ("/admin/status", &Method::GET | &Method::HEAD) => Ok(self.status()),
+            ("/admin/status", _) => Err(Fault::method(Allowed::Get)),
             ("/v1/models", &Method::GET | &Method::HEAD) => self.models().await,
             ("/v1/models", _) => Err(Fault::method(Allowed::Get)),
             ("/v1/chat/completions", &Method::POST) => self.chat(visit, body).await,

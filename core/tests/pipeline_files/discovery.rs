@@ -5,7 +5,7 @@ use loader_core::{
     digest::Digest,
     discovery::{Origin, Root, discover},
 };
-use std::{fs, os::unix::fs::symlink};
+use std::{fs, os::unix::fs::symlink, process::Command};
 
 fn manifest(id: &str, version: &str) -> String {
     MANIFEST.replacen("id = \"hello\"", &format!("id = \"{id}\""), 1).replacen("0.1.0", version, 1)
@@ -74,6 +74,12 @@ fn within_one_origin_the_second_is_refused() {
     assert!(said.is_error());
     assert!(said.message.contains(first.to_str().unwrap()), "{said:?}");
     assert!(said.message.contains(second.to_str().unwrap()), "{said:?}");
+    // What the hint says mends it.
+    let hint = said.hint.as_deref().unwrap();
+    let (_, command) = hint.split_once(": ").unwrap();
+    assert_eq!(command, format!("rm -r {}", second.display()));
+    assert!(Command::new("sh").args(["-c", command]).status().unwrap().success());
+    assert_eq!(folder.discover().diagnostics, []);
 }
 
 #[test]

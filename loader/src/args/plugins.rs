@@ -100,6 +100,9 @@ pub(crate) struct Install {
     /// Agree to a release that is older than one that was installed before
     #[arg(long)]
     pub(crate) allow_downgrade: bool,
+    /// Consider prereleases too, where a catalogue is asked
+    #[arg(long)]
+    pub(crate) prerelease: bool,
 }
 
 /// Install the newest release of plugins from where each came from
@@ -117,6 +120,9 @@ pub(crate) struct Update {
     /// Agree to releases that register or require more than the ones before
     #[arg(long)]
     pub(crate) accept: bool,
+    /// Consider prereleases too, where a catalogue is asked
+    #[arg(long)]
+    pub(crate) prerelease: bool,
 }
 
 /// Go back to the release that was in use before
@@ -172,6 +178,9 @@ pub(crate) struct Search {
     /// Only those whose id or description has this in it
     #[arg(value_name = "WORD", default_value = "", hide_default_value = true)]
     pub(crate) word: String,
+    /// List prereleases too
+    #[arg(long)]
+    pub(crate) prerelease: bool,
 }
 
 /// Make an archive of a plugin folder, to publish it: the same files make the same bytes

@@ -19,7 +19,9 @@ mod site;
 mod update;
 
 pub(super) use self::list::nothing_found;
+pub(super) use self::origin::Search;
 pub(super) use self::signal::Signal;
+pub(super) use self::site::findings;
 
 use super::doctor;
 use crate::args::{Global, Plugins, Quarantine};
@@ -45,7 +47,7 @@ pub(super) fn execute(command: &Plugins, global: &Global, output: &Output) -> Co
         Plugins::Remove(wanted) => remove::remove(&context()?, wanted, output),
         Plugins::History(wanted) => history::history(&context()?, wanted.id.as_deref()),
         Plugins::Diff(wanted) => diff::diff(&context()?, wanted),
-        Plugins::Search(wanted) => search::search(&context()?, &wanted.word, output),
+        Plugins::Search(wanted) => search::search(&context()?, wanted, output),
         Plugins::Pack(wanted) => pack::pack(&context()?, wanted, output),
         Plugins::Link(wanted) => link::link(&context()?, wanted),
         Plugins::Unlink(wanted) => link::unlink(&context()?, &wanted.id),

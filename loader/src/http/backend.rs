@@ -3,7 +3,7 @@
 use loader_contract::text_inference::{GenerateRequest, GenerateResponse, StreamEvent};
 use loader_core::CallOptions;
 use loader_core::message::{Failure, Metadata, Reply};
-use loader_gateway::{EventStream, Gateway, GatewayHealth, ListedModel, Route};
+use loader_gateway::{EventStream, Gateway, GatewayHealth, GatewayStatus, ListedModel, Route};
 
 /// A gateway, as the edge sees it.
 pub(crate) trait Backend: Send + Sync + 'static {
@@ -36,6 +36,9 @@ pub(crate) trait Backend: Send + Sync + 'static {
 
     /// How the gateway and its plugins are.
     fn health(&self) -> impl Future<Output = GatewayHealth> + Send;
+
+    /// How the gateway and its plugins are doing, without asking them.
+    fn status(&self) -> GatewayStatus;
 }
 
 /// The events of a streamed answer. Dropping them cancels the provider's work.
@@ -90,6 +93,10 @@ impl Backend for Gateway {
 
     async fn health(&self) -> GatewayHealth {
         Gateway::health(self).await
+    }
+
+    fn status(&self) -> GatewayStatus {
+        Gateway::status(self)
     }
 }
 

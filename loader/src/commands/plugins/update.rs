@@ -29,7 +29,7 @@ pub(in crate::commands) fn update(
         let finding = Finding::error("LDR-INSTALL-UNKNOWN", message).hint("loader plugins list");
         return Err(Refusal::new(Exit::NotFound, finding));
     }
-    let search = Search::new(context, output)?;
+    let search = Search::new(context, output, wanted.prerelease)?;
     let terms = Terms { accept: wanted.accept || site.accepts, allow_downgrade: false };
     let job = Job { site: &site, search: &search, terms, dry_run: wanted.dry_run };
     let mut done = Vec::new();
