@@ -384,6 +384,7 @@ mod tests {
             host: host.to_owned(),
             log_filter: None,
             probe: None,
+            crash: None,
         };
         let code =
             async |settings| Gateway::start(settings).await.map(|_| ()).map_err(|it| it.code);

@@ -4,7 +4,11 @@
 //! is copied.
 
 #![cfg(test)]
-#![allow(dead_code, reason = "the files are the engine's, and not all of each is used here")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the files are the engine's, and not all of each is used here"
+)]
 
 mod counting;
 mod loomed;
