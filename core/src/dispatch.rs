@@ -326,17 +326,18 @@ impl Target {
         let invocation = self.invocation(&options, time, metadata, body)?;
         let generation = lease.generation().clone();
         let spare = self.spare(&options, &generation, &invocation);
-        let (mut result, mut fault) = Self::attempt(lease, invocation, began, time, &judge).await;
-        if fault.is_some() {
+        let (mut result, is_at_fault) =
+            Self::attempt(lease, invocation, began, time, &judge).await;
+        if is_at_fault {
             generation.canary().failed();
             if let Some((behind, invocation)) = spare {
                 let again = Self::attempt(behind, invocation, began, time, &judge).await;
-                if again.1.is_none() {
-                    (result, fault) = again;
+                if !again.1 {
+                    result = again.0;
                 }
             }
         }
-        let failure = fault.or_else(|| result.as_ref().err().map(|failure| failure.class));
+        let failure = result.as_ref().err().map(|failure| failure.class);
         served.metrics.call_ended(failure, began.elapsed());
         served.breaker.record(failure);
         result
@@ -357,27 +358,27 @@ impl Target {
         Some((lease, invocation.again()))
     }
 
-    /// Makes a call. Beside the result comes the class of the plugin's own fault, if it is at fault.
+    /// Makes a call. Beside the result comes whether the plugin is at fault.
     async fn attempt(
         lease: Lease,
         invocation: Invocation,
         began: Instant,
         time: Duration,
         judge: impl Fn(&Reply) -> Judgement,
-    ) -> (Result<Reply, Failure>, Option<u32>) {
+    ) -> (Result<Reply, Failure>, bool) {
         let observed = lease.generation().observer().begin_call(invocation.context.call_id);
         let answer = pin!(lease.call(invocation));
         let result = by_deadline(began, time, answer).await;
         drop(observed);
         match result {
             Ok(reply) => match judge(&reply) {
-                Judgement::Sound => (Ok(reply), None),
-                Judgement::Faulty => (Ok(reply), Some(class::INTERNAL)),
-                Judgement::Broken(failure) => (Err(failure), Some(class::INTERNAL)),
+                Judgement::Sound => (Ok(reply), false),
+                Judgement::Faulty => (Ok(reply), true),
+                Judgement::Broken(failure) => (Err(failure), true),
             },
             Err(failure) => {
-                let fault = failure.is_own_fault().then_some(failure.class);
-                (Err(failure), fault)
+                let is_at_fault = failure.is_own_fault();
+                (Err(failure), is_at_fault)
             }
         }
     }
@@ -449,7 +450,8 @@ impl Target {
 pub enum Judgement {
     /// It is as the contract has it.
     Sound,
-    /// It is an answer, and tells of a defect of the plugin's: a server error.
+    /// It is an answer, and tells of a defect: a server error. The caller gets it, and it speaks
+    /// against a generation that is watched.
     Faulty,
     /// It breaks the contract; this is what the caller gets instead.
     Broken(Failure),

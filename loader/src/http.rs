@@ -23,6 +23,7 @@ mod models;
 mod origin;
 mod path;
 mod plugin_route;
+mod reloads;
 mod request_id;
 mod serve;
 mod status;
@@ -195,6 +196,10 @@ impl<B: Backend> Inner<B> {
             ("/health", _) => Err(Fault::method(Allowed::Get)),
             ("/admin/status", &Method::GET | &Method::HEAD) => Ok(self.status()),
             ("/admin/status", _) => Err(Fault::method(Allowed::Get)),
+            ("/admin/reloads" | "/admin/events", &Method::GET) => self.reloads(path),
+            (_, method) if reloads::is_below(path) => {
+                self.reload(method, path, visit.parts.uri.query(), body).await
+            }
             ("/v1/models", &Method::GET | &Method::HEAD) => self.models().await,
             ("/v1/models", _) => Err(Fault::method(Allowed::Get)),
             ("/v1/chat/completions", &Method::POST) => self.chat(visit, body).await,
@@ -216,6 +221,7 @@ impl<B: Backend> Inner<B> {
     fn call_options(&self, visit: Visit<'_>) -> CallOptions {
         let mut options = CallOptions::by(self.caller.clone());
         options.deadline = visit.began.checked_add(self.policy.request_timeout);
+        options.idempotent = visit.parts.method.is_idempotent();
         let trace = visit.parts.headers.get("traceparent").and_then(|value| value.to_str().ok());
         options.trace = trace.and_then(TraceContext::parse).unwrap_or_default();
         options
