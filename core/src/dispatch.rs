@@ -326,8 +326,7 @@ impl Target {
         let invocation = self.invocation(&options, time, metadata, body)?;
         let generation = lease.generation().clone();
         let spare = self.spare(&options, &generation, &invocation);
-        let (mut result, is_at_fault) =
-            Self::attempt(lease, invocation, began, time, &judge).await;
+        let (mut result, is_at_fault) = Self::attempt(lease, invocation, began, time, &judge).await;
         if is_at_fault {
             generation.canary().failed();
             if let Some((behind, invocation)) = spare {

@@ -8,6 +8,7 @@ mod config;
 mod doctor;
 mod global;
 mod plugins;
+mod reloads;
 mod run;
 mod status;
 mod trial;
@@ -25,9 +26,10 @@ pub(crate) use self::config::Config;
 pub(crate) use self::doctor::Doctor;
 pub(crate) use self::global::{Colour, Global};
 pub(crate) use self::plugins::{
-    Allow, Clear, Deny, Diff, Install, Link, Pack, Plugins, Quarantine, Remove, Rollback, Search,
-    Update,
+    Allow, Clear, Deny, Diff, Install, Link, Pack, Plugins, Quarantine, Reload, Remove, Rollback,
+    Search, Update,
 };
+pub(crate) use self::reloads::Reloads;
 pub(crate) use self::run::Run;
 pub(crate) use self::status::Status;
 pub(crate) use self::trial::Trial;
@@ -109,6 +111,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Channels(Channels),
     #[command(subcommand)]
+    Reloads(Reloads),
+    #[command(subcommand)]
     Config(Config),
     Doctor(Doctor),
     #[command(subcommand)]
@@ -139,11 +143,15 @@ impl Command {
             Self::Plugins(Plugins::Unlink(_)) => "plugins.unlink",
             Self::Plugins(Plugins::Deny(_)) => "plugins.deny",
             Self::Plugins(Plugins::Allow(_)) => "plugins.allow",
+            Self::Plugins(Plugins::Reload(_)) => "plugins.reload",
             Self::Plugins(Plugins::Doctor(_)) => "plugins.doctor",
             Self::Plugins(Plugins::Audit(_)) => "plugins.audit",
             Self::Plugins(Plugins::Quarantine(Quarantine::List)) => "plugins.quarantine.list",
             Self::Plugins(Plugins::Quarantine(Quarantine::Clear(_))) => "plugins.quarantine.clear",
             Self::Channels(Channels::List(_)) => "channels.list",
+            Self::Reloads(Reloads::List) => "reloads.list",
+            Self::Reloads(Reloads::Show(_)) => "reloads.show",
+            Self::Reloads(Reloads::Wait(_)) => "reloads.wait",
             Self::Config(Config::Show) => "config.show",
             Self::Config(Config::Validate) => "config.validate",
             Self::Config(Config::Schema) => "config.schema",

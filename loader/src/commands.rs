@@ -8,7 +8,9 @@ mod config;
 mod doctor;
 mod library;
 mod plugins;
+mod reloads;
 mod run;
+mod site;
 mod status;
 
 use crate::args::{Abi, Arguments, Channels, Command, Config};
@@ -26,6 +28,7 @@ pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
         Command::Channels(Channels::List(wanted)) => {
             channels::list(&read(Vec::new())?, wanted, output)
         }
+        Command::Reloads(command) => reloads::execute(command, &read(Vec::new())?),
         Command::Config(Config::Show) => config::show(&read(Vec::new())?),
         Command::Config(Config::Validate) => config::validate(&read(Vec::new())?),
         Command::Config(Config::Schema) => Ok(config::schema()),

@@ -62,9 +62,18 @@ impl RunningGateway {
         }
     }
 
-    /// Asks how the gateway and its plugins are doing.
-    pub(crate) async fn status(&self) -> Result<Value, Finding> {
-        let answer = self.send(Method::GET, "/admin/status", String::new()).await?;
+    /// Asks one of the gateway's own questions, below `/admin`.
+    pub(crate) async fn ask(&self, path: &str) -> Result<Value, Finding> {
+        self.exchange(Method::GET, path, String::new()).await
+    }
+
+    /// Tells the gateway to do something, below `/admin`.
+    pub(crate) async fn tell(&self, path: &str, wish: &Value) -> Result<Value, Finding> {
+        self.exchange(Method::POST, path, wish.to_string()).await
+    }
+
+    async fn exchange(&self, method: Method, path: &str, body: String) -> Result<Value, Finding> {
+        let answer = self.send(method, path, body).await?;
         if !answer.status().is_success() {
             return Err(self.refused(answer).await);
         }

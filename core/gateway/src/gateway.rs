@@ -13,12 +13,13 @@ use loader_contract::text_inference::{GenerateRequest, GenerateResponse};
 use loader_contract::{channel, health as health_contract, http_route, text_inference};
 use loader_core::{
     BreakerPolicy, CallOptions, CallPolicy, Enablement, Engine, LogFilter, Options, Placement,
-    PluginOptions, Retirement, Survey,
+    PluginOptions, ReloadOptions, Retirement, Survey,
     crash::Crash,
     diagnostic::Diagnostic,
     discovery::{Root, discover},
     message::Failure,
     probe::Probe,
+    reload::CanaryPolicy,
     service::{Service, Services},
     services::{EventBus, SecretSource, Standard, StandardServices, secrets::references},
     staging::Store,
@@ -129,6 +130,7 @@ fn engine_options(settings: &Settings, services: Services) -> Options {
     };
     options.plugins =
         plugins.entries.iter().map(|(id, entry)| (id.clone(), plugin_options(entry))).collect();
+    options.reload = reload(&plugins.reload);
     options.trust = trust(&plugins.trust);
     options.index.clone_from(&settings.index);
     options.probe.clone_from(&settings.probe);
@@ -138,6 +140,21 @@ fn engine_options(settings: &Settings, services: Services) -> Options {
     options.host.clone_from(&settings.host);
     options.log_filter.clone_from(&settings.log_filter);
     options
+}
+
+/// The engine's words for how plugins are replaced.
+fn reload(config: &config::Reload) -> ReloadOptions {
+    ReloadOptions {
+        canary: CanaryPolicy {
+            window: Duration::from_millis(config.window_ms),
+            failures: config.failures,
+            slowdown: config.slowdown,
+        },
+        check: Duration::from_millis(config.check_ms),
+        hold: Duration::from_millis(config.hold_ms),
+        drain: Duration::from_millis(config.drain_ms),
+        most_retained: config.max_retained as usize,
+    }
 }
 
 /// The contracts the gateway consumes: the lowest and highest major version of each.

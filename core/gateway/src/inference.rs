@@ -28,7 +28,8 @@ pub(crate) async fn generate(
     let (provider, model) = models::split(engine, name)?;
     request.model = model.to_owned();
     let target = engine.target(CONTRACT, Some(provider), method::GENERATE)?;
-    let mut stream = target.open(options.idempotent(true), Metadata::new(), encode(&request)?).await?;
+    let mut stream =
+        target.open(options.idempotent(true), Metadata::new(), encode(&request)?).await?;
     let answer = collect(&mut stream, idle).await?;
     serde_json::from_slice(&answer).map_err(|error| garbled(&error))
 }

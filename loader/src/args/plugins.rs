@@ -24,10 +24,39 @@ pub(crate) enum Plugins {
     Unlink(Unlink),
     Deny(Deny),
     Allow(Allow),
+    Reload(Reload),
     Doctor(Doctor),
     Audit(Audit),
     #[command(subcommand)]
     Quarantine(Quarantine),
+}
+
+/// Have the running gateway replace a plugin with what its files are now
+///
+/// The fresh generation is vetted, tried, opened and started beside the one that serves, takes over its
+/// state and calls, and is watched for a while; whatever goes wrong leaves the old one serving or
+/// brings it back. Bytes that did badly before are tried again. Ends with 1 when the old one serves.
+#[derive(Args)]
+#[command(after_long_help = "Examples:
+  loader plugins reload irc                  and wait until the fresh generation is trusted
+  loader plugins reload irc --window 0       trust it at once
+  loader reloads list                        what was reloaded, and what came of it")]
+pub(crate) struct Reload {
+    /// The plugin's id
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+
+    /// How long the fresh generation is watched, in milliseconds [default: plugins.reload.window_ms]
+    #[arg(long, value_name = "MS")]
+    pub(crate) window: Option<u64>,
+
+    /// Let go of state that the fresh generation cannot read
+    #[arg(long)]
+    pub(crate) discard_state: bool,
+
+    /// Do not wait for the watch: answer when the fresh generation serves
+    #[arg(long)]
+    pub(crate) no_wait: bool,
 }
 
 /// Show what a library needs of this machine and would bring into the process

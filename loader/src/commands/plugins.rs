@@ -39,6 +39,7 @@ pub(super) fn execute(command: &Plugins, global: &Global, output: &Output) -> Co
     match command {
         Plugins::List => list::list(&context()?),
         Plugins::Inspect(wanted) => inspect::inspect(&context()?, &wanted.id),
+        Plugins::Reload(wanted) => super::reloads::reload(&context()?, wanted),
         Plugins::Doctor(wanted) => doctor::of_plugins(wanted, global, output),
         Plugins::Audit(wanted) => audit::audit(&context()?, wanted.subject.as_deref()),
         Plugins::Install(wanted) => install::install(&context()?, wanted, output),

@@ -4,52 +4,24 @@ use std::collections::BTreeMap;
 
 use loader_core::Surveyed;
 use serde_json::{Value, json};
-use tokio::runtime::Builder;
 
 use super::plugins::Signal;
+use super::site::Running;
 use crate::args::Status;
 use crate::context::Context;
-use crate::finding::Finding;
 use crate::output::{Answer, CommandResult, harmless, table};
-use crate::running::RunningGateway;
-use crate::shell;
-use crate::state_dir::{Holder, StateDir};
-use crate::token::Token;
 
 /// Asks the gateway that runs with the state folder.
 pub(super) fn status(context: &Context, wanted: &Status) -> CommandResult {
-    let gateway = find(context)?;
-    let runtime = Builder::new_current_thread().enable_all().build();
-    let runtime = runtime
-        .map_err(|error| Finding::error("LDR-RUNTIME", format!("cannot start threads: {error}")))?;
-    let mut status = runtime.block_on(gateway.status())?;
-    status["url"] = json!(gateway.url);
+    let gateway = Running::find(context)?;
+    let mut status = gateway.ask("/admin/status")?;
+    status["url"] = json!(gateway.url());
     let signals = wanted.all.then(|| signals(context));
     let text = write(&status, signals.as_ref());
     if let Some(signals) = signals {
         status["signals"] = json!(signals);
     }
     Ok(Answer { text, data: status, warnings: context.warnings() }.into())
-}
-
-/// The gateway that runs with the state folder. Makes no folder and claims none.
-fn find(context: &Context) -> Result<RunningGateway, Finding> {
-    let path = context.state_dir()?;
-    let none = || {
-        let folder = context.unusual_state_dir();
-        let option = folder.map(|it| format!(" --state-dir {}", shell::word(it)));
-        Finding::error("LDR-RUN-NONE", "no gateway runs with this state folder")
-            .at(path)
-            .hint(format!("start one: loader run{}", option.unwrap_or_default()))
-    };
-    if !path.exists() {
-        return Err(none());
-    }
-    let state = StateDir::open(path)?;
-    match state.holder()? {
-        Some(Holder { url: Some(url), .. }) => Ok(RunningGateway::new(url, Token::read(&state)?)),
-        _ => Err(none()),
-    }
 }
 
 /// What a start with this configuration would say of each plugin, by id.
@@ -125,16 +97,16 @@ fn retained(retained: &Value) -> String {
 }
 
 /// A table after an empty line; nothing without rows.
-fn section<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String {
+pub(super) fn section<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String {
     if rows.is_empty() { String::new() } else { format!("\n{}", table(heading, rows)) }
 }
 
-fn list(value: &Value) -> &[Value] {
+pub(super) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
 /// One cell: what the gateway says, on one line and without power over the terminal.
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) if text.is_empty() => "-".to_owned(),

@@ -168,7 +168,8 @@ fn wait_of(query: Option<&str>) -> Result<Wait, Fault> {
 }
 
 fn parse(body: &[u8]) -> Result<Wish, Fault> {
-    serde_json::from_slice(body).map_err(|error| invalid(format!("the wish makes no sense: {error}")))
+    serde_json::from_slice(body)
+        .map_err(|error| invalid(format!("the wish makes no sense: {error}")))
 }
 
 fn invalid(message: String) -> Fault {
