@@ -48,6 +48,7 @@ pub mod staging;
 pub mod stream;
 pub mod trust;
 pub mod vetting;
+pub mod watch;
 
 pub use dispatch::{BreakerPolicy, CallOptions, CallPolicy, MetricsSnapshot, OpenStream, Target};
 pub use emission::LogFilter;
