@@ -3,10 +3,10 @@
 
 use super::{Shared, limits, plan::Directory, plan::Identity};
 use crate::diagnostic::Diagnostic;
-use notify::{Config, Error, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{Config, Error, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    mem,
+    io, mem,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -82,22 +82,23 @@ impl Eyes {
             .filter(|(path, _)| !self.watched.contains_key(*path) && !self.refused.contains(*path));
         let missing: Vec<_> =
             missing.map(|(path, directory)| (path.clone(), directory.identity)).collect();
-        if missing.is_empty() || (self.watcher.is_none() && self.retry_at.is_some()) {
-            return false;
-        }
-        match self.add(missing) {
-            Ok(is_new) => {
-                if self.refused.is_empty() && self.shared.mend() {
-                    info!("changes of plugin files are told by the system again");
+        let is_new = match missing.is_empty() {
+            true => false,
+            // There is no watcher, and it is not time to ask for one.
+            false if self.watcher.is_none() && self.retry_at.is_some() => false,
+            false => match self.add(missing) {
+                Ok(is_new) => is_new,
+                Err(trouble) => {
+                    self.retry_at = Some(now + self.retry);
+                    self.complain(trouble);
+                    true
                 }
-                is_new
-            }
-            Err(trouble) => {
-                self.retry_at = Some(now + self.retry);
-                self.complain(trouble);
-                true
-            }
+            },
+        };
+        if self.watcher.is_some() && self.refused.is_empty() && self.shared.mend() {
+            info!("the system tells of changes of plugin files again");
         }
+        is_new
     }
 
     /// Watches more folders. Those that the system refuses are remembered.
@@ -113,7 +114,8 @@ impl Eyes {
                     self.watched.insert(path, identity);
                     is_new = true;
                 }
-                Err(Error { kind: notify::ErrorKind::PathNotFound, .. }) => is_new = true,
+                // Gone meanwhile; the next plan knows it.
+                Err(error) if is_gone(&error) => is_new = true,
                 Err(error) => {
                     trouble = trouble.or_else(|| Some(limits::no_watch(&path, &error)));
                     self.refused.insert(path);
@@ -151,8 +153,15 @@ impl Eyes {
 
     fn complain(&self, trouble: Diagnostic) {
         if self.shared.fail(trouble.clone()) {
-            let hint = trouble.hint.clone().unwrap_or_default();
-            warn!(code = trouble.code, hint, "{trouble}");
+            warn!(code = trouble.code, hint = trouble.hint, "{trouble}");
         }
+    }
+}
+
+fn is_gone(error: &Error) -> bool {
+    match &error.kind {
+        ErrorKind::PathNotFound => true,
+        ErrorKind::Io(error) => error.kind() == io::ErrorKind::NotFound,
+        _ => false,
     }
 }

@@ -1,6 +1,6 @@
 //! What is to be said when the system does not watch.
 
-use crate::diagnostic::Diagnostic;
+use crate::{diagnostic::Diagnostic, folder::shell_word};
 use notify::{Error, ErrorKind};
 use rustix::io::Errno;
 use std::{fs, io, path::Path};
@@ -20,18 +20,18 @@ pub(super) fn no_instance(error: &Error) -> Diagnostic {
                 Diagnostic::warning("LDR-WATCH-LIMIT", message).hint("ulimit -n 65536")
             }
         },
-        _ => failed(error),
+        _ => failed(&reason(error)),
     }
 }
 
 /// A folder is not watched.
 pub(super) fn no_watch(path: &Path, error: &Error) -> Diagnostic {
-    let finding = match &error.kind {
-        ErrorKind::MaxFilesWatch => match setting("max_user_watches") {
-            Ok((name, limit)) => used_up(&name, limit, "watched folders"),
-            Err(_) => failed(error),
-        },
-        _ => failed(error),
+    let finding = match (&error.kind, setting("max_user_watches")) {
+        (ErrorKind::MaxFilesWatch, Ok((name, limit))) => used_up(&name, limit, "watched folders"),
+        (ErrorKind::Io(error), _) if is(error, Errno::ACCESS) => {
+            failed("it may not be read").hint(format!("chmod u+r {}", shell_word(path)))
+        }
+        _ => failed(&reason(error)),
     };
     finding.at(path)
 }
@@ -42,15 +42,17 @@ fn used_up(name: &str, limit: u64, what: &str) -> Diagnostic {
     Diagnostic::warning("LDR-WATCH-LIMIT", message).hint(hint)
 }
 
-fn failed(error: &Error) -> Diagnostic {
-    // The place is named apart, and the path would stand there twice.
-    let reason = match &error.kind {
-        ErrorKind::Io(error) => error.to_string(),
-        _ => Error { kind: ErrorKind::Generic(error.to_string()), paths: Vec::new() }.to_string(),
-    };
-    let message = format!("the system does not tell of changes: {reason}; {INSTEAD}");
+fn failed(reason: &str) -> Diagnostic {
+    let message = format!("the system does not tell of changes here: {reason}; {INSTEAD}");
     Diagnostic::warning("LDR-WATCH-FAILED", message)
-        .hint("nothing needs mending; only changes are seen a second later")
+}
+
+fn reason(error: &Error) -> String {
+    match &error.kind {
+        ErrorKind::Io(error) => error.to_string(),
+        ErrorKind::Generic(reason) => reason.clone(),
+        _ => "too much is watched already".to_owned(),
+    }
 }
 
 fn is(error: &io::Error, errno: Errno) -> bool {

@@ -12,12 +12,11 @@ use std::{
 const HEADER: usize = 64;
 
 /// Looks at a file, through symbolic links. `known` is an earlier look: while the system says the
-/// same, the file is not opened.
+/// same of a file that was whole, it is not opened.
 pub(super) fn look(path: &Path, known: Look) -> Look {
     let seen = seen(&fs::metadata(path).ok()?, true);
-    match known {
-        Some(known) if (Seen { is_whole: known.is_whole, ..seen }) == known => return Some(known),
-        _ => {}
+    if known == Some(seen) {
+        return known;
     }
     match open(path) {
         Ok(Some(file)) => look_into(&file),

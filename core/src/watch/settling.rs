@@ -57,6 +57,8 @@ pub(super) struct Unrest {
     /// Since when every look was equal to the last one.
     since: Instant,
     sign: Option<Sign>,
+    /// Whether the sign came after the last look.
+    is_fresh: bool,
     /// When it was last said that it does not come to rest.
     named: Instant,
 }
@@ -80,7 +82,7 @@ impl Seen {
 impl Unrest {
     /// After the first look that was another one.
     pub(super) fn begin(now: Instant, look: Look) -> Self {
-        Self { last: look, since: now, sign: None, named: now }
+        Self { last: look, since: now, sign: None, is_fresh: false, named: now }
     }
 
     /// The last look.
@@ -94,6 +96,7 @@ impl Unrest {
             self.since = now;
         }
         self.sign = Some(sign);
+        self.is_fresh = true;
     }
 
     /// Judges a further look, or the first one once more.
@@ -101,7 +104,12 @@ impl Unrest {
         if look != self.last {
             self.last = look;
             self.since = now;
+            if !self.is_fresh {
+                // It was said of what is no more.
+                self.sign = None;
+            }
         }
+        self.is_fresh = false;
         let at_rest = self.since + self.quiet(patience);
         if now >= at_rest {
             return Verdict::Settled;
@@ -193,6 +201,18 @@ mod tests {
         ] {
             assert_eq!(rest(look, sign), expected, "{look:?} {sign:?}");
         }
+    }
+
+    #[test]
+    fn a_sign_counts_for_what_it_was_said_of() {
+        let start = Instant::now();
+        let mut unrest = Unrest::begin(start, Some(seen(1)));
+        unrest.sign(start, Sign::Finished);
+        unrest.judge(start, Some(seen(1)), PATIENCE);
+        // Somebody writes on, through a mapping that gives no sign.
+        let end = start + PATIENCE.finished;
+        let verdict = unrest.judge(end, Some(seen(2)), PATIENCE);
+        assert_eq!(verdict, Verdict::Again(end + PATIENCE.written));
     }
 
     #[test]

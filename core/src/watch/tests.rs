@@ -59,7 +59,7 @@ async fn a_flood_that_overflows_the_queue_ends_in_what_is_there() {
         // Nobody takes events from the system's queue, and nobody takes reports either.
         let busy = watch.shared.sabotage.busy.lock();
         for number in 0..FLOOD {
-            fs::write(plugin.join(format!("{}", number % 200)), number.to_string()).unwrap();
+            fs::File::create(plugin.join(format!("{round}-{number}"))).unwrap();
         }
         fs::write(&manifest, format!("round = {round}")).unwrap();
         drop(busy);

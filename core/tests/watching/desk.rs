@@ -14,18 +14,18 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 
 /// How long any change may take to be reported.
-pub const LIMIT: Duration = Duration::from_secs(6);
+pub(crate) const LIMIT: Duration = Duration::from_secs(6);
 
 /// What a file's content says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Content {
+pub(crate) enum Content {
     Whole(u64),
     Partial,
     Missing,
 }
 
 /// A file that says which one it is, and ends with the digest of all before.
-pub fn content(serial: u64) -> Vec<u8> {
+pub(crate) fn content(serial: u64) -> Vec<u8> {
     let mut bytes = serial.to_string().into_bytes();
     bytes.resize(64 * 1024, b' ');
     let digest = Digest::of(&bytes).to_string();
@@ -33,7 +33,7 @@ pub fn content(serial: u64) -> Vec<u8> {
     bytes
 }
 
-pub fn read(path: &Path) -> Content {
+pub(crate) fn read(path: &Path) -> Content {
     let Ok(bytes) = fs::read(path) else { return Content::Missing };
     let whole = || {
         let text = std::str::from_utf8(&bytes).ok()?;
@@ -44,17 +44,17 @@ pub fn read(path: &Path) -> Content {
 }
 
 /// A plugin folder `hello` with a manifest and a library, in a folder of its own.
-pub struct Desk {
+pub(crate) struct Desk {
     /// The folder that the plugin's lies in.
-    pub root: TempDir,
-    pub plugin: PathBuf,
-    pub library: PathBuf,
-    pub watch: Watch,
+    pub(crate) root: TempDir,
+    pub(crate) plugin: PathBuf,
+    pub(crate) library: PathBuf,
+    pub(crate) watch: Watch,
 }
 
 impl Desk {
     /// Watches the plugin's folder by name.
-    pub async fn new(options: Options) -> Self {
+    pub(crate) async fn new(options: Options) -> Self {
         let root = folder();
         let plugin = root.path().join("hello");
         put(&plugin, 0);
@@ -65,13 +65,13 @@ impl Desk {
     }
 
     /// Waits until this was reported.
-    pub async fn wait_for(&self, path: &Path) {
+    pub(crate) async fn wait_for(&self, path: &Path) {
         wait_for(&self.watch, path).await;
     }
 
     /// Lets a writer write while somebody reads the library at every report, until its content is
     /// this. Returns what was read, and how long after the writer's end the last of it was.
-    pub async fn keep_up(
+    pub(crate) async fn keep_up(
         &self,
         wanted: Content,
         write: impl FnOnce() + Send + 'static,
@@ -91,29 +91,35 @@ impl Desk {
 }
 
 /// Waits until this is reported, and returns all that was reported meanwhile.
-pub async fn wait_for(watch: &Watch, path: &Path) -> BTreeSet<PathBuf> {
+pub(crate) async fn wait_for(watch: &Watch, path: &Path) -> BTreeSet<PathBuf> {
+    wait_for_all(watch, &[path]).await
+}
+
+/// Waits until all of these were reported, and returns all that was reported meanwhile.
+pub(crate) async fn wait_for_all(watch: &Watch, paths: &[&Path]) -> BTreeSet<PathBuf> {
     let mut reported = BTreeSet::new();
     let wait = async {
-        while !reported.contains(path) {
+        while !paths.iter().all(|path| reported.contains(*path)) {
             reported.extend(watch.changed().await);
         }
     };
-    timeout(LIMIT, wait).await.unwrap_or_else(|_| panic!("{}: never reported", path.display()));
+    let is_over = timeout(LIMIT, wait).await.is_err();
+    assert!(!is_over, "wanted {paths:?}, was told of {reported:?}");
     reported
 }
 
-pub fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
 /// Makes a plugin folder whose library has this serial.
-pub fn put(plugin: &Path, serial: u64) {
+pub(crate) fn put(plugin: &Path, serial: u64) {
     fs::create_dir_all(plugin).unwrap();
     fs::write(plugin.join("plugin.toml"), "id = \"hello\"").unwrap();
     fs::write(plugin.join("libhello.so"), content(serial)).unwrap();
 }
 
-pub fn targets(plugin: &Path) -> Targets {
+pub(crate) fn targets(plugin: &Path) -> Targets {
     let files = ["plugin.toml", "libhello.so"].map(PathBuf::from);
     let folders = [(plugin.to_owned(), BTreeSet::from(files))];
     Targets { folders: folders.into(), ..Targets::default() }

@@ -1,6 +1,6 @@
 //! Folders that come, go, and come back.
 
-use crate::desk::{Content, Desk, content, folder, put, read, targets, wait_for};
+use crate::desk::{Content, Desk, content, folder, put, read, targets, wait_for, wait_for_all};
 use loader_core::watch::{Options, Targets, Watch};
 use std::{
     collections::BTreeSet,
@@ -28,9 +28,7 @@ async fn the_first_report_names_everything_there_is() {
     fs::write(&settings, "").unwrap();
     let files = BTreeSet::from([settings.clone()]);
     let watch = start(Targets { files, ..roots(root.path()) });
-    for path in [&one, &other, &settings] {
-        wait_for(&watch, path).await;
-    }
+    wait_for_all(&watch, &[&one, &other, &settings]).await;
 }
 
 #[tokio::test]
@@ -64,7 +62,7 @@ async fn a_plugin_folder_that_goes_is_reported_named_or_not() {
     put(&named, 1);
     put(&unnamed, 1);
     let watch = start(Targets { folders: targets(&named).folders, ..roots(root.path()) });
-    wait_for(&watch, &named).await;
+    wait_for_all(&watch, &[&named, &unnamed]).await;
     for plugin in [&named, &unnamed] {
         fs::remove_dir_all(plugin).unwrap();
         wait_for(&watch, plugin).await;
@@ -134,8 +132,7 @@ async fn only_what_was_asked_for_is_reported() {
     let mut both = targets(&one);
     both.folders.extend(targets(&other).folders);
     let watch = start(both);
-    wait_for(&watch, &one).await;
-    wait_for(&watch, &other).await;
+    wait_for_all(&watch, &[&one, &other]).await;
     fs::write(one.join("README"), "nobody named it").unwrap();
     fs::write(one.join(".libhello.so.swp"), "an editor's").unwrap();
     fs::read(one.join("libhello.so")).unwrap();

