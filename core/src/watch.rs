@@ -171,7 +171,7 @@ impl Shared {
     /// Takes an event from the system.
     fn hear(&self, event: notify::Result<notify::Event>) {
         #[cfg(test)]
-        if self.sabotage.strikes() {
+        if self.sabotage.strikes(&event) {
             return;
         }
         let mut state = self.state();
