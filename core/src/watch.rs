@@ -17,7 +17,7 @@ mod tests;
 mod tracker;
 
 use crate::diagnostic::Diagnostic;
-use hints::{Heard, Hints};
+use hints::{Hints, Near, Wide};
 use plan::Plan;
 use settling::Patience;
 use std::{
@@ -163,6 +163,13 @@ struct State {
     is_over: bool,
 }
 
+/// What there is to do.
+struct Turn {
+    near: Near,
+    wide: Option<Wide>,
+    targets: Option<Targets>,
+}
+
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -175,9 +182,9 @@ impl Shared {
             return;
         }
         let mut state = self.state();
-        let was_silent = state.hints.is_silent();
+        let before = (state.hints.is_near(), state.hints.is_wide());
         state.hints.hear(event);
-        if was_silent && !state.hints.is_silent() {
+        if before != (state.hints.is_near(), state.hints.is_wide()) {
             self.wake.notify_one();
         }
     }
@@ -187,18 +194,20 @@ impl Shared {
         self.state().hints.attend(plan);
     }
 
-    /// Waits until a look is due, there are new targets, or something was heard, though not before
-    /// `rested`. Nothing means the end.
-    fn wait(&self, due: Instant, rested: Instant) -> Option<(Heard, Option<Targets>)> {
+    /// Waits until a look is due, there are new targets, or something was heard. What takes a look
+    /// at everything is not told before `rested`. Nothing means the end.
+    fn wait(&self, due: Instant, rested: Instant) -> Option<Turn> {
         let mut state = self.state();
         loop {
             if state.is_over {
                 return None;
             }
-            let until = if state.hints.is_silent() { due } else { due.min(rested) };
             let now = Instant::now();
-            if state.targets.is_some() || now >= until {
-                return Some((state.hints.take(), state.targets.take()));
+            let until = if state.hints.is_wide() { due.min(rested) } else { due };
+            if state.hints.is_near() || state.targets.is_some() || now >= until {
+                let near = state.hints.take_near();
+                let wide = if now >= rested { state.hints.take_wide() } else { None };
+                return Some(Turn { near, wide, targets: state.targets.take() });
             }
             let waited = self.wake.wait_timeout(state, until - now);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;

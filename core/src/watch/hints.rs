@@ -28,20 +28,20 @@ pub(super) struct Hints {
     /// What matters.
     directories: BTreeMap<PathBuf, Names>,
     files: BTreeSet<PathBuf>,
-    heard: Heard,
+    near: Near,
+    wide: Option<Wide>,
 }
 
-/// What was heard.
+/// Files in question that something happened to, and the last sign of their writers.
+pub(super) type Near = BTreeMap<PathBuf, Option<Sign>>;
+
+/// What takes a look at everything.
 #[derive(Debug, Default)]
-pub(super) struct Heard {
-    /// Whether something happened that matters.
-    pub(super) is_something: bool,
+pub(super) struct Wide {
     /// Whether events were lost.
     pub(super) is_incomplete: bool,
     /// Watched folders that were moved or removed themselves.
     pub(super) lost: BTreeSet<PathBuf>,
-    /// The last sign of each file in question.
-    pub(super) signs: BTreeMap<PathBuf, Sign>,
 }
 
 impl Hints {
@@ -53,23 +53,33 @@ impl Hints {
         self.files = plan.units.values().flatten().cloned().collect();
     }
 
-    /// What was heard since the last time.
-    pub(super) fn take(&mut self) -> Heard {
-        mem::take(&mut self.heard)
+    /// What was heard of single files since the last time.
+    pub(super) fn take_near(&mut self) -> Near {
+        mem::take(&mut self.near)
     }
 
-    /// Whether there is anything to take.
-    pub(super) fn is_silent(&self) -> bool {
-        !self.heard.is_something && !self.heard.is_incomplete
+    /// What else was heard since the last time.
+    pub(super) fn take_wide(&mut self) -> Option<Wide> {
+        self.wide.take()
+    }
+
+    /// Whether there is something about single files.
+    pub(super) fn is_near(&self) -> bool {
+        !self.near.is_empty()
+    }
+
+    /// Whether there is something else.
+    pub(super) fn is_wide(&self) -> bool {
+        self.wide.is_some()
     }
 
     /// Takes note of an event, or of the failure to tell one.
     pub(super) fn hear(&mut self, event: notify::Result<Event>) {
         let event = match event {
-            Ok(event) if event.need_rescan() => return self.heard.is_incomplete = true,
+            Ok(event) if event.need_rescan() => return self.widen().is_incomplete = true,
             Ok(event) => event,
             Err(error) if matches!(error.kind, ErrorKind::PathNotFound) => return,
-            Err(_) => return self.heard.is_incomplete = true,
+            Err(_) => return self.widen().is_incomplete = true,
         };
         let sign = match event.kind {
             // To read a file, or to open it, changes nothing; the looks do it themselves.
@@ -87,14 +97,19 @@ impl Hints {
             EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From))
         );
         for path in event.paths {
-            self.heard.is_something |= self.matters(&path);
-            if goes && self.directories.contains_key(&path) {
-                self.heard.is_something = true;
-                self.heard.lost.insert(path);
-            } else if let (Some(sign), true) = (sign, self.files.contains(&path)) {
-                self.heard.signs.insert(path, sign);
+            if self.files.contains(&path) {
+                let last = self.near.entry(path).or_default();
+                *last = sign.or(*last);
+            } else if goes && self.directories.contains_key(&path) {
+                self.widen().lost.insert(path);
+            } else if self.matters(&path) {
+                self.widen();
             }
         }
+    }
+
+    fn widen(&mut self) -> &mut Wide {
+        self.wide.get_or_insert_default()
     }
 
     fn matters(&self, path: &Path) -> bool {

@@ -1,12 +1,11 @@
 //! The thread that looks: when events come, and now and then without them.
 
 use super::{
-    Options, Shared, Targets,
+    Options, Shared, Targets, Turn,
     eyes::Eyes,
-    hints::Heard,
     look::look,
     plan::Plan,
-    settling::{Look, Unrest, Verdict},
+    settling::{Look, Sign, Unrest, Verdict},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -20,8 +19,8 @@ use tracing::debug;
 /// then tells of itself.
 const DRAWS: usize = 3;
 
-/// How much longer than a full look took the next one waits at least, so that no flood of events
-/// takes a processor for itself.
+/// How many times as long as a full look took the next one waits at least, so that no flood of
+/// events takes a processor for itself.
 const EASE: u32 = 3;
 
 pub(super) struct Tracker {
@@ -61,26 +60,35 @@ impl Tracker {
     /// Looks until the watch is dropped.
     pub(super) fn run(mut self) {
         let mut due = Instant::now();
-        while let Some((heard, targets)) = self.shared.wait(due, self.rested) {
-            due = self.pass(heard, targets);
+        while let Some(turn) = self.shared.wait(due, self.rested) {
+            due = self.pass(turn);
         }
     }
 
     /// One turn. Returns when the next one is due, whatever is heard.
-    fn pass(&mut self, heard: Heard, targets: Option<Targets>) -> Instant {
+    fn pass(&mut self, turn: Turn) -> Instant {
         let start = Instant::now();
         let is_due = start >= self.tick;
-        if heard.is_incomplete || (is_due && !self.eyes.are_open()) {
+        let is_full = is_due || turn.wide.is_some() || turn.targets.is_some();
+        let wide = turn.wide.unwrap_or_default();
+        if wide.is_incomplete || (is_due && !self.eyes.are_open()) {
             debug!("events were lost; everything is looked at and watched anew");
             self.eyes.close();
         }
-        for folder in &heard.lost {
+        for folder in &wide.lost {
             self.eyes.lose(folder);
         }
-        let is_full = is_due || heard.is_something || heard.is_incomplete || targets.is_some();
         if is_full {
-            self.draw(targets, start);
-            self.look_at_all(&heard);
+            self.draw(turn.targets, start);
+            let files: BTreeSet<_> = self.plan.units.values().flatten().cloned().collect();
+            for path in files {
+                let sign = turn.near.get(&path).copied().flatten();
+                self.look_at(path, sign, wide.is_incomplete);
+            }
+        } else {
+            for (path, sign) in turn.near {
+                self.look_at(path, sign, false);
+            }
         }
         let settling = self.settle();
         self.report();
@@ -117,28 +125,22 @@ impl Tracker {
         self.owed.retain(|path| units.contains_key(path));
     }
 
-    fn look_at_all(&mut self, heard: &Heard) {
+    /// Looks at a file in question, unless it is known to be restless; then the sign is noted.
+    fn look_at(&mut self, path: PathBuf, sign: Option<Sign>, is_incomplete: bool) {
         let now = Instant::now();
-        for path in self.plan.units.values().flatten() {
-            let sign = heard.signs.get(path).copied();
-            if let Some(unrest) = self.restless.get_mut(path) {
-                if let Some(sign) = sign {
-                    unrest.sign(now, sign);
-                }
-                continue;
-            }
-            let known = self.known.get(path).copied();
-            let found = look(path, known.flatten());
+        if !self.restless.contains_key(&path) {
+            let known = self.known.get(&path).copied();
+            let found = look(&path, known.flatten());
             // A second write in the same second shows in nothing but its event.
-            let is_doubtful = found.is_some_and(|seen| seen.is_coarse())
-                && (sign.is_some() || heard.is_incomplete);
-            if known != Some(found) || is_doubtful {
-                let mut unrest = Unrest::begin(now, found);
-                if let Some(sign) = sign {
-                    unrest.sign(now, sign);
-                }
-                self.restless.insert(path.clone(), unrest);
+            let is_doubtful =
+                found.is_some_and(|seen| seen.is_coarse()) && (sign.is_some() || is_incomplete);
+            if known == Some(found) && !is_doubtful {
+                return;
             }
+            self.restless.insert(path.clone(), Unrest::begin(now, found));
+        }
+        if let (Some(sign), Some(unrest)) = (sign, self.restless.get_mut(&path)) {
+            unrest.sign(now, sign);
         }
     }
 
