@@ -4,6 +4,7 @@ mod budget;
 mod bundles;
 mod denials;
 mod enablement;
+mod follow;
 mod load;
 mod options;
 mod reload;

@@ -285,7 +285,12 @@ impl Gateway {
         for (plugin, names) in defaults.unwrap_or_default() {
             secrets.allow(&plugin, names);
         }
-        let diagnostics = engine.load_all().await;
+        let mut diagnostics = engine.load_all().await;
+        if settings.config.plugins.reload.watch {
+            let following = engine.clone();
+            let followed = tokio::task::spawn_blocking(move || following.follow()).await;
+            diagnostics.extend(followed.ok().and_then(Result::err));
+        }
         let conversations = Conversations::new(engine.clone(), &settings.config);
         channels.connect(&engine, conversations, &settings.config.channels, &secrets).await;
         let inner = Inner {

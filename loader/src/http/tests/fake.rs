@@ -9,8 +9,10 @@ use loader_contract::health::{HealthReport, HealthStatus};
 use loader_contract::text_inference::{
     FinishReason, GenerateRequest, GenerateResponse, Message, Model, Role, StreamEvent,
 };
-use loader_core::CallOptions;
+use loader_core::diagnostic::Diagnostic;
 use loader_core::message::{Failure, Metadata, Reply};
+use loader_core::reload::Ledger;
+use loader_core::{CallOptions, ReloadRequest};
 use loader_gateway::{GatewayHealth, GatewayStatus, ListedModel};
 use tokio::sync::{mpsc, watch};
 
@@ -58,6 +60,7 @@ pub(super) struct Fake {
     /// How often that was asked.
     examined: Arc<AtomicUsize>,
     handler: Handler,
+    ledger: Ledger,
     asked: Arc<Mutex<Vec<Asked>>>,
     handled: Arc<Mutex<Vec<Handled>>>,
     /// How many calls and streams are not over yet.
@@ -121,6 +124,7 @@ impl Fake {
             status: HealthStatus::Pass,
             examination: Duration::ZERO,
             examined: Arc::default(),
+            ledger: Ledger::default(),
             handler: Arc::new(|handled| {
                 let path = handled.text(":path").unwrap_or_default();
                 Ok(Reply { metadata: Metadata::new(), body: path.into() })
@@ -248,6 +252,15 @@ impl Backend for Fake {
             release: "loader 0.1.0".into(),
             checks: [("hello".to_owned(), vec![HealthReport::pass()])].into(),
         }
+    }
+
+    /// Knows no plugin.
+    fn reload(&self, plugin: &str, _: ReloadRequest) -> Result<u64, Diagnostic> {
+        Err(Diagnostic::error("LDR-RELOAD-UNKNOWN", format!("no plugin `{plugin}` is served")))
+    }
+
+    fn reloads(&self) -> &Ledger {
+        &self.ledger
     }
 
     fn status(&self) -> GatewayStatus {
