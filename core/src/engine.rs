@@ -151,6 +151,11 @@ impl Engine {
         &self.0.registry
     }
 
+    /// What the embedding program decided last.
+    pub fn options(&self) -> Arc<Options> {
+        self.0.options()
+    }
+
     /// The services plugins can use.
     pub fn services(&self) -> Services {
         self.0.options().services.clone()

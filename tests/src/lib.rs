@@ -4,6 +4,7 @@ pub mod archives;
 pub mod bench;
 pub mod build;
 pub mod c;
+pub mod client;
 pub mod defects;
 pub mod gateway;
 pub mod hostile;

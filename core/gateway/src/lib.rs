@@ -30,4 +30,4 @@ pub use health::GatewayHealth;
 pub use inference::EventStream;
 pub use models::ListedModel;
 pub use routes::Route;
-pub use status::{GatewayStatus, PluginStatus};
+pub use status::{GatewayStatus, PluginStatus, Process};

@@ -1,7 +1,7 @@
 //! How the gateway and its plugins are doing, for the operator. No plugin is asked.
 
 use crate::AccountView;
-use loader_core::{Engine, PluginRecord, PluginStats, Retained};
+use loader_core::{Engine, PluginRecord, PluginStats, Retained, pthread_keys_in_use};
 use serde::Serialize;
 
 /// How the gateway and its plugins are doing.
@@ -15,6 +15,19 @@ pub struct GatewayStatus {
     pub retained: Vec<Retained>,
     /// The channels' accounts.
     pub accounts: Vec<AccountView>,
+    /// What of the process generations take up that cannot leave.
+    pub process: Process,
+}
+
+/// What of the process generations take up that cannot leave.
+#[derive(Clone, Serialize)]
+pub struct Process {
+    /// Thread-local keys in use, of 1,024; `None` where they are not counted.
+    pub thread_local_keys: Option<usize>,
+    /// Generations that could not leave.
+    pub retained: usize,
+    /// How many of them are borne before reloads are refused.
+    pub most_retained: usize,
 }
 
 /// How one plugin is doing.
@@ -35,5 +48,11 @@ pub(crate) fn of(engine: &Engine, release: &str, accounts: Vec<AccountView>) -> 
         stats: stats.iter().find(|stats| stats.plugin == record.id).cloned(),
     });
     let plugins = plugins.collect();
-    GatewayStatus { release: release.to_owned(), plugins, retained: engine.retained(), accounts }
+    let retained = engine.retained();
+    let process = Process {
+        thread_local_keys: pthread_keys_in_use(),
+        retained: retained.len(),
+        most_retained: engine.options().reload.most_retained,
+    };
+    GatewayStatus { release: release.to_owned(), plugins, retained, accounts, process }
 }

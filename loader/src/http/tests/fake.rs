@@ -13,7 +13,7 @@ use loader_core::diagnostic::Diagnostic;
 use loader_core::message::{Failure, Metadata, Reply};
 use loader_core::reload::Ledger;
 use loader_core::{CallOptions, ReloadRequest};
-use loader_gateway::{GatewayHealth, GatewayStatus, ListedModel};
+use loader_gateway::{GatewayHealth, GatewayStatus, ListedModel, Process};
 use tokio::sync::{mpsc, watch};
 
 use crate::http::backend::{Backend, Events, PluginRoute};
@@ -268,6 +268,7 @@ impl Backend for Fake {
             release: "loader 0.1.0".into(),
             plugins: Vec::new(),
             retained: Vec::new(),
+            process: Process { thread_local_keys: Some(3), retained: 0, most_retained: 64 },
             accounts: Vec::new(),
         }
     }
