@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::{broadcast, watch};
 
 /// How many reloads are remembered.
-const REMEMBERED: usize = 1000;
+const REMEMBERED: usize = 256;
 
 /// How many changes a slow listener may fall behind before it misses some.
 const BEHIND: usize = 1024;
