@@ -173,6 +173,6 @@ fn parse(body: &[u8]) -> Result<Wish, Fault> {
 }
 
 fn invalid(message: String) -> Fault {
-    let failure = Failure::new(class::INVALID, "LDR-HTTP-REQUEST", message);
+    let failure = Failure::new(class::INVALID, "LDR-RELOAD-WISH", message);
     Complaint::new(400, "invalid_request", failure).into()
 }
