@@ -67,7 +67,7 @@ impl Engine {
         let loaded = self.0.loaded();
         let denied = loaded.iter().filter_map(|loaded| {
             let findings = vetting::denials(
-                &loaded.running.candidate(),
+                loaded.running.candidate(),
                 loaded.running.vetted.digest(),
                 policy,
             );
