@@ -1,6 +1,6 @@
 //! An account at rest as plain data, and back.
 
-use super::{Account, Course, Ended, Inbox, Job, Outbox, SentMemory, State, Ticket};
+use super::{Account, Course, Ended, Inbox, Outbox, SentMemory, State, Ticket, outbox::Job};
 use crate::{
     memory::Memory,
     settings::AccountSettings,
