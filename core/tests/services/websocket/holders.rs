@@ -152,8 +152,8 @@ async fn another_address_under_the_same_name_is_another_socket() {
     let plugin = host.plugin("one");
     let (opened, mut socket) = hold(&plugin, &first, &kept(&first)).await;
     drop(opened);
-    let (closed, _second) =
-        tokio::join!(last_words(&mut socket), hold(&plugin, &second, &kept(&second)));
+    let request = kept(&second);
+    let (closed, _second) = tokio::join!(last_words(&mut socket), hold(&plugin, &second, &request));
     assert_eq!(closed, []);
 }
 
