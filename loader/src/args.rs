@@ -7,6 +7,7 @@ mod completions;
 mod config;
 mod doctor;
 mod global;
+mod new;
 mod plugins;
 mod run;
 mod status;
@@ -24,6 +25,7 @@ pub(crate) use self::completions::Completions;
 pub(crate) use self::config::Config;
 pub(crate) use self::doctor::Doctor;
 pub(crate) use self::global::{Colour, Global};
+pub(crate) use self::new::{Kind, New};
 pub(crate) use self::plugins::{
     Allow, Clear, Deny, Diff, Install, Link, Pack, Plugins, Quarantine, Remove, Rollback, Search,
     Update,
@@ -113,6 +115,7 @@ pub(crate) enum Command {
     Doctor(Doctor),
     #[command(subcommand)]
     Abi(Abi),
+    New(New),
     Completions(Completions),
     #[command(name = Trial::COMMAND)]
     Trial(Trial),
@@ -149,6 +152,7 @@ impl Command {
             Self::Config(Config::Schema) => "config.schema",
             Self::Abi(Abi::Explain(_)) => "abi.explain",
             Self::Doctor(_) => "doctor",
+            Self::New(_) => "new",
             Self::Completions(_) => "completions",
             Self::Trial(_) => Trial::COMMAND,
         }
