@@ -7,6 +7,7 @@ mod completions;
 mod config;
 mod doctor;
 mod global;
+mod new;
 mod plugins;
 mod reloads;
 mod run;
@@ -25,6 +26,7 @@ pub(crate) use self::completions::Completions;
 pub(crate) use self::config::Config;
 pub(crate) use self::doctor::Doctor;
 pub(crate) use self::global::{Colour, Global};
+pub(crate) use self::new::{Kind, New};
 pub(crate) use self::plugins::{
     Allow, Clear, Deny, Diff, Install, Link, Pack, Plugins, Quarantine, Reload, Remove, Rollback,
     Search, Update,
@@ -117,6 +119,7 @@ pub(crate) enum Command {
     Doctor(Doctor),
     #[command(subcommand)]
     Abi(Abi),
+    New(New),
     Completions(Completions),
     #[command(name = Trial::COMMAND)]
     Trial(Trial),
@@ -157,6 +160,7 @@ impl Command {
             Self::Config(Config::Schema) => "config.schema",
             Self::Abi(Abi::Explain(_)) => "abi.explain",
             Self::Doctor(_) => "doctor",
+            Self::New(_) => "new",
             Self::Completions(_) => "completions",
             Self::Trial(_) => Trial::COMMAND,
         }
