@@ -52,6 +52,7 @@ pub mod staging;
 pub mod stream;
 pub mod trust;
 pub mod vetting;
+pub mod watch;
 
 pub use dispatch::{
     BreakerPolicy, CallOptions, CallPolicy, Judgement, MetricsSnapshot, OpenStream, Target,
