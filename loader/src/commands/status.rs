@@ -33,7 +33,7 @@ pub(super) fn status(context: &Context, wanted: &Status) -> CommandResult {
 }
 
 /// The gateway that runs with the state folder. Makes no folder and claims none.
-fn find(context: &Context) -> Result<RunningGateway, Finding> {
+pub(super) fn find(context: &Context) -> Result<RunningGateway, Finding> {
     let path = context.state_dir()?;
     let none = || {
         let folder = context.unusual_state_dir();
