@@ -212,7 +212,10 @@ async fn the_signal_and_the_command_do_what_an_edit_does() {
     let at = gateway.await_log(0, &[APPLIED, "plugins.entries.hello"]).await;
     assert_eq!(greeting(&gateway).await, "moin, you");
 
-    let more = format!("[gateway]\nlisten = '127.0.0.1:9'\n[log]\nformat = 'json'\n{}", greets_with("'ahoj'"));
+    let more = format!(
+        "[gateway]\nlisten = '127.0.0.1:9'\n[log]\nformat = 'json'\n{}",
+        greets_with("'ahoj'")
+    );
     writer.write(&more);
     let dry = apply(&home, &["--dry-run"]).await;
     assert_eq!(greeting(&gateway).await, "moin, you");
@@ -281,9 +284,7 @@ async fn only_the_account_whose_settings_differ_reconnects() {
     // Who came to the server and who left it, of our bots.
     let visits = || {
         let log = fs::read_to_string(format!("{folder}/peer.log")).expect("the server's log");
-        let lines = log.lines().filter(|line| {
-            line.contains("User \"") && !line.contains("person")
-        });
+        let lines = log.lines().filter(|line| line.contains("User \"") && !line.contains("person"));
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     let two = account("one", "alpha", port) + &account("two", "beta", port);

@@ -71,8 +71,7 @@ impl Gateway {
         let settings = Settings { config: reached, ..settings };
         let engine = self.engine();
         let permit = || {
-            let permitted =
-                secrets::permitted(&by_default, &engine.snapshot(), &settings.config);
+            let permitted = secrets::permitted(&by_default, &engine.snapshot(), &settings.config);
             self.0.secrets.replace(settings.secrets.clone(), permitted);
         };
         // A plugin that is loaded now may want a secret while it starts, and another for an account.
@@ -104,7 +103,8 @@ impl Gateway {
         let is_affected = |prefixes: &[String]| {
             prefixes.iter().any(|prefix| changed.iter().any(|key| key.touches(prefix)))
         };
-        let affected = candidates.iter().filter(|one| is_affected(&one.spec().reload.config_prefixes));
+        let affected =
+            candidates.iter().filter(|one| is_affected(&one.spec().reload.config_prefixes));
         let affected = affected.map(|one| one.id().to_owned()).collect();
         let applied = Applied {
             after_restart: difference(&reached, wanted),
@@ -128,10 +128,9 @@ impl Gateway {
         };
         for ((channel, account), settings) in difference::connected(config) {
             let capability = snapshot.capability(CONTRACT, channel);
-            let is_done = applied
-                .accounts
-                .iter()
-                .any(|change| (change.channel.as_str(), change.account.as_str()) == (channel, account));
+            let is_done = applied.accounts.iter().any(|change| {
+                (change.channel.as_str(), change.account.as_str()) == (channel, account)
+            });
             if !is_done && capability.is_some_and(|one| is_fresh(&one.plugin)) {
                 self.0.channels.connect(self.engine(), channel, account, settings).await;
             }

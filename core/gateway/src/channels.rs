@@ -103,17 +103,19 @@ impl Channels {
                 self.connect(engine, channel, account, settings).await
             }
             (AccountAction::Reconnect, Some(settings)) => {
-                let failure = self.ask_to_connect(engine, channel, account, settings).await.err()?;
+                let failure =
+                    self.ask_to_connect(engine, channel, account, settings).await.err()?;
                 // It may well go on with the settings it had.
                 let _ = self.refresh(engine, channel).await;
                 Some(told(channel, account, failure))
             }
             _ => {
-                let failure = self.leave(engine, channel, account, "the configuration").await;
+                let failure = self.leave(engine, channel, account, "switched off").await;
                 self.states().remove(&(channel.to_owned(), account.to_owned()));
-                failure.err().filter(|failure| failure.code != UNKNOWN).map(|failure| {
-                    told(channel, account, failure)
-                })
+                failure
+                    .err()
+                    .filter(|failure| failure.code != UNKNOWN)
+                    .map(|failure| told(channel, account, failure))
             }
         }
     }

@@ -5,8 +5,7 @@ use crate::{
     channels::{Channels, Inbox},
     config::{self, Config},
     conversation::Conversations,
-    difference,
-    health, inference, models,
+    difference, health, inference, models,
     routes::Routes,
     secrets, status,
 };

@@ -109,7 +109,6 @@ impl Breaker {
     fn now(&self) -> u64 {
         u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
-
 }
 
 fn milliseconds(time: Duration) -> u64 {

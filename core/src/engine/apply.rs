@@ -1,9 +1,7 @@
 //! New options for an engine that runs: what follows from them for each plugin, and doing exactly that.
 
 use super::{Engine, Options, PluginOptions, load::Running, survey};
-use crate::{
-    diagnostic::Diagnostic, discovery::Candidate, registry::Status, reload::Cause,
-};
+use crate::{diagnostic::Diagnostic, discovery::Candidate, registry::Status, reload::Cause};
 use futures_util::future::join_all;
 use serde::Serialize;
 use std::{collections::BTreeSet, panic::resume_unwind, sync::Arc};

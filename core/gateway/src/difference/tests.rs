@@ -16,7 +16,8 @@ fn account_changes(old: &str, new: &str) -> Vec<(AccountAction, String)> {
     changes.map(|one| (one.action, format!("{}/{}", one.channel, one.account))).collect()
 }
 
-const TWO: &str = "[channels.irc.accounts.a]\nnick = \"a\"\n[channels.irc.accounts.b]\nnick = \"b\"\n";
+const TWO: &str =
+    "[channels.irc.accounts.a]\nnick = \"a\"\n[channels.irc.accounts.b]\nnick = \"b\"\n";
 
 #[test]
 fn only_what_differs_is_named() {
@@ -54,10 +55,7 @@ fn what_only_counts_at_the_start_stays() {
     let started = Config::default();
     let reached = within_reach(&started, &wanted);
     let named = |keys: Vec<Key>| keys.iter().map(Key::to_string).collect::<Vec<_>>();
-    assert_eq!(
-        named(difference(&started, &reached)),
-        ["gateway.max_body_bytes", "log.filter"]
-    );
+    assert_eq!(named(difference(&started, &reached)), ["gateway.max_body_bytes", "log.filter"]);
     assert_eq!(
         named(difference(&reached, &wanted)),
         ["gateway.listen", "log.format", "plugins.load_paths"]
@@ -73,17 +71,16 @@ fn only_accounts_whose_own_settings_differ_are_touched() {
     assert_eq!(account_changes(b, TWO), [(Connect, "irc/a".into())]);
     let renamed = TWO.replace("\"a\"", "\"c\"");
     assert_eq!(account_changes(TWO, &renamed), [(Reconnect, "irc/a".into())]);
-    assert_eq!(account_changes(TWO, &format!("{TWO}enabled = false")), [(Disconnect, "irc/b".into())]);
+    assert_eq!(
+        account_changes(TWO, &format!("{TWO}enabled = false")),
+        [(Disconnect, "irc/b".into())]
+    );
     // The model is the gateway's own affair.
     assert_eq!(account_changes(TWO, &format!("{TWO}model = \"x/y\"")), []);
     let moved = "[channels.irc.accounts.c]\nnick = \"a\"\n";
     assert_eq!(
         account_changes(TWO, moved),
-        [
-            (Disconnect, "irc/a".into()),
-            (Disconnect, "irc/b".into()),
-            (Connect, "irc/c".into())
-        ]
+        [(Disconnect, "irc/a".into()), (Disconnect, "irc/b".into()), (Connect, "irc/c".into())]
     );
 }
 
