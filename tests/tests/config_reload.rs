@@ -1,9 +1,12 @@
 //! Another configuration while the gateway runs: what differs is done, and nothing else.
 
-use integration_tests::{Home, build, gateway::Gateway, peers};
+use integration_tests::{
+    Home, build, expect_no_error, expect_unloaded, gateway::Gateway, get, peers,
+};
+use loader_core::{Action, CallPolicy, Change, Engine, Options, PluginOptions, Status};
 use serde_json::Value;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File, FileTimes},
     io::{Seek as _, Write as _},
     path::PathBuf,
@@ -247,6 +250,69 @@ async fn another_filter_counts_at_once_for_the_host_and_for_plugins() {
     let greetings: Vec<_> = log.iter().filter(|line| line.contains("ready to greet")).collect();
     assert_eq!(greetings.len(), 2, "{greetings:#?}");
     assert!(greetings[1].contains("moin"), "{greetings:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_with_other_options_does_what_differs() {
+    let home = Home::new();
+    for plugin in ["echo", "hello"] {
+        home.add(plugin);
+    }
+    let options = home.options();
+    let engine = Engine::new(options.clone()).expect("an engine");
+    expect_no_error(&engine.load_all().await);
+    let generation = |id: &str| engine.snapshot().plugin(id).expect("found").generation;
+    let actions = async |options: &Options, affected: &[&str]| {
+        let affected: BTreeSet<String> = affected.iter().map(|id| (*id).to_owned()).collect();
+        let compared = engine.compare(options.clone(), &affected).await;
+        let applied = engine.apply(options.clone(), affected).await;
+        let names = |changes: Vec<Change>| {
+            changes.into_iter().map(|one| (one.plugin, one.action)).collect::<Vec<_>>()
+        };
+        let (compared, applied) = (names(compared), names(applied));
+        // Denials are found when they are looked for.
+        assert!(applied.starts_with(&compared), "{compared:?} {applied:?}");
+        applied
+    };
+    let hello = |action| vec![("hello".to_owned(), action)];
+    let first = (generation("echo"), generation("hello"));
+    assert_eq!(actions(&options, &[]).await, []);
+
+    // None may be called at all, and then again.
+    let mut none = options.clone();
+    let calls = CallPolicy { max_concurrent: 0, ..CallPolicy::default() };
+    let settings = PluginOptions { calls, ..PluginOptions::default() };
+    none.plugins.insert("hello".into(), settings);
+    assert_eq!(actions(&none, &[]).await, hello(Action::Adjust));
+    let busy = get(&engine, "hello", "/hello").await.expect_err("refused");
+    assert_eq!(busy.code, "LDR-CALL-BUSY");
+    assert_eq!(actions(&options, &[]).await, hello(Action::Adjust));
+    get(&engine, "hello", "/hello").await.expect("an answer");
+    assert_eq!((generation("echo"), generation("hello")), first);
+
+    // Whoever wants to be reloaded for another reason is.
+    assert_eq!(actions(&options, &["hello"]).await, hello(Action::Reload));
+    assert!(generation("hello") > first.1);
+
+    // Where the state is kept and what is looked for where is not for a process that runs to change.
+    let mut elsewhere = options.clone();
+    (elsewhere.state_dir, elsewhere.roots) = ("/nowhere".into(), Vec::new());
+    assert_eq!(actions(&elsewhere, &[]).await, []);
+
+    let mut without = options.clone();
+    without.enablement.deny.insert("hello".into());
+    assert_eq!(actions(&without, &[]).await, hello(Action::Unload));
+    assert_eq!(engine.snapshot().plugin("hello").expect("found").status, Status::Disabled);
+    assert_eq!(actions(&options, &[]).await, hello(Action::Load));
+
+    let digest = engine.snapshot().plugin("hello").expect("found").digest.clone();
+    let mut denied = options.clone();
+    let digest = digest.expect("of its library").parse().expect("a digest");
+    denied.trust.denied.insert(digest, "a test".into());
+    assert_eq!(actions(&denied, &[]).await, hello(Action::Deny));
+    assert_eq!(engine.snapshot().plugin("hello").expect("found").status, Status::Failed);
+    assert_eq!(generation("echo"), first.0);
+    expect_unloaded(&engine.stop(Duration::from_secs(1)).await);
 }
 
 fn account(name: &str, nick: &str, port: u64) -> String {

@@ -64,9 +64,11 @@ impl Gateway {
     /// leaves everything else alone. Where the state is kept, where plugins are looked for, and the like
     /// count at the next start; the answer names them.
     ///
-    /// What a plugin refuses leaves it as it was, and the rest is done all the same.
+    /// What a plugin refuses leaves it, or the account, as it was, and the rest is done all the same; the
+    /// same configuration applied again tries it again.
     pub async fn apply(&self, settings: Settings) -> Applied {
         let _turn = self.0.applying.lock().await;
+        let started = self.config();
         let Plan { reached, affected, by_default, mut applied } = self.plan(&settings.config).await;
         let settings = Settings { config: reached, ..settings };
         let engine = self.engine();
@@ -84,6 +86,11 @@ impl Gateway {
         for change in &mut applied.accounts {
             change.finding = self.0.channels.change(engine, change, &settings.config).await;
         }
+        let mut effective = settings.config.clone();
+        for refused in applied.accounts.iter().filter(|change| change.finding.is_some()) {
+            put_back(&mut effective, &started, refused);
+        }
+        self.0.config.store(Arc::new(effective));
         self.connect_anew(&settings.config, &applied).await;
         self.0.channels.forget_unserved(engine);
         applied
@@ -135,5 +142,16 @@ impl Gateway {
                 self.0.channels.connect(self.engine(), channel, account, settings).await;
             }
         }
+    }
+}
+
+/// An account as it was before a change that was refused.
+fn put_back(config: &mut Config, before: &Config, change: &AccountChange) {
+    let AccountChange { channel, account, .. } = change;
+    let settings = before.channels.get(channel).and_then(|one| one.accounts.get(account));
+    let accounts = &mut config.channels.entry(channel.clone()).or_default().accounts;
+    match settings {
+        Some(settings) => drop(accounts.insert(account.clone(), settings.clone())),
+        None => drop(accounts.remove(account)),
     }
 }

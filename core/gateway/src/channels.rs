@@ -110,12 +110,11 @@ impl Channels {
                 Some(told(channel, account, failure))
             }
             _ => {
-                let failure = self.leave(engine, channel, account, "switched off").await;
+                let left = self.leave(engine, channel, account, "switched off").await;
                 self.states().remove(&(channel.to_owned(), account.to_owned()));
-                failure
-                    .err()
-                    .filter(|failure| failure.code != UNKNOWN)
-                    .map(|failure| told(channel, account, failure))
+                // Where there is no such channel or account, there is nobody to say goodbye.
+                let failure = left.err().filter(|failure| failure.class != class::NOT_FOUND)?;
+                Some(told(channel, account, failure))
             }
         }
     }
