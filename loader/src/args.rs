@@ -23,7 +23,7 @@ pub(crate) use self::abi::{Abi, Explain};
 pub(crate) use self::channels::{Channels, ListChannels};
 pub(crate) use self::chat::Chat;
 pub(crate) use self::completions::Completions;
-pub(crate) use self::config::Config;
+pub(crate) use self::config::{Config, ConfigApply};
 pub(crate) use self::doctor::Doctor;
 pub(crate) use self::global::{Colour, Global};
 pub(crate) use self::new::{Kind, New};
@@ -158,6 +158,7 @@ impl Command {
             Self::Config(Config::Show) => "config.show",
             Self::Config(Config::Validate) => "config.validate",
             Self::Config(Config::Schema) => "config.schema",
+            Self::Config(Config::Apply(_)) => "config.apply",
             Self::Abi(Abi::Explain(_)) => "abi.explain",
             Self::Doctor(_) => "doctor",
             Self::New(_) => "new",

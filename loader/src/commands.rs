@@ -33,6 +33,7 @@ pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
         Command::Config(Config::Show) => config::show(&read(Vec::new())?),
         Command::Config(Config::Validate) => config::validate(&read(Vec::new())?),
         Command::Config(Config::Schema) => Ok(config::schema()),
+        Command::Config(Config::Apply(wanted)) => config::apply(&read(Vec::new())?, wanted),
         Command::Doctor(wanted) => doctor::doctor(wanted, &arguments.global, output),
         Command::Abi(Abi::Explain(explain)) => abi::explain(explain),
         Command::New(wanted) => new::new(wanted),
