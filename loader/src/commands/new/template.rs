@@ -65,7 +65,7 @@ pub(super) fn files(kind: Kind, name: &Name, sdk: &Sdk) -> Vec<File> {
         values.iter().fold(text.to_owned(), |text, (mark, value)| text.replace(mark, value))
     };
     let files = COMMON.iter().chain(own);
-    files.map(|(path, text)| File { path: *path, text: fill(text) }).collect()
+    files.map(|(path, text)| File { path, text: fill(text) }).collect()
 }
 
 #[cfg(test)]
