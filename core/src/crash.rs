@@ -22,7 +22,7 @@ pub(crate) use record::{LENGTH, Sighting, write};
 pub(crate) use resident::{Resident, in_image};
 pub(crate) use visit::{Visiting, here, owner_of_new_thread};
 
-use crate::{diagnostic::Diagnostic, folder::shell_word, moment, platform, trust::Records};
+use crate::{diagnostic::Diagnostic, folder::shell_word, moment, platform};
 use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::{self, OpenOptions},

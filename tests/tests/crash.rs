@@ -18,7 +18,9 @@ const INLINE: &str = "[plugins.entries.crasher]\nplacement = \"inline\"\n";
 
 fn home() -> Home {
     let home = Home::new();
-    ["crasher", "hello", "keeper"].map(|plugin| home.add(plugin));
+    for plugin in ["crasher", "hello", "keeper"] {
+        home.add(plugin);
+    }
     home
 }
 

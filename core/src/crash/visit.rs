@@ -36,43 +36,43 @@ thread_local! {
     };
 }
 
-/// Puts the mark back to what it was, also when the visit ends by a panic.
-struct Return {
+impl Mark {
+    /// The operation counts only while a plugin is visited, so that the two never belong to different
+    /// visits.
+    #[inline]
+    fn set(&self, visited: *mut Place, operation: *mut u8, length: usize) {
+        self.operation.store(operation, Release);
+        self.length.store(length, Release);
+        self.visited.store(visited, Release);
+    }
+
+    /// Ends what was visited before, to be gone back to.
+    fn suspend(&self, visited: *mut Place) -> Suspended {
+        self.visited.store(ptr::null_mut(), Release);
+        let (operation, length) = (self.operation.load(Relaxed), self.length.load(Relaxed));
+        Suspended { visited, operation, length }
+    }
+}
+
+/// A visit within which there is another one.
+struct Suspended {
     visited: *mut Place,
     operation: *mut u8,
     length: usize,
 }
 
-impl Return {
-    #[inline]
-    fn go(visited: *mut Place, operation: *mut u8, length: usize) -> Self {
-        MARK.with(|mark| {
-            let before = Self {
-                visited: mark.visited.load(Relaxed),
-                operation: mark.operation.load(Relaxed),
-                length: mark.length.load(Relaxed),
-            };
-            mark.set(visited, operation, length);
-            before
-        })
-    }
-}
+/// Puts the mark back to what it was, also when the visit ends by a panic.
+struct Return(Option<Suspended>);
 
 impl Drop for Return {
     #[inline]
     fn drop(&mut self) {
-        MARK.with(|mark| mark.set(self.visited, self.operation, self.length));
-    }
-}
-
-impl Mark {
-    /// In an order in which the bytes are never more than there are.
-    #[inline]
-    fn set(&self, visited: *mut Place, operation: *mut u8, length: usize) {
-        self.length.store(0, Release);
-        self.operation.store(operation, Release);
-        self.length.store(length, Release);
-        self.visited.store(visited, Release);
+        MARK.with(|mark| {
+            mark.visited.store(ptr::null_mut(), Release);
+            if let Some(before) = &self.0 {
+                mark.set(before.visited, before.operation, before.length);
+            }
+        });
     }
 }
 
@@ -81,7 +81,13 @@ impl Resident {
     #[inline]
     pub(crate) fn visit<Answer>(self, operation: &str, code: impl FnOnce() -> Answer) -> Answer {
         let place = ptr::from_ref(self.0).cast_mut();
-        let _return = Return::go(place, operation.as_ptr().cast_mut(), operation.len());
+        let before = MARK.with(|mark| {
+            let visited = mark.visited.load(Relaxed);
+            let before = (!visited.is_null()).then(|| mark.suspend(visited));
+            mark.set(place, operation.as_ptr().cast_mut(), operation.len());
+            before
+        });
+        let _return = Return(before);
         code()
     }
 
@@ -116,26 +122,32 @@ pub(crate) fn owner_of_new_thread(function: usize) -> Option<Resident> {
 pub(crate) struct Visiting<F> {
     resident: Resident,
     operation: Arc<str>,
-    /// There until it is dropped.
+    /// There until it is ready or dropped.
     future: Option<F>,
 }
 
 impl<F: Future + Unpin> Future for Visiting<F> {
     type Output = F::Output;
 
+    /// Ends the future once it is ready: its end is part of the same visit.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let Self { resident, operation, future } = &mut *self;
-        match future {
-            Some(future) => resident.visit(operation, || Pin::new(future).poll(context)),
-            None => Poll::Pending,
-        }
+        resident.visit(operation, || {
+            let Some(running) = future else { return Poll::Pending };
+            let polled = Pin::new(running).poll(context);
+            if polled.is_ready() {
+                *future = None;
+            }
+            polled
+        })
     }
 }
 
 impl<F> Drop for Visiting<F> {
     fn drop(&mut self) {
-        let future = self.future.take();
-        self.resident.visit(&self.operation, || drop(future));
+        if let Some(future) = self.future.take() {
+            self.resident.visit(&self.operation, || drop(future));
+        }
     }
 }
 
