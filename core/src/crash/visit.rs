@@ -5,6 +5,7 @@
 
 use super::resident::{self, Place, Resident};
 use std::{
+    marker::PhantomData,
     pin::Pin,
     ptr,
     sync::{
@@ -61,15 +62,20 @@ struct Suspended {
     length: usize,
 }
 
-/// Puts the mark back to what it was, also when the visit ends by a panic.
-struct Return(Option<Suspended>);
+/// Code of a plugin runs on this thread until it is dropped, which puts the mark back to what it was.
+#[must_use = "the visit ends when it is dropped"]
+pub(crate) struct Visit<'a> {
+    before: Option<Suspended>,
+    /// The mark points there. It is this thread's, as long as this is not sent to another.
+    operation: PhantomData<(&'a str, *const ())>,
+}
 
-impl Drop for Return {
+impl Drop for Visit<'_> {
     #[inline]
     fn drop(&mut self) {
         MARK.with(|mark| {
             mark.visited.store(ptr::null_mut(), Release);
-            if let Some(before) = &self.0 {
+            if let Some(before) = &self.before {
                 mark.set(before.visited, before.operation, before.length);
             }
         });
@@ -77,9 +83,9 @@ impl Drop for Return {
 }
 
 impl Resident {
-    /// Runs code of the plugin on this thread, for this operation. Visits nest.
+    /// Enters the plugin on this thread, for this operation. Visits nest.
     #[inline]
-    pub(crate) fn visit<Answer>(self, operation: &str, code: impl FnOnce() -> Answer) -> Answer {
+    pub(crate) fn visit(self, operation: &str) -> Visit<'_> {
         let place = ptr::from_ref(self.0).cast_mut();
         let before = MARK.with(|mark| {
             let visited = mark.visited.load(Relaxed);
@@ -87,8 +93,7 @@ impl Resident {
             mark.set(place, operation.as_ptr().cast_mut(), operation.len());
             before
         });
-        let _return = Return(before);
-        code()
+        Visit { before, operation: PhantomData }
     }
 
     /// Polls and drops a future of the plugin's as visits for this operation.
@@ -132,21 +137,21 @@ impl<F: Future + Unpin> Future for Visiting<F> {
     /// Ends the future once it is ready: its end is part of the same visit.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let Self { resident, operation, future } = &mut *self;
-        resident.visit(operation, || {
-            let Some(running) = future else { return Poll::Pending };
-            let polled = Pin::new(running).poll(context);
-            if polled.is_ready() {
-                *future = None;
-            }
-            polled
-        })
+        let Some(running) = future else { return Poll::Pending };
+        let _visit = resident.visit(operation);
+        let polled = Pin::new(running).poll(context);
+        if polled.is_ready() {
+            *future = None;
+        }
+        polled
     }
 }
 
 impl<F> Drop for Visiting<F> {
     fn drop(&mut self) {
         if let Some(future) = self.future.take() {
-            self.resident.visit(&self.operation, || drop(future));
+            let _visit = self.resident.visit(&self.operation);
+            drop(future);
         }
     }
 }
@@ -167,14 +172,21 @@ mod tests {
             |generation| Resident::new("visited", "1.0.0", generation, Digest::of(b"image"));
         let (outer, inner) = (resident(11), resident(12));
         assert_eq!(now(), None);
-        outer.visit("call", || {
+        {
+            let _outer = outer.visit("call");
             assert_eq!(now(), Some((11, 4)));
-            inner.visit("nested", || assert_eq!(now(), Some((12, 6))));
+            {
+                let _inner = inner.visit("nested");
+                assert_eq!(now(), Some((12, 6)));
+            }
             assert_eq!(now(), Some((11, 4)));
-            let panicked = catch_unwind(|| inner.visit("nested", || panic!("it happens")));
+            let panicked = catch_unwind(|| {
+                let _inner = inner.visit("nested");
+                panic!("it happens");
+            });
             assert!(panicked.is_err());
             assert_eq!(now(), Some((11, 4)));
-        });
+        }
         assert_eq!(now(), None);
         outer.leave();
         inner.leave();
@@ -187,7 +199,10 @@ mod tests {
         let thread = std::thread::spawn(move || {
             owner.own_thread();
             assert_eq!(now(), Some((21, 0)));
-            guest.visit("call", || assert_eq!(now(), Some((22, 4))));
+            {
+                let _visit = guest.visit("call");
+                assert_eq!(now(), Some((22, 4)));
+            }
             assert_eq!(now(), Some((21, 0)));
         });
         thread.join().expect("as it should be");
