@@ -372,7 +372,7 @@ async fn only_the_account_whose_settings_differ_reconnects() {
     let after = visits();
     let more = &after[before.len()..];
     assert!(more.iter().all(|line| line.contains("alpha") || line.contains("gamma")), "{more:#?}");
-    let came = more.iter().filter(|line| line.contains("registered"));
+    let came = more.iter().filter(|line| line.contains("\" registered ("));
     assert_eq!(came.count(), 1, "{more:#?}");
 
     // What is nobody's affair, and another model for an account, which is the gateway's.
