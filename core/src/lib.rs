@@ -41,6 +41,7 @@ mod nearest;
 pub mod package;
 mod platform;
 pub mod probe;
+mod processors;
 mod registry;
 pub mod service;
 pub mod services;

@@ -1,10 +1,9 @@
 //! What came of trying single libraries: those that opened, and those that did damage.
 
-use super::Records;
+use super::{Records, records::QUARANTINE};
 use crate::{diagnostic::Diagnostic, digest::Digest};
 use serde::{Deserialize, Serialize};
 
-const QUARANTINE: &str = "quarantine";
 const PROBED: &str = "probed";
 
 /// Why a library is not tried again.

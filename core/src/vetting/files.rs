@@ -14,20 +14,25 @@ use std::{collections::BTreeSet, path::Path};
 /// A larger library is refused.
 pub const MAX_LIBRARY_BYTES: u64 = 512 * 1024 * 1024;
 
+/// Opens the plugin's folder; without it, says why there is no library.
+pub(super) fn enter(
+    candidate: &Candidate,
+    library: &RelativePath,
+) -> Result<Folder, Vec<Diagnostic>> {
+    Folder::reach(candidate.root(), candidate.folder())
+        .map_err(|problem| vec![unreadable(candidate, library, &problem)])
+}
+
 /// Opens the library, and says what speaks against the plugin's files; without the library, why.
+/// `manifest` is the one that was read, if it is still open.
 pub(super) fn open(
     candidate: &Candidate,
+    folder: &Folder,
+    manifest: Option<&Opened>,
     library: &RelativePath,
     policy: &Policy,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<Opened> {
-    let folder = match Folder::reach(candidate.root(), candidate.folder()) {
-        Ok(folder) => folder,
-        Err(problem) => {
-            findings.push(unreadable(candidate, library, &problem));
-            return None;
-        }
-    };
     let mut permissions = Permissions::new(&policy.trust.owners, candidate.is_linked());
     let mut judge = |steps: &[Step], findings: &mut Vec<Diagnostic>| {
         if policy.trust.check_permissions {
@@ -40,12 +45,16 @@ pub(super) fn open(
         judge(&opened.chain, findings);
         findings.extend(check_mount(&folder.way, opened));
     }
-    match folder.file(&RelativePath::manifest()) {
-        Ok(opened) => {
-            judge(&opened.chain, findings);
-            findings.extend(check_manifest(candidate, opened));
+    if let Some(manifest) = manifest {
+        judge(&manifest.chain, findings);
+    } else {
+        match folder.file(&RelativePath::manifest()) {
+            Ok(opened) => {
+                judge(&opened.chain, findings);
+                findings.extend(check_manifest(candidate, opened));
+            }
+            Err(problem) => findings.push(changed(candidate, &format!("it {problem} any more"))),
         }
-        Err(problem) => findings.push(changed(candidate, &format!("it {problem} any more"))),
     }
     let schemas = &candidate.spec().config;
     for schema in schemas.schema.iter().chain(&schemas.account_schema) {

@@ -16,16 +16,17 @@ use std::{collections::BTreeSet, path::Path};
 /// to be loaded and its digest.
 pub(super) fn check(
     candidate: &Candidate,
+    folder: &Folder,
     library: (&RelativePath, Digest),
     policy: &Policy,
 ) -> Vec<Diagnostic> {
     match candidate.provenance() {
         Provenance::Installed(release) => {
-            let mut refusals = check_files(candidate, release, library);
+            let mut refusals = check_files(candidate, folder, release, library);
             refusals.extend(check_mark(candidate, release, policy));
             refusals
         }
-        Provenance::Prepared(release) => check_files(candidate, release, library),
+        Provenance::Prepared(release) => check_files(candidate, folder, release, library),
         Provenance::Placed if candidate.origin() == Origin::User => {
             vec![untracked(candidate, policy.trust.untracked)]
         }
@@ -36,6 +37,7 @@ pub(super) fn check(
 /// Compares every file that is used here; the libraries of other platforms are not.
 fn check_files(
     candidate: &Candidate,
+    folder: &Folder,
     release: &Installed,
     library: (&RelativePath, Digest),
 ) -> Vec<Diagnostic> {
@@ -47,10 +49,8 @@ fn check_files(
             let found = if path == library.0 {
                 Ok(library.1)
             } else {
-                let opened = Folder::open(candidate.folder()).and_then(|folder| folder.file(path));
-                opened
-                    .and_then(|mut opened| opened.read(MAX_LIBRARY_BYTES))
-                    .map(|bytes| Digest::of(&bytes))
+                let bytes = folder.file(path).and_then(|mut file| file.read(MAX_LIBRARY_BYTES));
+                bytes.map(|bytes| Digest::of(&bytes))
             };
             let what = match found {
                 Ok(found) if found == *wanted => return None,

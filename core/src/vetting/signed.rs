@@ -29,22 +29,24 @@ pub struct Released {
 /// What is known of a plugin's release, and what there is to say about it.
 pub(super) fn check(
     candidate: &Candidate,
+    folder: &Folder,
     library: (&RelativePath, Digest),
     policy: &Policy,
 ) -> (Option<Released>, Vec<Diagnostic>) {
     let mut findings = Vec::new();
-    let released = look_at(candidate, library, policy, &mut findings);
+    let released = look_at(candidate, folder, library, policy, &mut findings);
     (released, findings)
 }
 
 fn look_at(
     candidate: &Candidate,
+    folder: &Folder,
     library: (&RelativePath, Digest),
     policy: &Policy,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<Released> {
-    let folder = candidate.folder();
-    let read = |name, limit| match read(candidate, name, limit) {
+    let release_path = candidate.folder().join(FILE_NAME);
+    let read = |name, limit| match read(candidate, folder, name, limit) {
         Ok(content) => Ok(content),
         Err(refusal) => Err(vec![refusal]),
     };
@@ -58,7 +60,7 @@ fn look_at(
         });
         let id = &candidate.manifest().id;
         let judgement = signature::judge(&policy.trust, candidate.origin(), id, claim)
-            .map_err(|refusal| vec![refusal.at(&folder.join(FILE_NAME))])?;
+            .map_err(|refusal| vec![refusal.at(&release_path)])?;
         Ok((release, judgement))
     });
     match judged {
@@ -67,7 +69,7 @@ fn look_at(
             None
         }
         Ok((release, judgement)) => {
-            findings.extend(judgement.warning.map(|warning| warning.at(&folder.join(FILE_NAME))));
+            findings.extend(judgement.warning.map(|warning| warning.at(&release_path)));
             let signer = judgement.signed_by.as_ref().map(|signed| signed.publisher.as_str());
             findings.extend(withdrawn(candidate, signer));
             let (release, warnings) = release?;
@@ -94,10 +96,14 @@ fn withdrawn(candidate: &Candidate, signer: Option<&str>) -> Option<Diagnostic> 
 }
 
 /// A small file beside the manifest; `None` when there is none.
-fn read(candidate: &Candidate, name: &str, limit: usize) -> Result<Option<Vec<u8>>, Diagnostic> {
+fn read(
+    candidate: &Candidate,
+    folder: &Folder,
+    name: &str,
+    limit: usize,
+) -> Result<Option<Vec<u8>>, Diagnostic> {
     let path: RelativePath = name.parse().expect("a file name");
-    let folder = Folder::open(candidate.folder());
-    match folder.and_then(|folder| folder.file(&path)?.read(limit as u64)) {
+    match folder.file(&path).and_then(|mut file| file.read(limit as u64)) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(Unreadable::Missing) => Ok(None),
         Err(problem) => {
