@@ -34,7 +34,7 @@ use serde::Serialize;
 pub(super) fn execute(command: &Plugins, global: &Global, output: &Output) -> CommandResult {
     let context = || Context::read(global, Vec::new());
     match command {
-        Plugins::List => list::list(&context()?),
+        Plugins::List => list::list(&context()?, output),
         Plugins::Inspect(wanted) => inspect::inspect(&context()?, &wanted.id),
         Plugins::Doctor(wanted) => doctor::of_plugins(wanted, global, output),
         Plugins::Audit(wanted) => audit::audit(&context()?, wanted.subject.as_deref()),
