@@ -37,7 +37,7 @@ pub mod installation;
 pub mod manifest;
 pub mod message;
 pub mod moment;
-mod nearest;
+pub mod nearest;
 pub mod package;
 mod platform;
 pub mod probe;

@@ -16,10 +16,12 @@ mod rollback;
 mod search;
 mod signal;
 mod site;
+mod unknown;
 mod update;
 
 pub(super) use self::list::nothing_found;
 pub(super) use self::signal::Signal;
+pub(super) use self::unknown::unknown;
 
 use super::doctor;
 use crate::args::{Global, Plugins, Quarantine};
