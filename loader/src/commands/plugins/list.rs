@@ -26,12 +26,8 @@ pub(in crate::commands) fn list(context: &Context, output: &Output) -> CommandRe
     let mut data = json!({ "index": survey.index });
     // Put in place rather than copied into it.
     data["plugins"] = survey.plugins.iter().map(describe).collect();
-    Ok(Answer {
-        text: if output.is_json() { String::new() } else { write(&survey.plugins) },
-        data,
-        warnings: [warnings, refusals].concat(),
-    }
-    .into())
+    let text = if output.is_json() { String::new() } else { write(&survey.plugins) };
+    Ok(Answer { text, data, warnings: [warnings, refusals].concat() }.into())
 }
 
 fn write(plugins: &[Surveyed]) -> String {
