@@ -15,11 +15,14 @@ pub const RUN: &str = "ldr/1/run";
 pub const DRAIN: &str = "ldr/1/drain";
 /// Let go of everything; the object is dropped next.
 pub const STOP: &str = "ldr/1/stop";
-/// Gives the state that the next generation continues with.
+/// Stop working of your own accord, and give the state that the next generation goes on with. Calls of
+/// the plugin wait from now on, and streams go on.
 pub const EXPORT_STATE: &str = "ldr/1/export-state";
-/// Takes over the state of the generation before, ahead of [`START`].
+/// Go on from the state of the generation before; after [`START`] and ahead of [`RUN`]. The generation
+/// that gave the state is asked the same when its successor is withdrawn.
 pub const IMPORT_STATE: &str = "ldr/1/import-state";
-/// How the plugin is.
+/// Whether the plugin can serve: asked before calls are sent to a fresh generation, and while it is
+/// watched.
 pub const HEALTH: &str = "ldr/1/health";
 /// Resource counters: allocations and tasks.
 pub const STATS: &str = "ldr/1/stats";

@@ -15,7 +15,7 @@ use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
     folder::{Folder, Identity, Opened, Unreadable, Ways, shell_word},
-    manifest::{self, Manifest, PluginSpec, RelativePath},
+    manifest::{self, Bundle, Content, Manifest, PluginSpec, RelativePath},
     processors::on_all_processors,
     trust::lock::Installed,
 };
@@ -117,6 +117,14 @@ impl Candidate {
     /// The plugin.
     pub fn spec(&self) -> &PluginSpec {
         &self.spec
+    }
+
+    /// What it brings instead of code, if it is a bundle.
+    pub fn bundle(&self) -> Option<&Bundle> {
+        match &self.spec.content {
+            Content::Library(_) => None,
+            Content::Bundle(bundle) => Some(bundle),
+        }
     }
 
     /// Where it comes from.

@@ -7,8 +7,13 @@ mod metrics;
 pub use breaker::BreakerPolicy;
 pub use metrics::MetricsSnapshot;
 
+pub(crate) use metrics::Reading;
+
 use crate::{
-    generation::{Capabilities, CapabilityCall, Generation, Invocation, Lease, call_id},
+    generation::{
+        Capabilities, CapabilityCall, CapabilityStream, Door, Generation, Invocation, Kind, Lease,
+        call_id,
+    },
     message::{Failure, Message, Metadata, Reply},
     registry::Registry,
     stream::StreamEnd,
@@ -32,6 +37,7 @@ use std::{
     task::Poll,
     time::{Duration, Instant},
 };
+use tokio::sync::Notify;
 
 static NEXT_CALL: AtomicU64 = AtomicU64::new(1);
 
@@ -60,6 +66,8 @@ impl Default for CallPolicy {
 pub(crate) struct Served {
     id: Arc<str>,
     slot: ArcSwapOption<Generation>,
+    /// Told when calls that wait for a handover may look again.
+    changed: Notify,
     concurrency: Concurrency,
     breaker: Breaker,
     metrics: Metrics,
@@ -77,6 +85,7 @@ impl Served {
         Self {
             id,
             slot: ArcSwapOption::empty(),
+            changed: Notify::new(),
             concurrency: Concurrency::new(policy.max_concurrent),
             breaker: Breaker::new(policy.breaker),
             metrics: Metrics::default(),
@@ -84,10 +93,22 @@ impl Served {
         }
     }
 
-    /// Sends calls to this generation from now on; returns whether there was another.
-    pub(crate) fn serve(&self, generation: Option<Arc<Generation>>) -> bool {
+    /// Sends calls to this generation from now on.
+    pub(crate) fn serve(&self, generation: Option<Arc<Generation>>) {
         // The old reference is dropped here; the keeper holds the last one.
-        self.slot.swap(generation).is_some()
+        self.slot.store(generation);
+        self.breaker.reset();
+        self.changed.notify_waiters();
+    }
+
+    /// Lets calls that wait for a handover look again.
+    pub(crate) fn wake(&self) {
+        self.changed.notify_waiters();
+    }
+
+    /// The counters that a watch over a generation compares.
+    pub(crate) fn reading(&self) -> Reading {
+        self.metrics.read()
     }
 
     pub(crate) fn metrics(&self) -> MetricsSnapshot {
@@ -110,13 +131,37 @@ impl Served {
         }
     }
 
-    fn lease(&self) -> Result<Lease, Failure> {
+    /// The right to call the generation that serves, waiting while state is handed over.
+    async fn lease(&self, kind: Kind, until: Option<Instant>) -> Result<Lease, Failure> {
+        if let Some(lease) = self.lease_now(kind)? {
+            return Ok(lease);
+        }
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if let Some(lease) = self.lease_now(kind)? {
+                return Ok(lease);
+            }
+            match until {
+                None => changed.await,
+                Some(until) => tokio::time::timeout_at(until.into(), changed)
+                    .await
+                    .map_err(|_| Failure::deadline())?,
+            }
+        }
+    }
+
+    /// The same at once; nothing while state is handed over.
+    fn lease_now(&self, kind: Kind) -> Result<Option<Lease>, Failure> {
         // A generation may begin to retire between the look and the lease; its successor is in the
         // slot by then.
         for _ in 0..64 {
             let Some(generation) = self.slot.load_full() else { break };
-            if let Some(lease) = generation.lease() {
-                return Ok(lease);
+            match generation.lease(kind) {
+                Ok(lease) => return Ok(Some(lease)),
+                // It is held: because it gives its state away, or because another has it already.
+                Err(Door::Held) if self.is_served(&generation) => return Ok(None),
+                Err(_) => {}
             }
         }
         Err(Failure::new(
@@ -125,6 +170,10 @@ impl Served {
             format!("the plugin `{}` is not served now", self.id),
         )
         .hint(format!("loader plugins inspect {}", self.id)))
+    }
+
+    fn is_served(&self, generation: &Arc<Generation>) -> bool {
+        self.slot.load().as_ref().is_some_and(|served| Arc::ptr_eq(served, generation))
     }
 
     fn admit(&self) -> Result<(), Failure> {
@@ -166,6 +215,9 @@ pub struct CallOptions {
     pub idempotency_key: String,
     /// How many plugin-to-plugin calls led here.
     pub depth: u32,
+    /// Whether doing it twice does no more than doing it once. Such a call of a fresh generation that
+    /// fails by the plugin's own fault is made again with the generation before.
+    pub idempotent: bool,
 }
 
 impl CallOptions {
@@ -177,7 +229,15 @@ impl CallOptions {
             trace: TraceContext::default(),
             idempotency_key: String::new(),
             depth: 0,
+            idempotent: false,
         }
+    }
+
+    /// Says that doing it twice does no more than doing it once.
+    #[must_use]
+    pub fn idempotent(mut self, idempotent: bool) -> Self {
+        self.idempotent = idempotent;
+        self
     }
 
     /// Sets when the caller stops waiting.
@@ -202,7 +262,7 @@ pub struct OpenStream {
     pub head: Message,
     /// The caller's side. Dropping its receiver cancels the plugin's handling.
     pub end: StreamEnd,
-    _place: OwnedPlace<Served>,
+    place: OwnedPlace<Served>,
 }
 
 impl Target {
@@ -245,27 +305,87 @@ impl Target {
         metadata: Metadata,
         body: Vec<u8>,
     ) -> Result<Reply, Failure> {
+        self.call_and_judge(options, metadata, body, |_| Judgement::Sound).await
+    }
+
+    /// Calls the plugin, and judges its answer: one that breaks the contract is the plugin's own fault
+    /// as much as an error is.
+    pub async fn call_and_judge(
+        &self,
+        options: CallOptions,
+        metadata: Metadata,
+        body: Vec<u8>,
+        judge: impl Fn(&Reply) -> Judgement,
+    ) -> Result<Reply, Failure> {
         let served = &*self.served;
         served.admit()?;
         let _place = served.concurrency.enter().ok_or_else(|| served.busy())?;
         let began = Instant::now();
         let time = served.time_for(&options, began);
-        let lease = served.lease()?;
+        let lease = served.lease(Kind::Call, began.checked_add(time)).await?;
         let invocation = self.invocation(&options, time, metadata, body)?;
-        let observed = lease.generation().observer().begin_call(invocation.context.call_id);
-        let answer = pin!(lease.call(invocation));
-        let result = by_deadline(began, time, answer).await;
-        drop(observed);
+        let generation = lease.generation().clone();
+        let spare = self.spare(&options, &generation, &invocation);
+        let (mut result, is_at_fault) = Self::attempt(lease, invocation, began, time, &judge).await;
+        if is_at_fault {
+            generation.canary().failed();
+            if let Some((behind, invocation)) = spare {
+                let again = Self::attempt(behind, invocation, began, time, &judge).await;
+                if !again.1 {
+                    result = again.0;
+                }
+            }
+        }
         let failure = result.as_ref().err().map(|failure| failure.class);
         served.metrics.call_ended(failure, began.elapsed());
         served.breaker.record(failure);
         result
     }
 
+    /// The call once more, and who could answer it should the generation that is watched fail.
+    fn spare(
+        &self,
+        options: &CallOptions,
+        generation: &Generation,
+        invocation: &Invocation,
+    ) -> Option<(Lease, Invocation)> {
+        if !options.idempotent {
+            return None;
+        }
+        let behind = generation.canary().behind()?;
+        let lease = behind.answering()?.lease_behind(Kind::Call)?;
+        Some((lease, invocation.again()))
+    }
+
+    /// Makes a call. Beside the result comes whether the plugin is at fault.
+    async fn attempt(
+        lease: Lease,
+        invocation: Invocation,
+        began: Instant,
+        time: Duration,
+        judge: impl Fn(&Reply) -> Judgement,
+    ) -> (Result<Reply, Failure>, bool) {
+        let observed = lease.generation().observer().begin_call(invocation.context.call_id);
+        let answer = pin!(lease.call(invocation));
+        let result = by_deadline(began, time, answer).await;
+        drop(observed);
+        match result {
+            Ok(reply) => match judge(&reply) {
+                Judgement::Sound => (Ok(reply), false),
+                Judgement::Faulty => (Ok(reply), true),
+                Judgement::Broken(failure) => (Err(failure), true),
+            },
+            Err(failure) => {
+                let is_at_fault = failure.is_own_fault();
+                (Err(failure), is_at_fault)
+            }
+        }
+    }
+
     /// Calls the plugin with nothing around the call: no context, limit, deadline, breaker or
     /// metrics. The floor that [`call`](Self::call) is measured against.
     pub async fn call_bare(&self, metadata: Metadata, body: Vec<u8>) -> Result<Reply, Failure> {
-        let lease = self.served.lease()?;
+        let lease = self.served.lease(Kind::Call, None).await?;
         let context = CallContext {
             call_id: 0,
             remaining_ns: NO_DEADLINE,
@@ -290,17 +410,50 @@ impl Target {
         let place = OwnedPlace::enter(&self.served).ok_or_else(|| served.busy())?;
         let began = Instant::now();
         let time = served.time_for(&options, began);
-        let lease = served.lease()?;
+        let lease = served.lease(Kind::Other, began.checked_add(time)).await?;
         let invocation = self.invocation(&options, time, metadata, body)?;
+        let generation = lease.generation().clone();
+        let spare = self.spare(&options, &generation, &invocation);
+        let mut result = Self::attempt_open(lease, invocation, began, time).await;
+        if result.as_ref().is_err_and(Failure::is_own_fault) {
+            generation.canary().failed();
+            if let Some((behind, invocation)) = spare {
+                let again = Self::attempt_open(behind, invocation, began, time).await;
+                if again.is_ok() {
+                    result = again;
+                }
+            }
+        }
+        let failure = result.as_ref().err().map(|failure| failure.class);
+        served.metrics.stream_opened(failure);
+        served.breaker.record(failure);
+        result.map(|(head, end)| OpenStream { head, end, place })
+    }
+
+    async fn attempt_open(
+        lease: Lease,
+        invocation: Invocation,
+        began: Instant,
+        time: Duration,
+    ) -> Result<(Message, StreamEnd), Failure> {
         let observed = lease.generation().observer().begin_call(invocation.context.call_id);
         let head = pin!(lease.open(invocation));
         let result = by_deadline(began, time, head).await;
         drop(observed);
-        let failure = result.as_ref().err().map(|failure| failure.class);
-        served.metrics.stream_opened(failure);
-        served.breaker.record(failure);
-        result.map(|(head, end)| OpenStream { head, end, _place: place })
+        result
     }
+}
+
+/// What a consumer thinks of an answer.
+#[derive(Debug)]
+pub enum Judgement {
+    /// It is as the contract has it.
+    Sound,
+    /// It is an answer, and tells of a defect: a server error. The caller gets it, and it speaks
+    /// against a generation that is watched.
+    Faulty,
+    /// It breaks the contract; this is what the caller gets instead.
+    Broken(Failure),
 }
 
 /// The future's result, unless the time passes first. Looks at the future before it sets a timer, so
@@ -367,14 +520,12 @@ impl Capabilities for Dispatcher {
         Box::pin(async move { target?.call(options_of(&call), call.metadata, call.body).await })
     }
 
-    fn open(
-        &self,
-        call: CapabilityCall,
-    ) -> BoxFuture<'static, Result<(Message, StreamEnd), Failure>> {
+    fn open(&self, call: CapabilityCall) -> BoxFuture<'static, Result<CapabilityStream, Failure>> {
         let target = self.target(&call.contract, call.capability.as_deref(), &call.method);
         Box::pin(async move {
             let stream = target?.open(options_of(&call), call.metadata, call.body).await?;
-            Ok((stream.head, stream.end))
+            let OpenStream { head, end, place } = stream;
+            Ok(CapabilityStream { head, end, place: Box::new(place) })
         })
     }
 }
@@ -386,5 +537,6 @@ fn options_of(call: &CapabilityCall) -> CallOptions {
         trace: call.trace,
         idempotency_key: call.idempotency_key.clone(),
         depth: call.depth,
+        idempotent: false,
     }
 }

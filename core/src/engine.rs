@@ -1,17 +1,23 @@
 //! The engine's handle: loads, serves, replaces and stops plugins.
 
+mod budget;
+mod bundles;
 mod denials;
 mod enablement;
+mod follow;
 mod load;
 mod options;
+mod reload;
 mod survey;
 mod watch;
 
 pub use enablement::{Decision, Enablement, SwitchedTo};
-pub use options::{Options, PluginOptions};
+pub use options::{Options, PluginOptions, ReloadOptions};
+pub use reload::ReloadRequest;
 pub use survey::{Survey, Surveyed, policy, rehearse, survey};
 
 use crate::{
+    crash,
     diagnostic::Diagnostic,
     digest::Digest,
     dispatch::{Dispatcher, MetricsSnapshot, Served, Target},
@@ -19,11 +25,16 @@ use crate::{
     message::Failure,
     platform,
     registry::{Registry, Snapshot, Status},
+    reload::Ledger,
     service::Services,
     staging::Store,
 };
+use arc_swap::ArcSwap;
+use load::Running;
+use reload::Turn;
 use serde::Serialize;
 use std::{
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
@@ -31,6 +42,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::Semaphore;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 /// How many libraries are read, copied and tried at once: a trial that has to wait for a processor
@@ -42,7 +54,7 @@ const EXAMINED_AT_ONCE: usize = 16;
 pub struct Engine(Arc<Inner>);
 
 struct Inner {
-    options: Options,
+    options: ArcSwap<Options>,
     store: Store,
     registry: Arc<Registry>,
     dispatcher: Dispatcher,
@@ -50,6 +62,15 @@ struct Inner {
     loaded: Mutex<Vec<Loaded>>,
     retained: Mutex<Vec<Retained>>,
     next_generation: AtomicU64,
+    ledger: Ledger,
+    /// Bytes that were tried on a reload and did not do well, by plugin.
+    rejected: Mutex<HashMap<String, HashSet<Digest>>>,
+    /// Reloads under way.
+    tasks: TaskTracker,
+    /// Whoever still drains is to hurry.
+    stopping: CancellationToken,
+    /// How processes before this one crashed, for whoever asks first what there is to say.
+    crashes: Mutex<Vec<Diagnostic>>,
     /// Limits how many libraries are read, copied and tried at once.
     examining: Semaphore,
 }
@@ -57,11 +78,9 @@ struct Inner {
 /// One plugin that is served, and what it takes to end or replace it.
 struct Loaded {
     id: String,
-    keeper: Keeper,
+    running: Running,
     served: Arc<Served>,
-    candidate: crate::discovery::Candidate,
-    /// The digest of its library.
-    digest: Digest,
+    turn: Arc<Turn>,
 }
 
 /// How one plugin is doing.
@@ -90,19 +109,31 @@ impl Engine {
     /// Prepares an engine; no plugin is loaded yet. Must be called within a tokio runtime.
     pub fn new(options: Options) -> Result<Self, Diagnostic> {
         let store = Store::open(&options.state_dir)?;
+        let crashes = match options.crash {
+            Some(crash) => crash::begin(&options.state_dir, crash)?,
+            None => Vec::new(),
+        };
+        for crash in &crashes {
+            warn!(plugin = crash.plugin, code = crash.code, "{crash}");
+        }
         if let Err(reason) = platform::unload_support() {
             warn!(reason, "images will not be unloaded in this process");
         }
         let registry = Arc::new(Registry::default());
         let dispatcher = Dispatcher::new(registry.clone());
         let engine = Self(Arc::new(Inner {
-            options,
+            options: ArcSwap::from_pointee(options),
             store,
             registry,
             dispatcher,
             loaded: Mutex::default(),
             retained: Mutex::default(),
             next_generation: AtomicU64::new(1),
+            ledger: Ledger::default(),
+            rejected: Mutex::default(),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            crashes: Mutex::new(crashes),
             examining: Semaphore::new(EXAMINED_AT_ONCE),
         }));
         watch::spawn(&engine);
@@ -120,9 +151,14 @@ impl Engine {
         &self.0.registry
     }
 
+    /// What the embedding program decided last.
+    pub fn options(&self) -> Arc<Options> {
+        self.0.options()
+    }
+
     /// The services plugins can use.
-    pub fn services(&self) -> &Services {
-        &self.0.options.services
+    pub fn services(&self) -> Services {
+        self.0.options().services.clone()
     }
 
     /// One method of a capability, to be called as often as wanted.
@@ -144,7 +180,7 @@ impl Engine {
     pub fn stats(&self) -> Vec<PluginStats> {
         let loaded = self.0.loaded();
         let stats = loaded.iter().map(|loaded| {
-            let generation = loaded.keeper.generation();
+            let generation = loaded.running.keeper.generation();
             PluginStats {
                 plugin: loaded.id.clone(),
                 generation: generation.number(),
@@ -161,6 +197,8 @@ impl Engine {
 
     /// Stops one plugin. Calls under way may finish until `drain` has passed.
     pub async fn unload(&self, id: &str, drain: Duration) -> Option<Retirement> {
+        let turn = self.0.loaded().iter().find(|one| one.id == id)?.turn.clone();
+        let _turn = turn.take().await;
         let loaded = {
             let mut all = self.0.loaded();
             let index = all.iter().position(|loaded| loaded.id == id)?;
@@ -174,12 +212,14 @@ impl Engine {
         let deadline = Instant::now() + drain;
         let mut outcomes = Vec::new();
         loop {
-            let Some(loaded) = self.0.loaded().pop() else { break };
-            let id = loaded.id.clone();
+            let Some(id) = self.0.loaded().last().map(|loaded| loaded.id.clone()) else { break };
             let left = deadline.saturating_duration_since(Instant::now());
-            let outcome = self.0.end(loaded, left).await;
+            let Some(outcome) = self.unload(&id, left).await else { continue };
             outcomes.push((id, outcome));
         }
+        self.0.stopping.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
         outcomes
     }
 }
@@ -193,13 +233,33 @@ impl Inner {
         self.retained.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
+    fn options(&self) -> Arc<Options> {
+        self.options.load_full()
+    }
+
+    /// The bytes that were tried on a reload of a plugin and did not do well.
+    fn rejected(&self, id: &str) -> HashSet<Digest> {
+        let rejected = self.rejected.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        rejected.get(id).cloned().unwrap_or_default()
+    }
+
+    fn reject(&self, id: &str, digest: Digest) {
+        let mut rejected = self.rejected.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        rejected.entry(id.to_owned()).or_default().insert(digest);
+    }
+
+    /// Takes what there is to say about earlier crashes.
+    fn take_crashes(&self) -> Vec<Diagnostic> {
+        std::mem::take(&mut self.crashes.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+    }
+
     fn generation_number(&self) -> u64 {
         self.next_generation.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Takes a plugin out of the registry and ends its generation.
     async fn end(&self, loaded: Loaded, drain: Duration) -> Retirement {
-        let Loaded { id, keeper, served, .. } = loaded;
+        let Loaded { id, running, served, .. } = loaded;
         self.registry.publish(|snapshot| {
             snapshot.withdraw(&id);
             snapshot.update(&id, |record| {
@@ -209,12 +269,12 @@ impl Inner {
             });
         });
         served.serve(None);
-        self.retire(&id, keeper, drain).await
+        self.retire(&id, running.keeper, drain).await
     }
 
     async fn retire(&self, id: &str, keeper: Keeper, drain: Duration) -> Retirement {
         let generation = keeper.number();
-        let retirement = keeper.retire(drain).await;
+        let retirement = keeper.retire(drain, &self.stopping).await;
         match &retirement {
             Retirement::Unloaded => info!(plugin = id, generation, "retired and unloaded"),
             Retirement::Pinned(reason) => {

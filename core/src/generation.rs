@@ -9,20 +9,29 @@ mod calls;
 mod ends;
 mod executor;
 mod host;
+mod leases;
 mod relay;
 mod retire;
 mod start;
 
+/// What [`leases`] is made of; a model check brings its own.
+mod sync {
+    pub(super) use std::sync::atomic::{AtomicU64, Ordering};
+}
+
 pub use executor::Placement;
 pub use retire::{Retained, Retirement};
 
-pub(crate) use host::{Capabilities, CapabilityCall, call_id};
+pub(crate) use host::{Capabilities, CapabilityCall, CapabilityStream, call_id};
+pub(crate) use leases::{Door, Kind};
 pub(crate) use retire::Keeper;
-pub(crate) use start::{Launch, LaunchError, Limits, launch};
+pub(crate) use start::{Launch, LaunchError, Launched, Limits, launch};
 
 use crate::{
+    crash::{Resident, Visiting},
     emission::Observer,
     message::{Failure, Message, Metadata, Reply},
+    reload::canary::Canary,
     stream::{self, End, Ending, StreamEnd},
 };
 use calls::Call;
@@ -31,6 +40,7 @@ use futures_util::{
     FutureExt as _,
     future::{Either, select},
 };
+use leases::Leases;
 use loader_abi::{
     CallContext, CallError, CallFuture, MAX_BODY_BYTES, NO_DEADLINE, PluginBox, TraceContext,
     abi_stable::std_types::{RBox, RResult, RString},
@@ -43,7 +53,7 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     task::Poll,
     time::Duration,
@@ -54,6 +64,7 @@ use tokio_util::sync::CancellationToken;
 /// One life of a plugin, as callers see it. Reached through a [`Lease`] only.
 pub(crate) struct Generation {
     number: u64,
+    resident: Resident,
     /// `plugin:<id>`.
     origin: Arc<str>,
     /// Taken by the reaper alone.
@@ -62,9 +73,10 @@ pub(crate) struct Generation {
     workers: Option<Workers>,
     relay: Relay,
     observer: Arc<Observer>,
-    leases: AtomicUsize,
-    retiring: AtomicBool,
-    idle: Notify,
+    leases: Leases,
+    /// Told when somebody leaves while the door is not open.
+    left: Notify,
+    canary: Canary,
     /// Ends every call under way.
     cancelled: CancellationToken,
     late: AtomicU64,
@@ -79,14 +91,15 @@ impl Drop for Generation {
 }
 
 /// The right to call a generation; it cannot retire before every lease is gone.
-pub(crate) struct Lease(Arc<Generation>);
+pub(crate) struct Lease {
+    generation: Arc<Generation>,
+    kind: Kind,
+}
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if self.0.leases.fetch_sub(1, Ordering::SeqCst) == 1
-            && self.0.retiring.load(Ordering::SeqCst)
-        {
-            self.0.idle.notify_waiters();
+        if self.generation.leases.leave(self.kind) {
+            self.generation.left.notify_waiters();
         }
     }
 }
@@ -100,6 +113,17 @@ pub(crate) struct Invocation {
 }
 
 impl Invocation {
+    /// The same once more.
+    pub(crate) fn again(&self) -> Self {
+        let Self { operation, context, metadata, body } = self;
+        Self {
+            operation: operation.clone(),
+            context: context.clone(),
+            metadata: metadata.clone(),
+            body: body.clone(),
+        }
+    }
+
     /// An operation of the host's own, such as a step of the lifecycle.
     pub(crate) fn of_host(
         operation: &str,
@@ -137,7 +161,12 @@ impl Generation {
 
     /// Calls under way.
     pub(crate) fn leases(&self) -> usize {
-        self.leases.load(Ordering::SeqCst)
+        self.leases.all()
+    }
+
+    /// The watch over it.
+    pub(crate) fn canary(&self) -> &Canary {
+        &self.canary
     }
 
     /// Answers that came after their caller had gone.
@@ -159,11 +188,67 @@ impl Generation {
         self.workers.as_ref().is_some_and(|workers| workers.all_stuck(earlier))
     }
 
-    /// Takes a lease, unless the generation is retiring.
-    pub(crate) fn lease(self: &Arc<Self>) -> Option<Lease> {
-        self.leases.fetch_add(1, Ordering::SeqCst);
-        let lease = Lease(self.clone());
-        (!self.retiring.load(Ordering::SeqCst)).then_some(lease)
+    /// Takes a lease, if the door is open.
+    pub(crate) fn lease(self: &Arc<Self>, kind: Kind) -> Result<Lease, Door> {
+        let door = self.leases.enter(kind);
+        let lease = Lease { generation: self.clone(), kind };
+        if door == Door::Open { Ok(lease) } else { Err(door) }
+    }
+
+    /// Takes a lease of a generation that another stands before, unless it is retiring.
+    pub(crate) fn lease_behind(self: &Arc<Self>, kind: Kind) -> Option<Lease> {
+        let door = self.leases.enter(kind);
+        let lease = Lease { generation: self.clone(), kind };
+        (door != Door::Closed).then_some(lease)
+    }
+
+    /// Lets no call in until [`release`](Self::release), and waits until those inside are done; an
+    /// error when they are not in time.
+    pub(crate) async fn hold(&self, patience: Duration) -> Result<(), usize> {
+        self.leases.hold();
+        if self.await_leaving(patience, Leases::calls).await {
+            Ok(())
+        } else {
+            Err(self.leases.calls())
+        }
+    }
+
+    /// Ends every call and stream under way.
+    pub(crate) fn cut_off(&self) {
+        self.cancelled.cancel();
+    }
+
+    /// Lets calls in again.
+    pub(crate) fn release(&self) {
+        self.leases.release();
+    }
+
+    /// Waits until nobody of whom `inside` counts is left; `false` when the time is up.
+    async fn await_leaving(&self, patience: Duration, inside: fn(&Leases) -> usize) -> bool {
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            let mut left = pin!(self.left.notified());
+            left.as_mut().enable();
+            if inside(&self.leases) == 0 {
+                return true;
+            }
+            if tokio::time::timeout_at(deadline, left).await.is_err() {
+                return inside(&self.leases) == 0;
+            }
+        }
+    }
+
+    /// Calls the plugin as the host itself, whether calls are let in or not.
+    pub(crate) async fn ask(
+        self: &Arc<Self>,
+        operation: &str,
+        body: Vec<u8>,
+        patience: Duration,
+    ) -> Result<Reply, Failure> {
+        self.leases.enter(Kind::Other);
+        let lease = Lease { generation: self.clone(), kind: Kind::Other };
+        let call = lease.call(Invocation::of_host(operation, 0, Some(patience), body));
+        tokio::time::timeout(patience, call).await.unwrap_or_else(|_| Err(Failure::deadline()))
     }
 
     /// Ready when calls under way are to end; never for those that are not to.
@@ -182,13 +267,16 @@ impl Generation {
     /// Enters the plugin on the current thread; the answer is to be polled there too.
     ///
     /// Not an `async fn`: the invocation crosses at once instead of moving through futures.
-    fn enter(&self, invocation: Invocation) -> CallFuture {
+    fn enter(&self, invocation: Invocation) -> Visiting<CallFuture> {
         let Invocation { operation, context, metadata, body } = invocation;
-        self.plugin().call((&*operation).into(), context, metadata.into_abi(), body.into())
+        let future = self.resident.visit(&operation, || {
+            self.plugin().call((&*operation).into(), context, metadata.into_abi(), body.into())
+        });
+        self.resident.visiting(operation, future)
     }
 
     /// The answer as a value of the host's.
-    async fn answer(&self, future: &mut CallFuture) -> Result<Reply, Failure> {
+    async fn answer(&self, future: &mut Visiting<CallFuture>) -> Result<Reply, Failure> {
         match AssertUnwindSafe(future).catch_unwind().await {
             Ok(RResult::ROk(reply)) if reply.body.len() > MAX_BODY_BYTES => {
                 Err(self.too_long(reply.body.len()))
@@ -208,13 +296,11 @@ impl Generation {
     async fn handle(&self, invocation: Invocation, end: StreamEnd) -> Result<(), Failure> {
         let Invocation { operation, context, metadata, body } = invocation;
         let stream = ends::lend(end, &self.relay);
-        let future = self.plugin().open(
-            (&*operation).into(),
-            context,
-            metadata.into_abi(),
-            body.into(),
-            stream,
-        );
+        let (named, metadata) = ((&*operation).into(), metadata.into_abi());
+        let future = self.resident.visit(&operation, || {
+            self.plugin().open(named, context, metadata, body.into(), stream)
+        });
+        let future = self.resident.visiting(operation, future);
         match AssertUnwindSafe(future).catch_unwind().await {
             Ok(RResult::ROk(())) => Ok(()),
             Ok(RResult::RErr(error)) => Err(self.failure(error)),
@@ -254,8 +340,8 @@ impl Generation {
 }
 
 impl Lease {
-    pub(crate) fn generation(&self) -> &Generation {
-        &self.0
+    pub(crate) fn generation(&self) -> &Arc<Generation> {
+        &self.generation
     }
 
     /// Calls the plugin. Dropping the future cancels the call on the plugin's own thread.
@@ -264,10 +350,10 @@ impl Lease {
         invocation: Invocation,
     ) -> impl Future<Output = Result<Reply, Failure>> + Send {
         let cancellable = !operation::is_lifecycle(&invocation.operation);
-        let generation = self.0.clone();
+        let generation = self.generation.clone();
         match &generation.workers {
             None => {
-                let future = self.0.enter(invocation);
+                let future = self.generation.enter(invocation);
                 Either::Left(self.answer_here(future, cancellable))
             }
             Some(workers) => {
@@ -283,10 +369,10 @@ impl Lease {
     /// Waits for the answer within the caller's task.
     async fn answer_here(
         self,
-        mut future: CallFuture,
+        mut future: Visiting<CallFuture>,
         cancellable: bool,
     ) -> Result<Reply, Failure> {
-        let generation = &*self.0;
+        let generation = &*self.generation;
         let answer = pin!(generation.answer(&mut future));
         let answer = or_gone(answer, || generation.cancelled(cancellable)).await;
         answer.unwrap_or_else(|| Err(Generation::retired()))
@@ -300,10 +386,10 @@ impl Lease {
         let (near, far) = stream::pair();
         let ending = far.sender.ending();
         let gone = far.sender.closed();
-        let generation = self.0.clone();
+        let generation = self.generation.clone();
         let job = async move {
             let lease = self;
-            let generation = &lease.0;
+            let generation = &lease.generation;
             let handled = {
                 let handling = pin!(generation.handle(invocation, far));
                 let gone = async {
@@ -314,6 +400,11 @@ impl Lease {
                 };
                 or_gone(handling, || gone).await
             };
+            if let Some(Err(failure)) = &handled
+                && failure.is_own_fault()
+            {
+                generation.canary.failed();
+            }
             end(ending, handled);
         };
         match &generation.workers {

@@ -1,7 +1,10 @@
 //! Opens a staged library: the only place where plugin code enters the process.
 #![expect(unsafe_code, reason = "dlopen, and trust in what vetting and the layout check proved")]
 
-use crate::{diagnostic::Diagnostic, message::Failure, platform, probe::Probed, staging::Staged};
+use crate::{
+    crash::Resident, diagnostic::Diagnostic, message::Failure, platform, probe::Probed,
+    staging::Staged,
+};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use loader_abi::{
     HostBox, PluginBox, PluginRoot_Ref,
@@ -21,27 +24,33 @@ pub(crate) struct Image {
     library: ManuallyDrop<Library>,
     header: RootHeader,
     span: Option<platform::ImageSpan>,
+    resident: Resident,
     staged: Option<Staged>,
 }
 
 /// The entry of an image whose interface was accepted.
-pub(crate) struct Root(PluginRoot_Ref);
+pub(crate) struct Root(PluginRoot_Ref, Resident);
 
 impl Image {
     /// Opens the staged copy.
     ///
     /// Runs the library's constructors, so call it on a thread of the generation.
-    pub(crate) fn open(probed: Probed) -> Result<Self, Diagnostic> {
+    pub(crate) fn open(probed: Probed, resident: Resident) -> Result<Self, Diagnostic> {
         let staged = probed.into_staged();
         let refuse = |finding: Diagnostic| {
             finding.at(staged.candidate().manifest_path()).about(staged.spec().id.clone())
         };
-        let (library, header) = open_library(staged.path()).map_err(refuse)?;
+        let opened = resident.visit("open", || open_library(staged.path()));
+        let (library, header) = opened.map_err(refuse).inspect_err(|_| resident.leave())?;
         let address = std::ptr::from_ref(&*header).addr();
         verify_identity(&staged, address).map_err(|message| {
             refuse(Diagnostic::error("LDR-IMAGE-IDENTITY", message)).hint("restart the loader")
         })?;
-        Ok(Self { library, header, span: platform::span_of(address), staged: Some(staged) })
+        let span = platform::span_of(address);
+        if let Some((begin, end)) = span.map(platform::ImageSpan::bounds) {
+            resident.settle(begin, end);
+        }
+        Ok(Self { library, header, span, resident, staged: Some(staged) })
     }
 
     /// Checks the library's interface in both directions.
@@ -51,8 +60,8 @@ impl Image {
     pub(crate) fn accept(&self) -> Result<Root, Diagnostic> {
         // SAFETY: the library is held by the image, and an image is closed only after everything
         // made from its root module is gone.
-        let root = unsafe { layout::accept(self.header) };
-        root.map(Root).map_err(|incompatible| explain(&incompatible))
+        let root = self.resident.visit("open", || unsafe { layout::accept(self.header) });
+        root.map(|root| Root(root, self.resident)).map_err(|incompatible| explain(&incompatible))
     }
 
     /// Lets the library go, and proves that it is gone.
@@ -84,18 +93,20 @@ impl Image {
         }
         platform::delete_keys_of(span);
         let Some(mut staged) = self.staged.take() else { return Ok(()) };
+        let resident = self.resident;
         // SAFETY: the field is not used again: `self` is forgotten right below.
         let library = unsafe { ManuallyDrop::take(&mut self.library) };
         std::mem::forget(self);
         // The library's destructors run during the close, and what they leave on the thread goes
         // with the thread.
-        let closed =
-            thread::Builder::new().name("loader-unload".into()).spawn(move || library.close());
+        let close = move || resident.visit("unload", || library.close());
+        let closed = thread::Builder::new().name("loader-unload".into()).spawn(close);
         let closed = closed.map(|handle| handle.join());
         if !matches!(closed, Ok(Ok(Ok(())))) || platform::is_mapped(staged.path()) {
             staged.keep();
             return Err("the dynamic linker keeps it mapped".into());
         }
+        resident.leave();
         drop(staged);
         Ok(())
     }
@@ -148,7 +159,7 @@ impl Root {
     ///
     /// Runs plugin code, so call it on a thread of the generation.
     pub(crate) fn create(&self, plugin_id: &str, host: HostBox) -> Result<PluginBox, Failure> {
-        match (self.0.create())(plugin_id.into(), host) {
+        match self.1.visit("create", || (self.0.create())(plugin_id.into(), host)) {
             RResult::ROk(plugin) => Ok(plugin),
             RResult::RErr(error) => Err(Failure::from_abi(error, format!("plugin:{plugin_id}"))),
         }

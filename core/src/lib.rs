@@ -22,6 +22,7 @@
 
 pub mod audit;
 mod configuration;
+pub mod crash;
 pub mod diagnostic;
 pub mod digest;
 pub mod discovery;
@@ -43,18 +44,24 @@ mod platform;
 pub mod probe;
 mod processors;
 mod registry;
+pub mod reload;
 pub mod service;
 pub mod services;
+mod signal;
+pub mod skill;
 pub mod staging;
 pub mod stream;
 pub mod trust;
 pub mod vetting;
+pub mod watch;
 
-pub use dispatch::{BreakerPolicy, CallOptions, CallPolicy, MetricsSnapshot, OpenStream, Target};
+pub use dispatch::{
+    BreakerPolicy, CallOptions, CallPolicy, Judgement, MetricsSnapshot, OpenStream, Target,
+};
 pub use emission::LogFilter;
 pub use engine::{
-    Decision, Enablement, Engine, Options, PluginOptions, PluginStats, Survey, Surveyed,
-    SwitchedTo, policy, rehearse, survey,
+    Decision, Enablement, Engine, Options, PluginOptions, PluginStats, ReloadOptions,
+    ReloadRequest, Survey, Surveyed, SwitchedTo, policy, rehearse, survey,
 };
 pub use generation::{Placement, Retained, Retirement};
 pub use platform::{pthread_keys_in_use, unload_support};

@@ -4,6 +4,7 @@
 //! A manifest describes one plugin, or a pack of several that share a folder and perhaps a library;
 //! [`Manifest::plugins`] is the flat view that the rest of the engine works with.
 
+mod bundle;
 mod document;
 mod fields;
 mod json;
@@ -13,6 +14,7 @@ mod parts;
 mod platform;
 mod relative_path;
 
+pub use bundle::{Bundle, MAX_SKILLS};
 pub use library::Library;
 pub use platform::{Architecture, Platform, PlatformError, System};
 pub use relative_path::{RelativePath, RelativePathError};
@@ -71,11 +73,15 @@ pub struct Manifest {
     /// The slot its own plugin fills, which only one plugin can: `memory`, for example.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slot: Option<String>,
-    /// The version of the plugin interface its libraries were built against.
-    pub abi: AbiVersion,
-    /// Its library; absent only when every extension has one of its own.
+    /// The version of the plugin interface its libraries were built against; a bundle has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub abi: Option<AbiVersion>,
+    /// Its library; absent in a bundle, and when every extension has one of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub library: Option<Library>,
+    /// What it brings instead of code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<Bundle>,
     /// The plugins of a pack.
     pub extensions: Vec<Extension>,
     /// The capabilities its own plugin will register.
@@ -132,16 +138,46 @@ pub struct PluginSpec {
     /// The slot it fills, which only one plugin can.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slot: Option<String>,
-    /// The version of the plugin interface its library was built against.
-    pub abi: AbiVersion,
+    /// The version of the plugin interface its library was built against; a bundle has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub abi: Option<AbiVersion>,
     /// The capabilities it will register.
     pub provides: Vec<Provided>,
     /// What it cannot work without.
     pub requires: Requires,
     /// The configuration it takes.
     pub config: ConfigSchemas,
-    /// Its library.
-    pub library: Library,
+    /// What it is made of.
+    #[serde(flatten)]
+    pub content: Content,
+}
+
+/// What a plugin is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Content {
+    /// Code.
+    Library(Library),
+    /// Files that are read, and nothing that could run.
+    Bundle(Bundle),
+}
+
+impl Content {
+    /// What people call a plugin that is made of it: `plugin` or `bundle`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Library(_) => "plugin",
+            Self::Bundle(_) => "bundle",
+        }
+    }
+
+    /// The code; a bundle has none.
+    pub fn library(&self) -> Option<&Library> {
+        match self {
+            Self::Library(library) => Some(library),
+            Self::Bundle(_) => None,
+        }
+    }
 }
 
 /// One capability a plugin will register.
@@ -244,11 +280,13 @@ impl Manifest {
     }
 
     /// Every plugin the manifest describes: its own, unless it is a pack that provides nothing
-    /// itself, and then its extensions in the order of the text. A plugin without a library, which
-    /// [`Manifest::parse`] refuses, is left out.
+    /// itself, and then its extensions in the order of the text. A plugin that is made of nothing,
+    /// which [`Manifest::parse`] refuses, is left out.
     pub fn plugins(&self) -> Vec<PluginSpec> {
-        let own = self.has_own_plugin().then_some(self.library.as_ref()).flatten();
-        let own = own.map(|library| PluginSpec {
+        let bundle = self.bundle.clone().map(Content::Bundle);
+        let content = bundle.or_else(|| self.library.clone().map(Content::Library));
+        let own = self.has_own_plugin().then_some(content).flatten();
+        let own = own.map(|content| PluginSpec {
             id: self.id.clone(),
             library_plugin_id: self.id.clone(),
             name: self.name.clone().unwrap_or_else(|| self.id.clone()),
@@ -259,7 +297,7 @@ impl Manifest {
             provides: self.provides.clone(),
             requires: self.requires.clone(),
             config: self.config.clone(),
-            library: library.clone(),
+            content,
         });
         let extensions = self.extensions.iter().filter_map(|extension| {
             let id = format!("{}/{}", self.id, extension.id);
@@ -274,7 +312,9 @@ impl Manifest {
                 provides: extension.provides.clone(),
                 requires: extension.requires.clone(),
                 config: extension.config.clone(),
-                library: extension.library.as_ref().or(self.library.as_ref())?.clone(),
+                content: Content::Library(
+                    extension.library.as_ref().or(self.library.as_ref())?.clone(),
+                ),
             })
         });
         own.into_iter().chain(extensions).collect()

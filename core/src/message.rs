@@ -184,6 +184,11 @@ pub struct Failure {
     pub origin: String,
 }
 
+/// Whether failures of this class are the plugin's own: internal errors, panics, passed deadlines.
+pub(crate) fn is_own_fault(class: u32) -> bool {
+    matches!(class, class::INTERNAL | class::PANIC | class::DEADLINE)
+}
+
 impl Failure {
     /// A failure of the host's own.
     pub fn new(class: u32, code: &str, message: impl Into<String>) -> Self {
@@ -203,6 +208,12 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = hint.into();
         self
+    }
+
+    /// Whether it tells of a defect of the plugin's: that an upstream is down or a request is wrong says
+    /// nothing about the plugin.
+    pub fn is_own_fault(&self) -> bool {
+        is_own_fault(self.class)
     }
 
     /// The deadline passed.

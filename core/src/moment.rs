@@ -7,6 +7,12 @@ pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
+/// Now, in milliseconds.
+pub fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A moment for people: `2026-11-21 16:34:05 UTC`.
 pub fn in_words(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);

@@ -145,8 +145,12 @@ impl Probe {
     fn pass(&self, staged: &Staged, records: &Records) {
         let record = ProbeRecord { host_build: self.host_build.clone(), since: moment::now() };
         let written = records.pass(staged.digest(), &record);
-        // Whatever kept it from being tried is over.
-        let written = written.and_then(|()| records.release(staged.digest()));
+        // Whatever kept it from being tried is over; what it did while it served is not.
+        let known = records.remembered_quarantine(staged.digest());
+        let written = written.and_then(|()| match known {
+            Some(record) if record.crash.is_some() => Ok(false),
+            _ => records.release(staged.digest()),
+        });
         if let Err(finding) = written {
             // The library is sound all the same: it is only tried again next time.
             warn!(plugin = staged.spec().id, code = finding.code, "{finding}");
@@ -162,7 +166,8 @@ impl Probe {
         signal: Option<i32>,
     ) -> QuarantineRecord {
         let since = moment::now();
-        let before = records.quarantine(staged.digest()).map_or(0, |record| record.timeouts);
+        let known = records.remembered_quarantine(staged.digest()).unwrap_or_default();
+        let before = known.timeouts;
         let timeouts = before + u32::from(outcome.end == End::Hung);
         let backoff = BACKOFF.get(before as usize).filter(|_| outcome.end == End::Hung);
         let record = QuarantineRecord {
@@ -177,6 +182,7 @@ impl Probe {
             since,
             timeouts,
             retry_at: backoff.map(|backoff| since + backoff.as_secs()),
+            crash: known.crash,
         };
         if let Err(finding) = records.isolate(staged.digest(), &record) {
             // It is refused now, and tried again next time.

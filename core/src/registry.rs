@@ -1,6 +1,9 @@
 //! What is served now: immutable snapshots, swapped whole.
 
-use crate::{diagnostic::Diagnostic, discovery::Origin, dispatch::Served, generation::Placement};
+use crate::{
+    diagnostic::Diagnostic, discovery::Origin, dispatch::Served, generation::Placement,
+    skill::Skill,
+};
 use arc_swap::ArcSwap;
 use serde::Serialize;
 use std::{
@@ -29,6 +32,8 @@ pub struct Snapshot {
 pub struct PluginRecord {
     /// The plugin's id.
     pub id: String,
+    /// What it is made of: a `plugin` of code, a `bundle` of nothing but files.
+    pub kind: &'static str,
     /// Its version.
     pub version: String,
     /// What it says of itself.
@@ -37,7 +42,7 @@ pub struct PluginRecord {
     pub origin: Origin,
     /// Its folder.
     pub folder: PathBuf,
-    /// The digest of its library, in hexadecimal.
+    /// The digest of its library, or of a bundle's manifest, in hexadecimal.
     pub digest: Option<String>,
     /// Whether it is served.
     pub status: Status,
@@ -47,6 +52,9 @@ pub struct PluginRecord {
     pub generation: Option<u64>,
     /// What it provides, as `contract:id`.
     pub provides: Vec<String>,
+    /// The skills it brings, if it is a bundle that is ready.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skills: Vec<Skill>,
     /// What there is to say about it.
     pub diagnostics: Vec<Diagnostic>,
     /// How to call it.
@@ -60,6 +68,8 @@ pub struct PluginRecord {
 pub enum Status {
     /// It answers.
     Served,
+    /// It is a bundle: its files can be used, and there is nothing to answer.
+    Ready,
     /// It is switched off.
     Disabled,
     /// It was refused or failed; the diagnostics say why.

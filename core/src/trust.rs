@@ -11,7 +11,7 @@ pub mod release;
 pub mod signature;
 
 pub use marks::Mark;
-pub use quarantine::{Phase, ProbeRecord, QuarantineRecord};
+pub use quarantine::{CrashRecord, Phase, ProbeRecord, QuarantineRecord};
 pub use records::{DenialRecord, Records};
 pub use release::Release;
 

@@ -10,6 +10,7 @@
 
 mod agreement;
 pub mod binary;
+mod bundle;
 mod files;
 pub(crate) mod host;
 mod known;
@@ -19,6 +20,9 @@ pub(crate) mod permissions;
 mod signed;
 mod standing;
 
+pub(crate) use bundle::vet_visited_bundle;
+pub use bundle::{MAX_SKILL_BYTES, VettedBundle, vet_bundle};
+use files::Inside;
 pub use files::who_can_change;
 pub(crate) use known::Known;
 pub use known::State;
@@ -51,13 +55,15 @@ pub struct Policy {
     pub trust: Trust,
     /// What this machine remembers about plugins; `None` for a host that remembers nothing.
     pub records: Option<Records>,
+    /// Whether bytes that crashed the program while they served may serve again.
+    pub serve_crashed: bool,
 }
 
 impl Policy {
     /// The strict policy of a host that offers these services.
     pub fn new<Name: Into<String>>(services: impl IntoIterator<Item = Name>) -> Self {
         let services = services.into_iter().map(Into::into).collect();
-        Self { services, trust: Trust::default(), records: None }
+        Self { services, trust: Trust::default(), records: None, serve_crashed: false }
     }
 }
 
@@ -74,6 +80,57 @@ struct Fit {
     digest: Digest,
     released: Option<Released>,
     warnings: Vec<Diagnostic>,
+}
+
+/// What passed the gate. Of a bundle there is nothing to load.
+#[derive(Debug, Clone)]
+pub enum Passed {
+    /// A plugin with a library.
+    Plugin(Vetted),
+    /// Files without code.
+    Bundle(VettedBundle),
+}
+
+impl Passed {
+    /// What is worth mending although it may be used.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        match self {
+            Self::Plugin(vetted) => vetted.warnings(),
+            Self::Bundle(bundle) => bundle.warnings(),
+        }
+    }
+
+    /// The digest by which it is denied: of a plugin's library, or of a bundle's manifest.
+    pub fn digest(&self) -> Digest {
+        match self {
+            Self::Plugin(vetted) => vetted.digest(),
+            Self::Bundle(bundle) => bundle.digest(),
+        }
+    }
+
+    /// What its release file says; `None` when it has none.
+    pub fn released(&self) -> Option<&Released> {
+        match self {
+            Self::Plugin(vetted) => vetted.released(),
+            Self::Bundle(bundle) => bundle.released(),
+        }
+    }
+
+    /// The plugin, if it is one.
+    pub fn plugin(&self) -> Option<&Vetted> {
+        match self {
+            Self::Plugin(vetted) => Some(vetted),
+            Self::Bundle(_) => None,
+        }
+    }
+
+    /// The bundle, if it is one.
+    pub fn bundle(&self) -> Option<&VettedBundle> {
+        match self {
+            Self::Plugin(_) => None,
+            Self::Bundle(bundle) => Some(bundle),
+        }
+    }
 }
 
 /// A vetted plugin whose library is still open and in memory, to be staged. Only [`vet_fresh`] makes
@@ -202,22 +259,14 @@ impl Looked {
 
 /// Everything that is said against a plugin's bytes, for one that is loaded already.
 pub(crate) fn denials(candidate: &Candidate, library: Digest, policy: &Policy) -> Vec<Diagnostic> {
-    standing::check(candidate, library, policy)
+    let mut findings = standing::check(candidate, Some(library), policy);
+    findings.retain(Diagnostic::is_error);
+    findings
 }
 
-/// The first part of [`vet`] alone, which reads no library: who can change the plugin's files, and
-/// whether they are what files of a plugin should be.
-pub fn check_files(candidate: &Candidate, policy: &Policy) -> Vec<Diagnostic> {
-    let mut findings = Vec::new();
-    let entered = library_for_this_platform(candidate).map_err(|refusal| vec![refusal]);
-    let entered = entered.and_then(|library| Ok((files::enter(candidate, library)?, library)));
-    match entered {
-        Ok((folder, library)) => {
-            drop(files::open(candidate, &folder, None, library, policy, &mut findings));
-        }
-        Err(refusals) => findings.extend(refusals),
-    }
-    about(candidate, findings)
+/// What is said against a bundle by the digest of its manifest, for one that is in use already.
+pub(crate) fn denial_of_bundle(manifest: Digest, policy: &Policy) -> Option<Diagnostic> {
+    standing::denied("manifest", manifest, policy)
 }
 
 fn look_at(
@@ -227,17 +276,10 @@ fn look_at(
     look: impl FnOnce(&RelativePath, &mut Opened) -> Result<Looked, Diagnostic>,
 ) -> Result<(Vetted, File), Vec<Diagnostic>> {
     let library = library_for_this_platform(candidate).map_err(|refusal| vec![refusal])?;
-    let reached;
-    let (folder, manifest) = match visit {
-        Some(visit) => (&visit.folder, Some(&visit.manifest)),
-        None => {
-            reached = files::enter(candidate, library)?;
-            (&reached, None)
-        }
-    };
     let mut findings = Vec::new();
-    let opened = files::open(candidate, folder, manifest, library, policy, &mut findings);
-    let Some(mut opened) = opened else {
+    let mut inside = Inside::enter(candidate, visit, policy, &mut findings)
+        .map_err(|problem| vec![files::unreadable(candidate, library, &problem)])?;
+    let Some(mut opened) = files::open(candidate, &mut inside, library, &mut findings) else {
         return Err(findings);
     };
     let Looked { digest, facts } = match look(library, &mut opened) {
@@ -247,10 +289,11 @@ fn look_at(
             return Err(findings);
         }
     };
-    let standing = standing::check(candidate, digest, policy);
+    let standing = standing::check(candidate, Some(digest), policy);
     findings.extend(standing.into_iter().map(|refusal| refusal.at(&opened.path)));
-    findings.extend(locked::check(candidate, folder, (library, digest), policy));
-    let (released, said) = signed::check(candidate, folder, (library, digest), policy);
+    let (folder, read) = (inside.folder(), [(library, digest)]);
+    findings.extend(locked::check(candidate, folder, &read, policy));
+    let (released, said) = signed::check(candidate, folder, &read, policy);
     findings.extend(said);
     let facts = match facts {
         Ok(facts) => facts,
@@ -280,7 +323,11 @@ fn about(candidate: &Candidate, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
 }
 
 fn library_for_this_platform(candidate: &Candidate) -> Result<&RelativePath, Diagnostic> {
-    let library = &candidate.spec().library;
+    let library = candidate.spec().content.library().ok_or_else(|| {
+        let message = "it is a bundle: it has no code that could be loaded";
+        let hint = format!("see what it brings: loader plugins inspect {}", candidate.id());
+        Diagnostic::error("LDR-VET-BUNDLE", message).at(candidate.manifest_path()).hint(hint)
+    })?;
     let Some(platform) = Platform::current() else {
         let message = format!("plugins cannot be built for this host, {}", host::target());
         let hint = "run loader on Linux, macOS or Windows on x86_64 or aarch64";

@@ -1,13 +1,16 @@
 //! What can be written on the command line. Nothing is decided here.
 
 mod abi;
+mod channels;
 mod chat;
 mod completions;
 mod config;
 mod doctor;
 mod global;
 mod plugins;
+mod reloads;
 mod run;
+mod status;
 mod trial;
 
 use std::ffi::OsString;
@@ -16,15 +19,19 @@ use std::sync::LazyLock;
 use clap::{Parser, Subcommand};
 
 pub(crate) use self::abi::{Abi, Explain};
+pub(crate) use self::channels::{Channels, ListChannels};
 pub(crate) use self::chat::Chat;
 pub(crate) use self::completions::Completions;
 pub(crate) use self::config::Config;
 pub(crate) use self::doctor::Doctor;
 pub(crate) use self::global::{Colour, Global};
 pub(crate) use self::plugins::{
-    Allow, Clear, Deny, Diff, Install, Link, Pack, Plugins, Quarantine, Remove, Rollback, Update,
+    Allow, Clear, Deny, Diff, Install, Link, Pack, Plugins, Quarantine, Reload, Remove, Rollback,
+    Search, Update,
 };
+pub(crate) use self::reloads::Reloads;
 pub(crate) use self::run::Run;
+pub(crate) use self::status::Status;
 pub(crate) use self::trial::Trial;
 
 use crate::env_vars;
@@ -97,9 +104,14 @@ fn gather_settings(words: Vec<OsString>) -> Vec<OsString> {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Run(Run),
+    Status(Status),
     Chat(Chat),
     #[command(subcommand)]
     Plugins(Plugins),
+    #[command(subcommand)]
+    Channels(Channels),
+    #[command(subcommand)]
+    Reloads(Reloads),
     #[command(subcommand)]
     Config(Config),
     Doctor(Doctor),
@@ -115,6 +127,7 @@ impl Command {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Run(_) => "run",
+            Self::Status(_) => "status",
             Self::Chat(_) => "chat",
             Self::Plugins(Plugins::List) => "plugins.list",
             Self::Plugins(Plugins::Inspect(_)) => "plugins.inspect",
@@ -130,10 +143,15 @@ impl Command {
             Self::Plugins(Plugins::Unlink(_)) => "plugins.unlink",
             Self::Plugins(Plugins::Deny(_)) => "plugins.deny",
             Self::Plugins(Plugins::Allow(_)) => "plugins.allow",
+            Self::Plugins(Plugins::Reload(_)) => "plugins.reload",
             Self::Plugins(Plugins::Doctor(_)) => "plugins.doctor",
             Self::Plugins(Plugins::Audit(_)) => "plugins.audit",
             Self::Plugins(Plugins::Quarantine(Quarantine::List)) => "plugins.quarantine.list",
             Self::Plugins(Plugins::Quarantine(Quarantine::Clear(_))) => "plugins.quarantine.clear",
+            Self::Channels(Channels::List(_)) => "channels.list",
+            Self::Reloads(Reloads::List) => "reloads.list",
+            Self::Reloads(Reloads::Show(_)) => "reloads.show",
+            Self::Reloads(Reloads::Wait(_)) => "reloads.wait",
             Self::Config(Config::Show) => "config.show",
             Self::Config(Config::Validate) => "config.validate",
             Self::Config(Config::Schema) => "config.schema",

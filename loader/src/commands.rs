@@ -1,15 +1,19 @@
 //! What the program does: one module for each command.
 
 mod abi;
+mod channels;
 mod chat;
 mod completions;
 mod config;
 mod doctor;
 mod library;
 mod plugins;
+mod reloads;
 mod run;
+mod site;
+mod status;
 
-use crate::args::{Abi, Arguments, Command, Config};
+use crate::args::{Abi, Arguments, Channels, Command, Config};
 use crate::context::Context;
 use crate::output::{CommandResult, Output};
 
@@ -18,8 +22,13 @@ pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
     let read = |flags| Context::read(&arguments.global, flags);
     match &arguments.command {
         Command::Run(run) => run::run(run, &read(run::flags(run))?, output),
+        Command::Status(wanted) => status::status(&read(Vec::new())?, wanted),
         Command::Chat(chat) => chat::chat(chat, &read(Vec::new())?, output),
         Command::Plugins(command) => plugins::execute(command, &arguments.global, output),
+        Command::Channels(Channels::List(wanted)) => {
+            channels::list(&read(Vec::new())?, wanted, output)
+        }
+        Command::Reloads(command) => reloads::execute(command, &read(Vec::new())?),
         Command::Config(Config::Show) => config::show(&read(Vec::new())?),
         Command::Config(Config::Validate) => config::validate(&read(Vec::new())?),
         Command::Config(Config::Schema) => Ok(config::schema()),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loader_core::LogFilter;
+use loader_core::crash::Crash;
 use loader_core::discovery::{Origin, Root};
 use loader_core::probe::Probe;
 use loader_core::vetting::who_can_change;
@@ -160,6 +161,7 @@ impl Context {
             log_filter,
             index: self.index(),
             probe: probe(&config.plugins.trust, &self.environment),
+            crash: Some(Crash { safe_boot: true }),
             config,
         }
     }

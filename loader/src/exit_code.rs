@@ -17,6 +17,8 @@ pub(crate) enum Exit {
     Configuration,
     /// What was named does not exist.
     NotFound,
+    /// The gateway crashed again and again. Starting again at once will not help.
+    CrashLoop,
     /// Ctrl-C cut it short.
     Interrupted,
     /// A second SIGTERM cut it short. Ends the program from within the signal's handler.
@@ -25,12 +27,13 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// Every way to end, in the order of the codes.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Success,
         Self::Failure,
         Self::Usage,
         Self::Configuration,
         Self::NotFound,
+        Self::CrashLoop,
         Self::Interrupted,
         Self::Terminated,
     ];
@@ -43,6 +46,7 @@ impl Exit {
             Self::Usage => 2,
             Self::Configuration => 3,
             Self::NotFound => 4,
+            Self::CrashLoop => 5,
             // What a shell reports for a program that the signal killed: 128 and the signal's number.
             Self::Interrupted => 130,
             Self::Terminated => 143,
@@ -57,6 +61,9 @@ impl Exit {
             Self::Usage => "The command line makes no sense",
             Self::Configuration => "The configuration cannot be used; starting again will not help",
             Self::NotFound => "What was named does not exist",
+            Self::CrashLoop => {
+                "The gateway crashed again and again; starting again at once will not help"
+            }
             Self::Interrupted => "Ctrl-C cut it short; for `run`, the second one",
             Self::Terminated => "A second SIGTERM cut it short",
         }

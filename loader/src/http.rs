@@ -23,10 +23,13 @@ mod models;
 mod origin;
 mod path;
 mod plugin_route;
+mod reloads;
 mod request_id;
 mod serve;
+mod status;
 mod throttle;
 mod token;
+mod verdict;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -53,6 +56,7 @@ use self::host::Hosts;
 use self::request_id::RequestIds;
 use self::throttle::Throttle;
 use self::token::{Presented, TokenDigest};
+use self::verdict::Verdict;
 
 /// What the edge lets through, and for how long.
 pub(crate) struct Policy {
@@ -93,8 +97,9 @@ impl Policy {
 pub(crate) struct Edge<B>(Arc<Inner<B>>);
 
 struct Inner<B> {
-    backend: B,
+    backend: Arc<B>,
     policy: Policy,
+    verdict: Verdict,
     throttle: Throttle,
     request_ids: RequestIds,
     caller: Arc<str>,
@@ -110,8 +115,9 @@ impl<B: Backend> Edge<B> {
     /// Puts an edge in front of a gateway.
     pub(crate) fn new(backend: B, policy: Policy) -> Self {
         Self(Arc::new(Inner {
-            backend,
+            backend: Arc::new(backend),
             policy,
+            verdict: Verdict::default(),
             throttle: Throttle::default(),
             request_ids: RequestIds::default(),
             caller: "gateway".into(),
@@ -188,6 +194,12 @@ impl<B: Backend> Inner<B> {
         match (path, &visit.parts.method) {
             ("/health", &Method::GET | &Method::HEAD) => self.health_details().await,
             ("/health", _) => Err(Fault::method(Allowed::Get)),
+            ("/admin/status", &Method::GET | &Method::HEAD) => Ok(self.status()),
+            ("/admin/status", _) => Err(Fault::method(Allowed::Get)),
+            ("/admin/reloads" | "/admin/events", &Method::GET) => self.reloads(path),
+            (_, method) if reloads::is_below(path) => {
+                self.reload(method, path, visit.parts.uri.query(), body).await
+            }
             ("/v1/models", &Method::GET | &Method::HEAD) => self.models().await,
             ("/v1/models", _) => Err(Fault::method(Allowed::Get)),
             ("/v1/chat/completions", &Method::POST) => self.chat(visit, body).await,
@@ -209,6 +221,7 @@ impl<B: Backend> Inner<B> {
     fn call_options(&self, visit: Visit<'_>) -> CallOptions {
         let mut options = CallOptions::by(self.caller.clone());
         options.deadline = visit.began.checked_add(self.policy.request_timeout);
+        options.idempotent = visit.parts.method.is_idempotent();
         let trace = visit.parts.headers.get("traceparent").and_then(|value| value.to_str().ok());
         options.trace = trace.and_then(TraceContext::parse).unwrap_or_default();
         options

@@ -11,7 +11,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use loader_contract::text_inference::{Message, StreamEvent};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use self::decoder::Decoder;
@@ -51,11 +51,39 @@ impl RunningGateway {
             "stream": true,
             "stream_options": { "include_usage": true },
         });
-        let mut answer = self.send("/v1/chat/completions", request.to_string()).await?;
-        if answer.status().is_success() {
-            let body = answer.into_body();
-            return Ok(Events { body, decoder: Decoder::default(), ready: VecDeque::new() });
+        let request = request.to_string();
+        let answer = self.send(Method::POST, "/v1/chat/completions", request).await?;
+        match answer.status().is_success() {
+            true => {
+                let body = answer.into_body();
+                Ok(Events { body, decoder: Decoder::default(), ready: VecDeque::new() })
+            }
+            false => Err(self.refused(answer).await),
         }
+    }
+
+    /// Asks one of the gateway's own questions, below `/admin`.
+    pub(crate) async fn ask(&self, path: &str) -> Result<Value, Finding> {
+        self.exchange(Method::GET, path, String::new()).await
+    }
+
+    /// Tells the gateway to do something, below `/admin`.
+    pub(crate) async fn tell(&self, path: &str, wish: &Value) -> Result<Value, Finding> {
+        self.exchange(Method::POST, path, wish.to_string()).await
+    }
+
+    async fn exchange(&self, method: Method, path: &str, body: String) -> Result<Value, Finding> {
+        let answer = self.send(method, path, body).await?;
+        if !answer.status().is_success() {
+            return Err(self.refused(answer).await);
+        }
+        let body = answer.into_body().collect().await;
+        let body = body.map_err(|error| self.unusable(&error.to_string()))?.to_bytes();
+        serde_json::from_slice(&body).map_err(|error| self.unusable(&error.to_string()))
+    }
+
+    /// What the gateway says against a request.
+    async fn refused(&self, mut answer: hyper::Response<Incoming>) -> Finding {
         let status = answer.status();
         let mut body = Vec::new();
         while let Some(Ok(frame)) = answer.frame().await {
@@ -65,10 +93,15 @@ impl RunningGateway {
             }
         }
         let error = serde_json::from_slice(&body).ok().as_ref().and_then(decoder::complaint);
-        Err(error.unwrap_or_else(|| self.unusable(&format!("it answered {status}"))))
+        error.unwrap_or_else(|| self.unusable(&format!("it answered {status}")))
     }
 
-    async fn send(&self, path: &str, body: String) -> Result<hyper::Response<Incoming>, Finding> {
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: String,
+    ) -> Result<hyper::Response<Incoming>, Finding> {
         let unusable = |error: &dyn std::error::Error| self.unusable(&error.to_string());
         let authority = self.url.trim_start_matches("http://");
         let stream = TcpStream::connect(authority).await.map_err(|error| unusable(&error))?;
@@ -77,7 +110,7 @@ impl RunningGateway {
         // It ends when the answer has been read or dropped; what goes wrong shows there.
         tokio::spawn(connection);
         let request = Request::builder()
-            .method(Method::POST)
+            .method(method)
             .uri(path)
             .header(HOST, authority)
             .header(AUTHORIZATION, format!("Bearer {}", self.token.expose()))
@@ -89,7 +122,7 @@ impl RunningGateway {
 
     fn unusable(&self, why: &str) -> Finding {
         let message = format!("the gateway at {} cannot be used: {why}", self.url);
-        Finding::error("LDR-CHAT-GATEWAY", message)
+        Finding::error("LDR-RUN-UNUSABLE", message)
             .hint("see its log, or start another with `loader run`")
     }
 }

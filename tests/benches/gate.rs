@@ -9,7 +9,7 @@ use loader_core::{
     digest::Digest,
     discovery::Candidate,
     staging::Store,
-    vetting::{Policy, check_files, vet, vet_fresh},
+    vetting::{Policy, vet, vet_fresh},
 };
 use std::{fs, io::Write, path::Path, time::Duration};
 
@@ -25,7 +25,9 @@ fn main() {
     // What lies behind its end is read and hashed like everything else.
     file.set_len(BYTES).expect("five megabytes");
     let bytes = fs::read(&library).expect("the library");
-    let (candidate, policy) = (home.candidate("openai"), policy());
+    // One without bytes is refused as soon as everything about its files is known.
+    fs::write(home.add("echo").join("libecho.so"), []).expect("an empty library");
+    let (candidate, empty, policy) = (home.candidate("openai"), home.candidate("echo"), policy());
     let store = Store::open(&home.state()).expect("a store");
     let scratch = home.state().join("scratch");
     let mut gate = Series::default();
@@ -42,7 +44,7 @@ fn main() {
             drop(store.stage(&fresh, generation).expect("staged"));
         }));
         vetting.add(timed(bounds, || drop(vet(&candidate, &policy).expect("fit"))));
-        ownership.add(timed(bounds, || look_at_files(&candidate, &policy)));
+        ownership.add(timed(bounds, || look_at_files(&empty, &policy)));
     }
     let mut report = Report::new("gate", "may this library of 5 MB run?");
     let milliseconds = |series: &Series| {
@@ -93,6 +95,7 @@ fn write_and_sync(path: &Path, bytes: &[u8]) {
     std::hint::black_box(digest);
 }
 
-fn look_at_files(candidate: &Candidate, policy: &Policy) {
-    assert_eq!(check_files(candidate, policy), []);
+fn look_at_files(empty: &Candidate, policy: &Policy) {
+    let refusals = vet(empty, policy).expect_err("there is nothing to load");
+    assert!(refusals.len() == 1 && refusals[0].code == "LDR-VET-FORMAT", "{refusals:?}");
 }

@@ -3,12 +3,14 @@
 use crate::{Home, build, process::Running};
 use std::{
     fs,
-    process::Stdio,
+    os::unix::process::ExitStatusExt as _,
+    process::{ExitStatus, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
     sync::Notify,
 };
 
@@ -39,13 +41,18 @@ impl Log {
 impl Gateway {
     /// Starts it with this configuration over the home's plugins, and waits until it serves.
     pub async fn start(home: &Home, config: &str) -> Self {
+        Self::start_with(home, config, &[]).await
+    }
+
+    /// The same with more arguments for `run`.
+    pub async fn start_with(home: &Home, config: &str, arguments: &[&str]) -> Self {
         let file = home.state().with_file_name("loader.toml");
         fs::write(&file, config).expect("the configuration can be written");
         let mut process = Running::start(&build::loader(), |command| {
             command.arg("--config").arg(&file);
             command.arg("--state-dir").arg(home.state());
             command.arg("--plugins-dir").arg(home.plugins());
-            command.args(["run", "--listen", "127.0.0.1:0", "--ready-json"]);
+            command.args(["run", "--listen", "127.0.0.1:0", "--ready-json"]).args(arguments);
             command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
             command.env("HOME", home.state()).stderr(Stdio::piped());
         });
@@ -63,6 +70,21 @@ impl Gateway {
         let text = |key: &str| ready[key].as_str().expect("a ready line").to_owned();
         let token = fs::read_to_string(text("token_file")).expect("the token");
         Self { process, url: text("url"), token: token.trim().to_owned(), log }
+    }
+
+    /// Sends one request on a connection of its own and returns the whole response.
+    pub async fn get(&self, path: &str) -> std::io::Result<String> {
+        let address = self.url.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).await?;
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\n\
+             Connection: close\r\n\r\n",
+            self.token
+        );
+        stream.write_all(head.as_bytes()).await?;
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await?;
+        Ok(response)
     }
 
     /// What it has said on standard error so far.
@@ -93,7 +115,16 @@ impl Gateway {
 
     /// Waits for its end and returns the exit code.
     pub async fn ended(&mut self) -> Option<i32> {
+        self.end().await.code()
+    }
+
+    /// Waits for its end and returns the signal that ended it.
+    pub async fn killed(&mut self) -> Option<i32> {
+        self.end().await.signal()
+    }
+
+    async fn end(&mut self) -> ExitStatus {
         let ended = tokio::time::timeout(Duration::from_secs(60), self.process.child.wait()).await;
-        ended.expect("it ends within a minute").expect("it can be waited for").code()
+        ended.expect("it ends within a minute").expect("it can be waited for")
     }
 }

@@ -6,6 +6,7 @@
 //! on it. A [`Surface`] is one way in which the product looks at plugins.
 
 mod binaries;
+mod bundles;
 mod controls;
 mod elf;
 mod files;
@@ -77,7 +78,8 @@ impl Case {
 
 /// Every hostile folder.
 pub fn cases() -> Vec<Case> {
-    [files::cases(), binaries::cases(), manifests::cases()].into_iter().flatten().collect()
+    let all = [files::cases(), binaries::cases(), manifests::cases(), bundles::cases()];
+    all.into_iter().flatten().collect()
 }
 
 /// The cases that can be made here. Says which are left out.

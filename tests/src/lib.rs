@@ -4,6 +4,7 @@ pub mod archives;
 pub mod bench;
 pub mod build;
 pub mod c;
+pub mod client;
 pub mod defects;
 pub mod gateway;
 pub mod hostile;
@@ -117,6 +118,11 @@ impl Home {
         let candidate = found.candidates.into_iter().find(|candidate| candidate.id() == id);
         candidate.unwrap_or_else(|| panic!("{id} is not found: {:?}", found.diagnostics))
     }
+}
+
+/// How often to do something: what the variable says, or the short form.
+pub fn often(variable: &str, short: u64) -> u64 {
+    std::env::var(variable).ok().map_or(short, |said| said.parse().expect("a number"))
 }
 
 /// Gives a plugin a configuration.

@@ -82,7 +82,7 @@ impl Operator {
         errors.map(|error| error["code"].as_str().expect("a code").to_owned()).collect()
     }
 
-    /// Of the plugin of this id: its status and version, or why it is refused.
+    /// Of the plugin, or the bundle, of this id: its status and version, or why it is refused.
     pub fn status(&self, id: &str) -> Result<String, Vec<String>> {
         let list = self.ask(&["plugins", "list"]);
         let mut plugins = list["plugins"].as_array().expect("plugins").iter();
@@ -90,7 +90,7 @@ impl Operator {
             return Ok("absent".into());
         };
         let text = |key: &str| plugin[key].as_str().expect("text").to_owned();
-        if plugin["status"] == "ok" {
+        if plugin["status"] == "ok" || plugin["status"] == "ready" {
             return Ok(text("version"));
         }
         let findings = plugin["diagnostics"].as_array().expect("findings").iter();

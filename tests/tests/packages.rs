@@ -2,12 +2,16 @@
 //! those of the real `minisign`.
 
 use integration_tests::{
+    Home,
     archives::{Tar, gzip, hostile},
+    expect_no_error, expect_unloaded, get,
+    operator::Operator,
     peers, reset_resident_peak, resident_peak,
 };
 use loader_core::{
+    Engine,
     digest::Digest,
-    discovery::Origin,
+    discovery::{Origin, Root},
     package::{self, Extracted, Files},
     trust::{
         Publisher, Release, Signatures, Trust, release,
@@ -17,10 +21,11 @@ use loader_core::{
 use std::{
     collections::BTreeMap,
     fs,
-    os::unix::fs::symlink,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 use tempfile::TempDir;
 
@@ -114,6 +119,61 @@ fn a_link_that_is_put_in_the_way_while_unpacking_leads_nowhere() {
     println!("{swaps} swaps under 100 unpackings: {taken} taken, {refused} refused");
     assert!(swaps > 100, "the race was never run: {swaps}");
     assert_eq!(fs::read_dir(&outside).expect("there").count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pack_is_installed_as_its_plugins_and_nothing_in_it_is_run() {
+    let (author, operator) = (Home::new(), Operator::new());
+    let canary = operator.home().join("canary");
+    let folder = author.add("pack");
+    for script in ["install.sh", "postinstall"] {
+        let path = folder.join(script);
+        fs::write(&path, format!("#!/bin/sh\ntouch '{}'\n", canary.display())).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("ours");
+    }
+    let archive = operator.home().join("pack.tar.gz");
+    let (file, from) = (archive.to_str().expect("text"), folder.to_str().expect("text"));
+    run("tar", &["-czf", file, "-C", from, "."], operator.home());
+
+    let installed = operator.ask(&["plugins", "install", "pack.tar.gz"]);
+    assert_eq!(installed["plugins"][0]["id"], "pack");
+    for id in ["pack/safety", "pack/tools"] {
+        assert_eq!(operator.status(id), Ok("0.1.0".to_owned()), "{id}");
+    }
+    assert!(!canary.exists());
+
+    // Both are served, and either can be switched off.
+    let mut options = author.options();
+    options.roots = vec![Root { path: operator.plugins(), origin: Origin::User, required: true }];
+    let engine = Engine::new(options).expect("an engine");
+    expect_no_error(&engine.load_all().await);
+    assert_eq!(get(&engine, "safety", "/").await.expect("an answer"), "all is well");
+    assert_eq!(get(&engine, "tools", "/").await.expect("an answer"), "hammer, tongs");
+    expect_unloaded(&engine.stop(Duration::from_secs(5)).await);
+    operator.configure("[plugins.entries.\"pack/tools\"]\nenabled = false\n");
+    let list = operator.ask(&["plugins", "list"]);
+    let statuses = list["plugins"].as_array().expect("plugins").iter();
+    let statuses: Vec<_> = statuses.map(|one| one["status"].as_str()).collect();
+    assert_eq!(statuses, [Some("ok"), Some("disabled")]);
+
+    // The pack goes as it came: whole.
+    operator.ask(&["plugins", "remove", "pack", "--yes"]);
+    assert_eq!(operator.status("pack/safety"), Ok("absent".to_owned()));
+
+    // A path that leads out, and bytes the catalogue does not speak of.
+    let evil = operator.home().join("evil.tar.gz");
+    let tar = Tar::package().file("../../../canary", b"out");
+    fs::write(&evil, gzip(&tar.end())).expect("written");
+    assert_eq!(operator.refused(&["plugins", "install", "evil.tar.gz"]), ["LDR-PACKAGE-NAME"]);
+    let digest = Digest::of(b"other bytes");
+    let index = operator.home().join("index.toml");
+    let entry =
+        format!("[[entries]]\nid = \"pack\"\nurl = \"pack.tar.gz\"\nsha256 = \"{digest}\"\n");
+    fs::write(&index, entry).expect("written");
+    operator.configure(&format!("plugins.catalogues = [{index:?}]\n"));
+    assert_eq!(operator.refused(&["plugins", "install", "pack"]), ["LDR-CATALOGUE-DIGEST"]);
+    assert!(!canary.exists());
+    assert_eq!(operator.status("pack/safety"), Ok("absent".to_owned()));
 }
 
 /// A folder as an author has it, and its files.

@@ -33,6 +33,44 @@ contract_types! {
         /// The lifecycle operations it knows beyond the required ones.
         #[serde(default)]
         pub operations: Vec<String>,
+        /// The state it hands over to the next generation; none when it keeps none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub state: Option<StateDescription>,
+    }
+
+    /// The state a plugin hands over, as it writes it and as it can read it.
+    #[derive(Default)]
+    pub struct StateDescription {
+        /// What it writes.
+        #[serde(flatten)]
+        pub form: StateForm,
+        /// What it can read: the form it writes, and the older ones it can migrate from.
+        #[serde(default)]
+        pub reads: Vec<StateForm>,
+        /// The JSON Schema of what it writes, for whoever has to write a migration.
+        #[serde(default)]
+        pub schema: serde_json::Value,
+    }
+
+    /// One form of a plugin's state.
+    #[derive(Default, Eq)]
+    pub struct StateForm {
+        /// The version its author gave it.
+        pub version: u32,
+        /// A digest of its layout: it changes with every change of a field.
+        #[serde(default)]
+        pub layout: String,
+    }
+
+    /// The answer to `export-state` and the request of `import-state`. A plugin without state answers
+    /// and takes an empty body.
+    #[derive(Default)]
+    pub struct StateBytes {
+        /// The form of the value.
+        #[serde(flatten)]
+        pub form: StateForm,
+        /// The state.
+        pub value: serde_json::Value,
     }
 
     /// What the plugin answers to `register`.

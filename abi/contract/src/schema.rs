@@ -66,6 +66,7 @@ pub fn all() -> Vec<ContractSchema> {
             service::websocket::SERVICE,
             service::websocket::Connect,
             service::websocket::Connected,
+            service::websocket::Closed,
         ),
     ];
     schemas.sort_by(|one, other| one.file.cmp(&other.file));

@@ -6,6 +6,7 @@ use crate::{
     guard::{self, Guarded},
     host::HostObject,
     log,
+    pause::Pause,
     registration::{Capability, Invocation},
     tasks::Tasks,
 };
@@ -19,7 +20,7 @@ use loader_abi::{
     async_ffi::FutureExt,
     operation,
 };
-use loader_contract::lifecycle;
+use loader_contract::{health::HealthReport, lifecycle};
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
@@ -50,6 +51,7 @@ pub fn create<P: Plugin>(
             tasks,
             index,
             plugin: OnceLock::new(),
+            pause: Pause::default(),
         };
         Plugin_TO::from_value(Adapter(Some(Arc::new(state))), TD_Opaque)
     });
@@ -70,6 +72,8 @@ struct State<P> {
     tasks: Arc<Tasks>,
     index: usize,
     plugin: OnceLock<Arc<P>>,
+    /// Of the author's `run`, while another generation serves.
+    pause: Pause,
 }
 
 struct Adapter<P: Plugin>(Option<Arc<State<P>>>);
@@ -208,9 +212,11 @@ fn lifecycle_call<P: Plugin>(
             result
         }),
         operation::HEALTH => reply(current, async move {
-            started(&state)?;
-            Ok(loader_contract::health::HealthReport::pass())
+            started(&state)?.ready().await?;
+            Ok(HealthReport::pass())
         }),
+        operation::EXPORT_STATE => reply(current, async move { export(&state).await }),
+        operation::IMPORT_STATE => reply(current, async move { import(&state, body).await }),
         operation::STATS => reply(current, async move {
             Ok(lifecycle::Stats {
                 allocated_bytes: allocation::allocated_bytes(),
@@ -242,12 +248,20 @@ fn describe<P: Plugin>(state: &State<P>) -> lifecycle::PluginDescription {
             }
         }
     }
-    let operations = [operation::RUN, operation::DRAIN, operation::HEALTH, operation::STATS];
+    let operations = [
+        operation::RUN,
+        operation::DRAIN,
+        operation::HEALTH,
+        operation::STATS,
+        operation::EXPORT_STATE,
+        operation::IMPORT_STATE,
+    ];
     lifecycle::PluginDescription {
         id: state.id.to_owned(),
         version: state.version.to_owned(),
         contracts,
         operations: operations.map(str::to_owned).to_vec(),
+        state: state.registration.handover().map(|handover| (handover.describe)()),
     }
 }
 
@@ -267,7 +281,7 @@ async fn start<P: Plugin>(state: &State<P>, body: &[u8]) -> Result<()> {
 async fn run<P: Plugin>(state: &State<P>) -> Result<()> {
     use futures_util::future::{Either, select};
     let plugin = started(state)?;
-    let main = std::pin::pin!(plugin.run());
+    let main = std::pin::pin!(state.pause.around(plugin.run()));
     let tasks = std::pin::pin!(state.tasks.drive());
     match select(main, tasks).await {
         Either::Left((result, tasks)) => {
@@ -277,6 +291,25 @@ async fn run<P: Plugin>(state: &State<P>) -> Result<()> {
         }
         Either::Right(_) => Ok(()),
     }
+}
+
+async fn export<P: Plugin>(state: &State<P>) -> Result<Option<lifecycle::StateBytes>> {
+    let plugin = started(state)?.clone();
+    let exported = match state.registration.handover() {
+        Some(handover) => Some((handover.export)(plugin).await?),
+        None => None,
+    };
+    state.pause.begin();
+    Ok(exported)
+}
+
+async fn import<P: Plugin>(state: &State<P>, body: RVec<u8>) -> Result<()> {
+    let plugin = started(state)?.clone();
+    if let Some(handover) = state.registration.handover().filter(|_| !body.is_empty()) {
+        (handover.import)(plugin, body.into_vec()).await?;
+    }
+    state.pause.end();
+    Ok(())
 }
 
 fn started<P: Plugin>(state: &State<P>) -> Result<&Arc<P>> {

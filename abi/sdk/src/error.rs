@@ -4,6 +4,7 @@ use loader_abi::{
     CallError,
     abi_stable::std_types::{RBox, ROption},
 };
+use serde::{Serialize, de::DeserializeOwned};
 use std::{fmt, time::Duration};
 
 /// Broad classes of errors; see [`loader_abi::class`].
@@ -63,6 +64,13 @@ impl Error {
         self
     }
 
+    /// Adds details: a value whose JSON is an object.
+    #[must_use]
+    pub fn with_details<T: Serialize>(mut self, details: &T) -> Self {
+        self.0.details = serde_json::to_vec(details).unwrap_or_default().into();
+        self
+    }
+
     /// The class; see [`class`].
     pub fn class(&self) -> u32 {
         self.0.class
@@ -76,6 +84,11 @@ impl Error {
     /// The sentence.
     pub fn message(&self) -> &str {
         &self.0.message
+    }
+
+    /// The details, if they are of this type.
+    pub fn details<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(&self.0.details).ok()
     }
 
     /// When trying again may help.

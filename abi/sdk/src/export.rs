@@ -39,6 +39,7 @@ pub fn unknown_plugin(id: &str) -> CreateResult {
 /// export_plugin! {
 ///     plugin: Hello,                 // a type that implements `Plugin`
 ///     id: "hello",                   // the id in `plugin.toml`
+///     state: Counters,               // only where `Hello` implements `Handover`
 ///     provides: [                    // one line per capability: its trait's name in snake case
 ///         http_route: "hello",       // and the capability's id
 ///         health: "hello",
@@ -54,6 +55,7 @@ macro_rules! export_plugin {
     ($(
         plugin: $plugin:ty,
         id: $id:literal,
+        $(state: $state:ty,)?
         provides: [
             $($capability:ident $($contract:literal)? : $capability_id:literal),* $(,)?
         ] $(,)?
@@ -103,6 +105,7 @@ macro_rules! export_plugin {
                             $id,
                             env!("CARGO_PKG_VERSION"),
                             $crate::Registration::new()
+                                $(.handing_over::<$state>())?
                                 $(.$capability($($contract,)? $capability_id))*,
                             host,
                         ),

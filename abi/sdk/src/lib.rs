@@ -33,8 +33,10 @@
 //!    logs, sleeps, stores, calls out.
 //! 2. [`Plugin::run`], and every task given to [`Host::spawn`], runs in the background.
 //! 3. Capability methods are called from several threads at once; each gets a [`Call`].
-//! 4. [`Plugin::drain`]: no new calls will come. [`Plugin::stop`]: let go of everything.
-//! 5. The plugin is dropped and its library leaves the process.
+//! 4. On a reload the next generation is started beside it; [`Plugin::ready`] is asked. A plugin with
+//!    state implements [`Handover`]: it exports, and its successor imports.
+//! 5. [`Plugin::drain`]: no new calls will come. [`Plugin::stop`]: let go of everything.
+//! 6. The plugin is dropped and its library leaves the process.
 //!
 //! A panic anywhere becomes an error of the call it happened in. A call whose caller went away, or
 //! whose deadline passed, is dropped at its next `await`.
@@ -51,11 +53,13 @@ mod guard;
 mod host;
 mod log;
 mod metadata;
+mod pause;
 mod plugin;
 mod registration;
 #[cfg(feature = "own-runtime")]
 mod runtime;
 pub mod service;
+mod state;
 mod stream;
 mod tasks;
 
@@ -67,7 +71,7 @@ pub use error::{Error, Result, class};
 pub use host::{Answer, Host};
 pub use loader_abi as abi;
 pub use loader_contract as contract;
-pub use loader_sdk_macros::config;
+pub use loader_sdk_macros::{config, state};
 pub use metadata::Metadata;
 pub use plugin::Plugin;
 pub use registration::Registration;
@@ -75,6 +79,7 @@ pub use registration::Registration;
 pub use runtime::OwnRuntime;
 pub use schemars;
 pub use serde;
+pub use state::{Handover, State};
 pub use stream::{Message, Receiver, Sender, Stream};
 pub use tracing;
 

@@ -1,7 +1,7 @@
 //! Everything a plugin usually imports.
 
 pub use crate::{
-    Answer, Call, Error, Host, NoConfig, Plugin, Result,
+    Answer, Call, Error, Handover, Host, NoConfig, Plugin, Result, State,
     capability::{
         channel::Channel,
         custom::{Custom, Request},
@@ -19,6 +19,6 @@ pub use crate::{
             FinishReason, GenerateRequest, GenerateResponse, Model, ModelList, StreamEvent, Usage,
         },
     },
-    export_plugin,
+    export_plugin, state,
 };
 pub use tracing::{debug, error, info, instrument, trace, warn};

@@ -4,6 +4,7 @@ use crate::{
     Call, Metadata, Plugin, Result, Stream,
     current::{self, Current},
     guard::Guarded,
+    state::{Handover, State, Vtable},
 };
 use futures_util::TryFutureExt as _;
 use loader_abi::{
@@ -40,12 +41,27 @@ pub(crate) struct Capability<P> {
 /// The capabilities of a plugin. `export_plugin!` fills it; each capability adds a method.
 pub struct Registration<P> {
     capabilities: Vec<Capability<P>>,
+    handover: Option<Vtable<P>>,
 }
 
 impl<P: Plugin> Registration<P> {
     #[doc(hidden)]
     pub fn new() -> Self {
-        Self { capabilities: Vec::new() }
+        Self { capabilities: Vec::new(), handover: None }
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub fn handing_over<S: State>(mut self) -> Self
+    where
+        P: Handover<State = S>,
+    {
+        self.handover = Some(Vtable::new());
+        self
+    }
+
+    pub(crate) fn handover(&self) -> Option<&Vtable<P>> {
+        self.handover.as_ref()
     }
 
     pub(crate) fn add(mut self, capability: Capability<P>) -> Self {

@@ -118,6 +118,12 @@ impl Sender {
     pub fn finish(&self) {
         self.0.close(End { reason: end_reason::DONE, error: ROption::RNone });
     }
+
+    /// Says that no more will come, and why.
+    pub fn fail(&self, error: Error) {
+        let error = ROption::RSome(error.into_abi());
+        self.0.close(End { reason: end_reason::ERROR, error });
+    }
 }
 
 /// The receiving half. Dropping it tells the sender that nobody listens.

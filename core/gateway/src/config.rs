@@ -36,7 +36,8 @@ pub use gateway::Gateway;
 pub use log::{Log, LogFormat};
 pub use models::Models;
 pub use plugins::{
-    Breaker, Consent, Placement, PluginEntry, Plugins, Publisher, Signatures, Trust, Untracked,
+    Breaker, Consent, Placement, PluginEntry, Plugins, Publisher, Reload, Signatures, Trust,
+    Untracked,
 };
 pub use secrets::SecretSource;
 

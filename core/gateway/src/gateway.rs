@@ -1,29 +1,37 @@
 //! Puts the gateway together: configuration, engine, services, consumers.
 
 use crate::{
-    AccountView, EventStream, GatewayHealth, ListedModel, Route,
+    AccountView, EventStream, GatewayHealth, GatewayStatus, ListedModel, Route,
     channels::{Channels, Inbox},
     config::{self, Config},
     conversation::Conversations,
     health, inference, models,
     routes::Routes,
+    status,
 };
 use loader_contract::text_inference::{GenerateRequest, GenerateResponse};
 use loader_contract::{channel, health as health_contract, http_route, text_inference};
 use loader_core::{
     BreakerPolicy, CallOptions, CallPolicy, Enablement, Engine, LogFilter, Options, Placement,
-    PluginOptions, Retirement, Survey,
+    PluginOptions, ReloadOptions, Retirement, Survey,
+    crash::Crash,
     diagnostic::Diagnostic,
     discovery::{Root, discover},
     message::Failure,
     probe::Probe,
+    reload::CanaryPolicy,
     service::{Service, Services},
     services::{EventBus, SecretSource, Standard, StandardServices, secrets::references},
     staging::Store,
     trust::{Publisher, Signatures, Trust, Untracked},
     vetting::Policy,
 };
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 /// Everything a gateway is started from.
 #[derive(Clone)]
@@ -44,6 +52,8 @@ pub struct Settings {
     pub log_filter: Option<LogFilter>,
     /// How libraries are tried before they are opened.
     pub probe: Option<Probe>,
+    /// What is done about crashes.
+    pub crash: Option<Crash>,
 }
 
 /// A running gateway.
@@ -120,14 +130,31 @@ fn engine_options(settings: &Settings, services: Services) -> Options {
     };
     options.plugins =
         plugins.entries.iter().map(|(id, entry)| (id.clone(), plugin_options(entry))).collect();
+    options.reload = reload(&plugins.reload);
     options.trust = trust(&plugins.trust);
     options.index.clone_from(&settings.index);
     options.probe.clone_from(&settings.probe);
+    options.crash = settings.crash;
     options.services = services;
     options.contracts = contracts();
     options.host.clone_from(&settings.host);
     options.log_filter.clone_from(&settings.log_filter);
     options
+}
+
+/// The engine's words for how plugins are replaced.
+fn reload(config: &config::Reload) -> ReloadOptions {
+    ReloadOptions {
+        canary: CanaryPolicy {
+            window: Duration::from_millis(config.window_ms),
+            failures: config.failures,
+            slowdown: config.slowdown,
+        },
+        check: Duration::from_millis(config.check_ms),
+        hold: Duration::from_millis(config.hold_ms),
+        drain: Duration::from_millis(config.drain_ms),
+        most_retained: config.max_retained as usize,
+    }
 }
 
 /// The contracts the gateway consumes: the lowest and highest major version of each.
@@ -199,6 +226,15 @@ fn default_secrets(roots: &[Root]) -> Vec<(String, Vec<String>)> {
     named.collect()
 }
 
+/// Why the services could not be opened, by the cause's own code.
+fn not_opened(failure: Failure, kv_path: &Path) -> Diagnostic {
+    const CODES: [&str; 4] =
+        ["LDR-KV-OPEN", "LDR-TLS-AUTHORITIES", "LDR-TLS-SETUP", "LDR-HTTP-SETUP"];
+    let code = CODES.into_iter().find(|code| *code == failure.code).unwrap_or("LDR-INTERNAL");
+    let finding = Diagnostic::error(code, failure.message).hint(failure.hint);
+    if code == "LDR-KV-OPEN" { finding.at(kv_path) } else { finding }
+}
+
 fn plugin_options(entry: &config::PluginEntry) -> PluginOptions {
     let placement = match entry.placement {
         config::Placement::Thread => Placement::Thread { threads: entry.threads as usize },
@@ -238,9 +274,8 @@ impl Gateway {
                 "opening the store panicked",
             ))
         });
-        let StandardServices { services, events, secrets } = opened.map_err(|failure| {
-            Diagnostic::error("LDR-KV-OPEN", failure.message).at(&kv_path).hint(failure.hint)
-        })?;
+        let StandardServices { services, events, secrets } =
+            opened.map_err(|failure| not_opened(failure, &kv_path))?;
         let channels = Arc::new(Channels::new(events.clone()));
         let inbox: Arc<dyn Service> = Arc::new(Inbox(channels.clone()));
         let services = services.with([inbox]);
@@ -250,7 +285,12 @@ impl Gateway {
         for (plugin, names) in defaults.unwrap_or_default() {
             secrets.allow(&plugin, names);
         }
-        let diagnostics = engine.load_all().await;
+        let mut diagnostics = engine.load_all().await;
+        if settings.config.plugins.reload.watch {
+            let following = engine.clone();
+            let followed = tokio::task::spawn_blocking(move || following.follow()).await;
+            diagnostics.extend(followed.ok().and_then(Result::err));
+        }
         let conversations = Conversations::new(engine.clone(), &settings.config);
         channels.connect(&engine, conversations, &settings.config.channels, &secrets).await;
         let inner = Inner {
@@ -325,6 +365,11 @@ impl Gateway {
         health::check(&self.0.engine, &self.0.host).await
     }
 
+    /// How the gateway and its plugins are doing, without asking them.
+    pub fn status(&self) -> GatewayStatus {
+        status::of(&self.0.engine, &self.0.host, self.accounts())
+    }
+
     /// How the channels' accounts are.
     pub fn accounts(&self) -> Vec<AccountView> {
         self.0.channels.accounts()
@@ -342,5 +387,33 @@ impl Gateway {
         let outcomes = self.0.engine.stop(drain).await;
         self.0.channels.end();
         outcomes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_keeps_the_services_from_opening_is_named() {
+        let folder = std::env::temp_dir();
+        let settings = |host: &str, state_dir: PathBuf| Settings {
+            config: Config::default(),
+            state_dir,
+            roots: Vec::new(),
+            index: None,
+            secrets: Arc::new(BTreeMap::<String, loader_core::services::SecretBytes>::new()),
+            host: host.to_owned(),
+            log_filter: None,
+            probe: None,
+            crash: None,
+        };
+        let code =
+            async |settings| Gateway::start(settings).await.map(|_| ()).map_err(|it| it.code);
+        let nowhere = settings("loader 0", folder.join("there-is-no-such-folder"));
+        assert_eq!(code(nowhere).await, Err("LDR-KV-OPEN"));
+        let state = tempfile::tempdir().expect("a folder");
+        let garbled = settings("loader\n0", state.path().to_owned());
+        assert_eq!(code(garbled).await, Err("LDR-HTTP-SETUP"));
     }
 }

@@ -15,6 +15,8 @@ use std::time::Duration;
 /// A longer answer is not held in memory.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
+// Asking a model twice costs twice and does nothing else, so every question is idempotent.
+
 /// Asks a model for a whole answer.
 pub(crate) async fn generate(
     engine: &Engine,
@@ -26,7 +28,8 @@ pub(crate) async fn generate(
     let (provider, model) = models::split(engine, name)?;
     request.model = model.to_owned();
     let target = engine.target(CONTRACT, Some(provider), method::GENERATE)?;
-    let mut stream = target.open(options, Metadata::new(), encode(&request)?).await?;
+    let mut stream =
+        target.open(options.idempotent(true), Metadata::new(), encode(&request)?).await?;
     let answer = collect(&mut stream, idle).await?;
     serde_json::from_slice(&answer).map_err(|error| garbled(&error))
 }
@@ -73,7 +76,7 @@ pub(crate) async fn stream(
     let (provider, model) = models::split(engine, name)?;
     request.model = model.to_owned();
     let target = engine.target(CONTRACT, Some(provider), method::STREAM)?;
-    let stream = target.open(options, Metadata::new(), encode(&request)?).await?;
+    let stream = target.open(options.idempotent(true), Metadata::new(), encode(&request)?).await?;
     Ok(EventStream { stream: Some(stream), finished: false, idle })
 }
 

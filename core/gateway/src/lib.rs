@@ -6,6 +6,8 @@
 //! | `channels`, `conversation` | `channel/1` | accounts kept connected, one turn after another |
 //! | `routes` | `http-route/1` | which plugin answers a path |
 //! | `health` | `health/1` | one verdict over all |
+//! | `status` | | how plugins and accounts are doing, without asking them |
+//! | [`picker`] | `channel/1` | channels that can be set up, those in catalogues too |
 //! | [`openai`] | | the OpenAI wire format to and from the contract |
 //!
 //! Never prints, never reads the environment, never exits.
@@ -18,7 +20,9 @@ mod health;
 mod inference;
 mod models;
 pub mod openai;
+pub mod picker;
 mod routes;
+mod status;
 
 pub use channels::AccountView;
 pub use gateway::{Gateway, Settings, contracts, policy, rehearse, survey};
@@ -26,3 +30,4 @@ pub use health::GatewayHealth;
 pub use inference::EventStream;
 pub use models::ListedModel;
 pub use routes::Route;
+pub use status::{GatewayStatus, PluginStatus, Process};

@@ -1,9 +1,9 @@
 //! Which plugin answers a path.
 
 use arc_swap::ArcSwapOption;
-use loader_contract::http_route::{CONTRACT, method};
+use loader_contract::http_route::{CONTRACT, STATUS, method};
 use loader_core::{
-    CallOptions, Engine, Snapshot, Target,
+    CallOptions, Engine, Judgement, Snapshot, Target,
     message::{Failure, Metadata, Reply},
 };
 use std::sync::Arc;
@@ -111,6 +111,16 @@ impl Route {
         metadata: Metadata,
         body: Vec<u8>,
     ) -> Result<Reply, Failure> {
-        self.entry.target.call(options, metadata, body).await
+        self.entry.target.call_and_judge(options, metadata, body, judge).await
+    }
+}
+
+/// A server error that is no upstream's speaks against the plugin.
+fn judge(reply: &Reply) -> Judgement {
+    let status = reply.metadata.iter().find(|(name, _)| *name == STATUS);
+    if status.is_some_and(|(_, status)| status == b"500") {
+        Judgement::Faulty
+    } else {
+        Judgement::Sound
     }
 }

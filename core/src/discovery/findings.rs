@@ -69,23 +69,27 @@ pub(super) fn collision(winner: &Found, loser: &Found) -> Diagnostic {
             "two plugins of one origin ({}) have the id `{id}`: {first} is used, {second} is refused",
             loser.origin
         );
-        let hint = "remove one of the two folders, or give one of the plugins another id";
+        let hint = format!("if it is not needed: {}", removal(loser));
         Diagnostic::error("LDR-DISCOVERY-DUPLICATE", message).hint(hint)
     } else {
         let message = format!(
             "`{id}` {} from {} ({second}) is hidden by `{id}` {} from {} ({first})",
             loser.manifest.version, loser.origin, winner.manifest.version, winner.origin
         );
-        let hint = match winner.provenance {
-            Provenance::Placed => {
-                format!("to use the hidden one: rm -r {}", shell_word(&winner.folder))
-            }
-            Provenance::Linked => format!("to use the hidden one: loader plugins unlink {id}"),
-            Provenance::Installed(_) | Provenance::Prepared(_) => {
-                format!("to use the hidden one: loader plugins remove {id}")
-            }
-        };
+        let hint = format!("to use the hidden one: {}", removal(winner));
         Diagnostic::warning("LDR-DISCOVERY-SHADOWED", message).hint(hint)
     };
     finding.at(&loser.manifest_path).about(id)
+}
+
+/// The command that takes a plugin folder away, by how it came to be there.
+fn removal(found: &Found) -> String {
+    let id = &found.manifest.id;
+    match found.provenance {
+        Provenance::Placed => format!("rm -r {}", shell_word(&found.folder)),
+        Provenance::Linked => format!("loader plugins unlink {id}"),
+        Provenance::Installed(_) | Provenance::Prepared(_) => {
+            format!("loader plugins remove {id}")
+        }
+    }
 }

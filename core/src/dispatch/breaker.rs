@@ -4,6 +4,7 @@
 //! is down or a request is wrong says nothing about the plugin. After so many failures in a row the
 //! breaker opens; after the cooldown it lets one call through, and that call's outcome decides.
 
+use crate::message::is_own_fault;
 use loader_abi::class;
 use std::{
     sync::atomic::{AtomicU32, AtomicU64, Ordering},
@@ -61,10 +62,16 @@ impl Breaker {
         won.map(|_| ()).map_err(|_| self.policy.cooldown)
     }
 
+    /// Forgets what was: another generation answers from now on.
+    pub(crate) fn reset(&self) {
+        self.failures.store(0, Ordering::Release);
+        self.retry_at.store(0, Ordering::Release);
+    }
+
     /// Takes note of how a call ended: the class of its failure, or none.
     pub(crate) fn record(&self, failure: Option<u32>) {
         match failure {
-            Some(class::INTERNAL | class::PANIC | class::DEADLINE) => {
+            Some(class) if is_own_fault(class) => {
                 let failures = self.failures.fetch_add(1, Ordering::AcqRel) + 1;
                 if self.policy.failures > 0 && failures >= self.policy.failures {
                     self.retry_at.store(self.now() + self.cooldown(), Ordering::Release);

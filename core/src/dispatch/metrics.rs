@@ -1,5 +1,6 @@
 //! What is counted per plugin.
 
+use crate::{message::is_own_fault, reload::canary::Record};
 use loader_abi::class;
 use serde::Serialize;
 use std::{
@@ -19,7 +20,30 @@ pub(crate) struct Metrics {
     panics: AtomicU64,
     deadlines: AtomicU64,
     refused: AtomicU64,
+    /// Those of the errors that are the plugin's own.
+    faults: AtomicU64,
     latency: [AtomicU64; BUCKETS],
+}
+
+/// What a watch over a generation compares: counters that only grow.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reading {
+    calls: u64,
+    faults: u64,
+    latency: [u64; BUCKETS],
+}
+
+impl Reading {
+    /// What happened since an earlier reading.
+    pub(crate) fn since(&self, earlier: &Self) -> Record {
+        let latency: Vec<u64> =
+            self.latency.iter().zip(&earlier.latency).map(|(now, then)| now - then).collect();
+        Record {
+            calls: self.calls - earlier.calls,
+            failures: self.faults - earlier.faults,
+            median_us: percentile(&latency, 50),
+        }
+    }
 }
 
 /// The counters at one moment.
@@ -64,11 +88,23 @@ impl Metrics {
     fn failed(&self, failure: Option<u32>) {
         let Some(class) = failure else { return };
         self.errors.fetch_add(1, Ordering::Relaxed);
+        if is_own_fault(class) {
+            self.faults.fetch_add(1, Ordering::Relaxed);
+        }
         match class {
             class::PANIC => self.panics.fetch_add(1, Ordering::Relaxed),
             class::DEADLINE => self.deadlines.fetch_add(1, Ordering::Relaxed),
             _ => 0,
         };
+    }
+
+    pub(crate) fn read(&self) -> Reading {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Reading {
+            calls: read(&self.calls) + read(&self.streams),
+            faults: read(&self.faults),
+            latency: std::array::from_fn(|bucket| read(&self.latency[bucket])),
+        }
     }
 
     pub(crate) fn snapshot(&self) -> MetricsSnapshot {

@@ -26,7 +26,7 @@ const GRANULARITY: Duration = Duration::from_secs(2);
 /// Starts the watch; it ends with the engine.
 pub(super) fn spawn(engine: &Engine) {
     let weak = Arc::downgrade(&engine.0);
-    let folder = Records::of(&engine.0.options.state_dir).denials();
+    let folder = Records::of(&engine.0.options().state_dir).denials();
     tokio::spawn(async move {
         let mut seen = None;
         loop {
@@ -49,13 +49,14 @@ pub(super) fn spawn(engine: &Engine) {
 impl Engine {
     /// Stops every plugin whose bytes are denied.
     async fn withdraw_denied(&self) {
-        let policy = super::survey::policy(&self.0.options);
+        let policy = super::survey::policy(&self.0.options());
         for (id, finding) in self.denied(&policy) {
             error!(plugin = id, code = finding.code, "{finding}");
             self.unload(&id, DRAIN).await;
             self.0.registry.publish(|snapshot| {
                 snapshot.update(&id, |record| {
                     record.status = Status::Failed;
+                    record.skills = Vec::new();
                     record.diagnostics.push(finding);
                 });
             });
@@ -65,10 +66,17 @@ impl Engine {
     fn denied(&self, policy: &Policy) -> Vec<(String, Diagnostic)> {
         let loaded = self.0.loaded();
         let denied = loaded.iter().filter_map(|loaded| {
-            let findings = vetting::denials(&loaded.candidate, loaded.digest, policy);
+            let findings = vetting::denials(
+                loaded.running.candidate(),
+                loaded.running.vetted.digest(),
+                policy,
+            );
             let finding = findings.into_iter().next()?;
-            Some((loaded.id.clone(), finding.about(&loaded.id).at(loaded.candidate.folder())))
+            Some((
+                loaded.id.clone(),
+                finding.about(&loaded.id).at(loaded.running.candidate().folder()),
+            ))
         });
-        denied.collect()
+        denied.chain(self.denied_bundles(policy)).collect()
     }
 }

@@ -1,25 +1,43 @@
 //! The whole flow for one plugin: vet, stage, probe, open, start, publish.
 
-use super::{Engine, Inner, Loaded, survey};
+use super::{Engine, Inner, Loaded, Options, survey};
 use crate::{
     diagnostic::Diagnostic,
-    digest::Digest,
     discovery::Candidate,
     dispatch::Served,
-    generation::{self, Keeper, Launch, LaunchError, Limits},
-    registry::{Capability, PluginRecord, Status},
+    generation::{self, Keeper, Launch, LaunchError, Launched, Limits},
+    probe::Probed,
+    registry::{Capability, PluginRecord, Snapshot, Status},
+    reload::Life,
     vetting::Vetted,
 };
 use futures_util::future::join_all;
-use loader_contract::lifecycle::{HostDescription, Registration};
+use loader_contract::lifecycle::{HostDescription, Registration, StateDescription};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tracing::{error, info};
 
-/// A plugin that started and is not published yet.
-struct Started {
-    candidate: Candidate,
-    vetted: Vetted,
-    keeper: Keeper,
+/// A generation that answers, and what it was made from.
+pub(super) struct Running {
+    pub(super) vetted: Vetted,
+    pub(super) keeper: Keeper,
+    /// The state it hands over, if it does.
+    pub(super) state: Option<StateDescription>,
+}
+
+impl Running {
+    /// Where it was found, and what its manifest says.
+    pub(super) fn candidate(&self) -> &Candidate {
+        self.vetted.candidate()
+    }
+
+    /// The generation as the ledger names it.
+    pub(super) fn life(&self) -> Life {
+        Life {
+            generation: self.keeper.number(),
+            version: self.vetted.spec().version.to_string(),
+            digest: self.vetted.digest().to_string(),
+        }
+    }
 }
 
 impl Engine {
@@ -27,18 +45,25 @@ impl Engine {
     ///
     /// A plugin that fails is recorded as failed; the others are served all the same.
     pub async fn load_all(&self) -> Vec<Diagnostic> {
-        let options = self.0.options.clone();
+        let options = self.0.options();
         let found = tokio::task::spawn_blocking(move || survey::find(&options)).await;
         let Ok(found) = found else { return Vec::new() };
-        let mut diagnostics = found.diagnostics;
+        let mut diagnostics = self.0.take_crashes();
+        diagnostics.extend(found.diagnostics);
         let (on, off): (Vec<_>, Vec<_>) = found
             .candidates
             .into_iter()
-            .partition(|candidate| self.0.options.enablement.decide(candidate).enabled);
+            .partition(|candidate| self.0.options().enablement.decide(candidate).enabled);
         for candidate in off {
             let record = self.0.record(&candidate, Status::Disabled);
             self.0.registry.publish(|snapshot| snapshot.put(record));
         }
+        for candidate in &on {
+            if let Some(bundle) = candidate.bundle() {
+                diagnostics.extend(self.0.take_in(candidate, bundle).await);
+            }
+        }
+        let on: Vec<_> = on.into_iter().filter(|candidate| candidate.bundle().is_none()).collect();
         let starting = on.iter().map(|candidate| self.0.start(candidate));
         let started: Vec<_> = join_all(starting).await;
         for (candidate, started) in on.iter().zip(started) {
@@ -53,54 +78,22 @@ impl Engine {
     /// Loads one plugin. Returns what there is to say; an error among it means that it is not
     /// served.
     pub async fn load(&self, candidate: &Candidate) -> Vec<Diagnostic> {
+        if let Some(bundle) = candidate.bundle() {
+            return self.0.take_in(candidate, bundle).await;
+        }
         match self.0.start(candidate).await {
             Ok(started) => self.0.publish(started),
             Err(findings) => self.0.failed(candidate, findings),
         }
     }
-
-    /// Starts a fresh generation of a plugin and sends calls there; the old one is retired.
-    ///
-    /// Anything that goes wrong leaves the old generation serving.
-    pub async fn replace(&self, id: &str, drain: Duration) -> Result<(), Vec<Diagnostic>> {
-        let candidate = self
-            .0
-            .loaded()
-            .iter()
-            .find(|loaded| loaded.id == id)
-            .map(|loaded| loaded.candidate.clone());
-        let candidate = candidate.ok_or_else(|| {
-            vec![
-                Diagnostic::error("LDR-RELOAD-UNKNOWN", format!("no plugin `{id}` is served"))
-                    .hint("loader plugins list"),
-            ]
-        })?;
-        let started = self.0.start(&candidate).await?;
-        let number = started.keeper.number();
-        let digest = started.vetted.digest();
-        let (old, replaced) = self.0.take_over(id, started.keeper, digest);
-        if !replaced {
-            self.0.retire(id, old, Duration::ZERO).await;
-            return Ok(());
-        }
-        self.0.registry.publish(|snapshot| {
-            snapshot.update(id, |record| {
-                record.generation = Some(number);
-                record.digest = Some(digest.to_string());
-            });
-        });
-        self.0.retire(id, old, drain).await;
-        Ok(())
-    }
 }
 
 impl Inner {
     /// Everything up to a generation that answers.
-    async fn start(&self, candidate: &Candidate) -> Result<Started, Vec<Diagnostic>> {
+    async fn start(&self, candidate: &Candidate) -> Result<Running, Vec<Diagnostic>> {
         let number = self.generation_number();
         let (vetted, probed) = {
-            let options = self.options.clone();
-            let store = self.store.clone();
+            let (options, store) = (self.options(), self.store.clone());
             let examined = candidate.clone();
             let work = move || {
                 survey::prepare(&options, &survey::policy(&options), &store, &examined, number)
@@ -110,20 +103,32 @@ impl Inner {
             let examined = tokio::task::spawn_blocking(work).await;
             examined.map_err(|_| vec![internal(candidate, "the examination panicked")])??
         };
-        let settings = self.options.plugins.get(candidate.id()).cloned().unwrap_or_default();
+        self.launch(vetted, probed, number).await
+    }
+
+    /// Opens and starts what was examined.
+    pub(super) async fn launch(
+        &self,
+        vetted: Vetted,
+        probed: Probed,
+        number: u64,
+    ) -> Result<Running, Vec<Diagnostic>> {
+        let candidate = vetted.candidate();
+        let options = self.options();
+        let settings = options.plugins.get(candidate.id()).cloned().unwrap_or_default();
         let launched = generation::launch(Launch {
             probed,
             number,
             placement: settings.placement,
             config: Arc::new(settings.config),
-            services: self.options.services.clone(),
+            services: options.services.clone(),
             capabilities: Arc::new(self.dispatcher.clone()),
-            description: self.description(),
-            log_filter: self.options.log_filter.clone(),
-            limits: Limits { start: self.options.start_timeout, stop: self.options.stop_timeout },
+            description: description(&options),
+            log_filter: options.log_filter.clone(),
+            limits: Limits { start: options.start_timeout, stop: options.stop_timeout },
         })
         .await;
-        let (keeper, registrations) = match launched {
+        let Launched { keeper, registrations, state } = match launched {
             Ok(launched) => launched,
             Err(LaunchError { diagnostic, retained }) => {
                 self.retained().extend(retained);
@@ -134,81 +139,65 @@ impl Inner {
             self.retire(candidate.id(), keeper, Duration::ZERO).await;
             return Err(vec![diagnostic]);
         }
-        Ok(Started { candidate: candidate.clone(), vetted, keeper })
+        Ok(Running { vetted, keeper, state })
     }
 
-    /// Sends calls to a fresh generation and returns the one that is to retire, and whether that is
-    /// the old one: it is the fresh one when the plugin was stopped meanwhile.
-    fn take_over(&self, id: &str, fresh: Keeper, digest: Digest) -> (Keeper, bool) {
+    /// Sends the calls of a plugin to another generation. Returns the one that served, and what there
+    /// is to say; nothing, and the plugin is not served any more, when it was stopped meanwhile.
+    pub(super) fn exchange(
+        &self,
+        id: &str,
+        running: Running,
+    ) -> Option<(Running, Vec<Diagnostic>)> {
         let mut all = self.loaded();
-        let Some(loaded) = all.iter_mut().find(|loaded| loaded.id == id) else {
-            return (fresh, false);
-        };
-        loaded.served.serve(Some(fresh.generation().clone()));
-        loaded.digest = digest;
-        (std::mem::replace(&mut loaded.keeper, fresh), true)
+        let loaded = all.iter_mut().find(|loaded| loaded.id == id)?;
+        let before = std::mem::replace(&mut loaded.running, running);
+        let findings = self.register(&loaded.running, &loaded.served);
+        loaded.served.serve(Some(loaded.running.keeper.generation().clone()));
+        Some((before, findings))
     }
 
-    fn description(&self) -> HostDescription {
-        HostDescription {
-            abi: loader_abi::ABI_VERSION_TEXT.to_owned(),
-            host: self.options.host.clone(),
-            services: self.options.services.names().map(str::to_owned).collect(),
-            contracts: self.options.contracts.clone(),
-        }
-    }
-
-    /// Puts a started plugin into the registry. From here on it is called.
-    fn publish(&self, started: Started) -> Vec<Diagnostic> {
-        let Started { candidate, vetted, keeper } = started;
-        let id = candidate.id().to_owned();
-        let settings = self.options.plugins.get(&id).cloned().unwrap_or_default();
+    /// Lets a plugin that started serve. From here on it is called.
+    fn publish(&self, running: Running) -> Vec<Diagnostic> {
+        let id = running.candidate().id().to_owned();
+        let settings = self.options().plugins.get(&id).cloned().unwrap_or_default();
         let served = Arc::new(Served::new(id.as_str().into(), settings.calls));
-        served.serve(Some(keeper.generation().clone()));
-        let mut record = self.record(&candidate, Status::Served);
+        served.serve(Some(running.keeper.generation().clone()));
+        let diagnostics = self.register(&running, &served);
+        running.keeper.run();
+        info!(plugin = id, version = %running.candidate().spec().version,
+            generation = running.keeper.number(), placement = settings.placement.name(),
+            "plugin loaded");
+        let turn = Arc::default();
+        self.loaded().push(Loaded { id, running, served, turn });
+        diagnostics
+    }
+
+    /// Puts what a plugin provides into the registry, in the place of what it provided before.
+    fn register(&self, running: &Running, served: &Arc<Served>) -> Vec<Diagnostic> {
+        let Running { vetted, keeper, .. } = running;
+        let candidate = running.candidate();
+        let settings = self.options().plugins.get(candidate.id()).cloned().unwrap_or_default();
+        let mut record = self.record(candidate, Status::Served);
         record.digest = Some(vetted.digest().to_string());
         record.placement = Some(settings.placement);
         record.generation = Some(keeper.number());
         record.served = Some(served.clone());
         record.diagnostics = vetted.warnings().to_vec();
-        let diagnostics = self.registry.publish(|snapshot| {
-            for provided in &candidate.spec().provides {
-                let contract = provided.contract.to_string();
-                let capability = Capability {
-                    contract: contract.clone(),
-                    id: provided.id.clone(),
-                    plugin: id.clone(),
-                    attributes: provided.attributes.clone(),
-                    served: served.clone(),
-                };
-                if let Err(owner) = snapshot.provide(capability) {
-                    let conflict = Diagnostic::warning(
-                        "LDR-REGISTER-CONFLICT",
-                        format!(
-                            "`{contract}` as `{}` is provided by `{owner}` already, which keeps it",
-                            provided.id
-                        ),
-                    );
-                    record.diagnostics.push(
-                        conflict
-                            .at(candidate.manifest_path())
-                            .about(&id)
-                            .hint(format!("switch one off: plugins.deny = [\"{owner}\"]")),
-                    );
-                }
-            }
+        self.registry.publish(|snapshot| {
+            snapshot.withdraw(candidate.id());
+            record.diagnostics.extend(provide(snapshot, candidate, served));
             let diagnostics = record.diagnostics.clone();
             snapshot.put(record);
             diagnostics
-        });
-        info!(plugin = id, version = %candidate.spec().version, generation = keeper.number(),
-            placement = settings.placement.name(), "plugin loaded");
-        let digest = vetted.digest();
-        self.loaded().push(Loaded { id, keeper, served, candidate, digest });
-        diagnostics
+        })
     }
 
-    fn failed(&self, candidate: &Candidate, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    pub(super) fn failed(
+        &self,
+        candidate: &Candidate,
+        findings: Vec<Diagnostic>,
+    ) -> Vec<Diagnostic> {
         for finding in &findings {
             error!(plugin = candidate.id(), code = finding.code, "{finding}");
         }
@@ -218,11 +207,12 @@ impl Inner {
         findings
     }
 
-    fn record(&self, candidate: &Candidate, status: Status) -> PluginRecord {
+    pub(super) fn record(&self, candidate: &Candidate, status: Status) -> PluginRecord {
         let spec = candidate.spec();
         let provides = spec.provides.iter();
         PluginRecord {
             id: spec.id.clone(),
+            kind: spec.content.kind(),
             version: spec.version.to_string(),
             description: spec.description.clone().unwrap_or_default(),
             origin: candidate.origin(),
@@ -232,9 +222,54 @@ impl Inner {
             placement: None,
             generation: None,
             provides: provides.map(|one| format!("{}:{}", one.contract, one.id)).collect(),
+            skills: Vec::new(),
             diagnostics: Vec::new(),
             served: None,
         }
+    }
+}
+
+/// Adds a plugin's capabilities to a snapshot, and says which of them others keep.
+fn provide(
+    snapshot: &mut Snapshot,
+    candidate: &Candidate,
+    served: &Arc<Served>,
+) -> Vec<Diagnostic> {
+    let mut conflicts = Vec::new();
+    for provided in &candidate.spec().provides {
+        let contract = provided.contract.to_string();
+        let capability = Capability {
+            contract: contract.clone(),
+            id: provided.id.clone(),
+            plugin: candidate.id().to_owned(),
+            attributes: provided.attributes.clone(),
+            served: served.clone(),
+        };
+        if let Err(owner) = snapshot.provide(capability) {
+            let conflict = Diagnostic::warning(
+                "LDR-REGISTER-CONFLICT",
+                format!(
+                    "`{contract}` as `{}` is provided by `{owner}` already, which keeps it",
+                    provided.id
+                ),
+            );
+            conflicts.push(
+                conflict
+                    .at(candidate.manifest_path())
+                    .about(candidate.id())
+                    .hint(format!("switch one off: plugins.deny = [\"{owner}\"]")),
+            );
+        }
+    }
+    conflicts
+}
+
+fn description(options: &Options) -> HostDescription {
+    HostDescription {
+        abi: loader_abi::ABI_VERSION_TEXT.to_owned(),
+        host: options.host.clone(),
+        services: options.services.names().map(str::to_owned).collect(),
+        contracts: options.contracts.clone(),
     }
 }
 
@@ -266,6 +301,6 @@ fn check_registrations(
     Ok(())
 }
 
-fn internal(candidate: &Candidate, message: &str) -> Diagnostic {
+pub(super) fn internal(candidate: &Candidate, message: &str) -> Diagnostic {
     Diagnostic::error("LDR-INTERNAL", message).about(candidate.id())
 }

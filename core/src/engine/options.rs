@@ -2,8 +2,8 @@
 
 use super::Enablement;
 use crate::{
-    discovery::Root, dispatch::CallPolicy, emission::LogFilter, generation::Placement,
-    probe::Probe, service::Services, trust::Trust,
+    crash::Crash, discovery::Root, dispatch::CallPolicy, emission::LogFilter,
+    generation::Placement, probe::Probe, reload::CanaryPolicy, service::Services, trust::Trust,
 };
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -34,12 +34,16 @@ pub struct Options {
     /// How libraries are tried before they are opened. Without it they are not tried, and a
     /// constructor that crashes takes the program along.
     pub probe: Option<Probe>,
+    /// What is done about crashes. Without it none is recorded, and the signals are left alone.
+    pub crash: Option<Crash>,
     /// How long each step of a plugin's beginning may take.
     pub start_timeout: Duration,
     /// How long each step of a plugin's end may take.
     pub stop_timeout: Duration,
     /// How long all threads of a plugin may be inside one poll before a fresh generation takes over.
     pub stuck_timeout: Duration,
+    /// How plugins are replaced.
+    pub reload: ReloadOptions,
 }
 
 impl Options {
@@ -57,9 +61,38 @@ impl Options {
             trust: Trust::default(),
             index: None,
             probe: None,
+            crash: None,
             start_timeout: Duration::from_secs(10),
             stop_timeout: Duration::from_secs(5),
             stuck_timeout: Duration::from_secs(10),
+            reload: ReloadOptions::default(),
+        }
+    }
+}
+
+/// How plugins are replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReloadOptions {
+    /// How a fresh generation is watched after it took over.
+    pub canary: CanaryPolicy,
+    /// How long a fresh generation may take to say that it is ready.
+    pub check: Duration,
+    /// How long calls may be kept waiting for a handover of state; each of its steps may take so long.
+    pub hold: Duration,
+    /// How long what the old generation still does may go on.
+    pub drain: Duration,
+    /// How many generations that could not leave the process there may be.
+    pub most_retained: usize,
+}
+
+impl Default for ReloadOptions {
+    fn default() -> Self {
+        Self {
+            canary: CanaryPolicy::default(),
+            check: Duration::from_secs(5),
+            hold: Duration::from_secs(2),
+            drain: Duration::from_secs(30),
+            most_retained: 64,
         }
     }
 }

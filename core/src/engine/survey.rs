@@ -8,7 +8,9 @@ use crate::{
     probe::{Probed, try_out},
     staging::Store,
     trust::Records,
-    vetting::{Fresh, Known, Policy, State, Vetted, vet_fresh, vet_known},
+    vetting::{
+        Fresh, Known, Passed, Policy, State, Vetted, vet, vet_fresh, vet_known, vet_visited_bundle,
+    },
 };
 
 /// Every plugin that was found, and what there is to say about the roots.
@@ -30,7 +32,7 @@ pub struct Surveyed {
     /// Whether it is switched on, and by what.
     pub decision: Decision,
     /// Whether its files are fit.
-    pub verdict: Result<Vetted, Vec<Diagnostic>>,
+    pub verdict: Result<Passed, Vec<Diagnostic>>,
 }
 
 /// Surveys the roots. Blocking; runs no plugin code. With the options' index, libraries that have not
@@ -53,17 +55,19 @@ fn survey_with(options: &Options, known: Option<&Known>) -> Survey {
         policy.records = policy.records.map(|records| records.listed());
     }
     let look = |candidate: &Candidate, visit: &Visit| {
-        let vetted = match known {
-            Some(known) => vet_known(candidate, visit, &policy, known),
-            None => vet_fresh(candidate, &policy).map(Fresh::into_vetted),
+        let passed = match (candidate.bundle(), known) {
+            (Some(bundle), _) => {
+                vet_visited_bundle(candidate, bundle, visit, &policy).map(Passed::Bundle)
+            }
+            (_, Some(known)) => vet_known(candidate, visit, &policy, known).map(Passed::Plugin),
+            (_, None) => vet(candidate, &policy).map(Passed::Plugin),
         };
-        vetted.and_then(|vetted| {
+        passed.and_then(|passed| {
             check_configuration(options, candidate)?;
-            Ok(vetted)
+            Ok(passed)
         })
     };
-    let Visited { plugins, searched, diagnostics } =
-        visit(&options.roots, &takes_part(options), look);
+    let Visited { plugins, searched, diagnostics } = find_and_look(options, look);
     let plugins = plugins.into_iter().map(|(candidate, verdict)| {
         let decision = options.enablement.decide(&candidate);
         Surveyed { candidate, decision, verdict }
@@ -79,9 +83,9 @@ pub fn rehearse(options: &Options, store: &Store) -> Survey {
     let mut survey = survey_with(options, None);
     let policy = policy(options);
     for (plugin, number) in survey.plugins.iter_mut().zip(1..) {
-        if plugin.decision.enabled && plugin.verdict.is_ok() {
+        if plugin.decision.enabled && matches!(plugin.verdict, Ok(Passed::Plugin(_))) {
             let prepared = prepare(options, &policy, store, &plugin.candidate, number);
-            plugin.verdict = prepared.map(|(vetted, _)| vetted);
+            plugin.verdict = prepared.map(|(vetted, _)| Passed::Plugin(vetted));
         }
     }
     survey
@@ -96,15 +100,54 @@ pub(super) fn prepare(
     number: u64,
 ) -> Result<(Vetted, Probed), Vec<Diagnostic>> {
     let fresh = examine(options, policy, candidate)?;
+    let probed = stage(options, policy, store, &fresh, number)?;
+    Ok((fresh.into_vetted(), probed))
+}
+
+/// Copies a library into the store and, if the options say how, tries it.
+pub(super) fn stage(
+    options: &Options,
+    policy: &Policy,
+    store: &Store,
+    fresh: &Fresh,
+    number: u64,
+) -> Result<Probed, Vec<Diagnostic>> {
     let (probe, records) = (options.probe.as_ref(), policy.records.as_ref());
-    let staged = store.stage(&fresh, number);
-    let probed = staged.and_then(|staged| try_out(staged, probe, records));
-    probed.map(|probed| (fresh.into_vetted(), probed)).map_err(|finding| vec![finding])
+    let staged = store.stage(fresh, number);
+    staged.and_then(|staged| try_out(staged, probe, records)).map_err(|finding| vec![finding])
+}
+
+/// Looks in the roots for one plugin that is switched on.
+pub(super) fn find_one(options: &Options, id: &str) -> Result<Candidate, Vec<Diagnostic>> {
+    let found = find(options);
+    let candidate = found.candidates.into_iter().find(|candidate| candidate.id() == id);
+    let Some(candidate) = candidate else {
+        // A manifest that cannot be read says why.
+        let mut findings = found.diagnostics;
+        findings.retain(|finding| finding.is_error());
+        let message = "its files are gone; what is loaded goes on serving";
+        findings.push(Diagnostic::error("LDR-RELOAD-GONE", message).about(id));
+        return Err(findings);
+    };
+    let decision = options.enablement.decide(&candidate);
+    if decision.enabled {
+        return Ok(candidate);
+    }
+    let message = format!("it is switched off: {}", decision.reason);
+    Err(vec![Diagnostic::error("LDR-RELOAD-DISABLED", message).about(id).at(candidate.folder())])
 }
 
 /// Looks in the roots.
 pub(super) fn find(options: &Options) -> Discovery {
     discover_where(&options.roots, &takes_part(options))
+}
+
+/// Looks in the roots, and at each plugin while its folder is open.
+pub(super) fn find_and_look<Look: Send>(
+    options: &Options,
+    look: impl Fn(&Candidate, &Visit) -> Look + Sync,
+) -> Visited<Look> {
+    visit(&options.roots, &takes_part(options), look)
 }
 
 /// A plugin of a workspace hides no other unless it is switched on.
@@ -119,11 +162,12 @@ pub fn policy(options: &Options) -> Policy {
     let mut policy = Policy::new(options.services.names());
     policy.trust.clone_from(&options.trust);
     policy.records = Some(Records::of(&options.state_dir));
+    policy.serve_crashed = options.crash.is_some_and(|crash| !crash.safe_boot);
     policy
 }
 
 /// Files first, then configuration: what is wrong with a file is the better advice.
-fn examine(
+pub(super) fn examine(
     options: &Options,
     policy: &Policy,
     candidate: &Candidate,

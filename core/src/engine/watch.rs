@@ -1,6 +1,7 @@
 //! Watches for generations all of whose threads are stuck, and replaces them.
 
-use super::Engine;
+use super::{Engine, ReloadRequest};
+use crate::reload::Cause;
 use std::{
     collections::HashMap,
     sync::Arc,
@@ -33,14 +34,11 @@ pub(super) fn spawn(engine: &Engine) {
                     "every thread of the plugin is stuck; a fresh generation takes over"
                 );
                 still.remove(&number);
-                let engine = engine.clone();
-                tokio::spawn(async move {
-                    if let Err(findings) = engine.replace(&id, Duration::ZERO).await {
-                        for finding in findings {
-                            warn!(plugin = id, code = finding.code, "{finding}");
-                        }
-                    }
-                });
+                // It may have been stopped meanwhile.
+                let _ = engine.reload(
+                    &id,
+                    ReloadRequest { window: Some(Duration::ZERO), ..Cause::Stuck.into() },
+                );
             }
         }
     });
@@ -48,12 +46,12 @@ pub(super) fn spawn(engine: &Engine) {
 
 /// The generations whose threads have all been inside one poll for too long.
 fn stuck(engine: &Engine, still: &mut HashMap<u64, Stillness>) -> Vec<(String, u64)> {
-    let patience = engine.0.options.stuck_timeout;
+    let patience = engine.0.options().stuck_timeout;
     let loaded = engine.0.loaded();
-    still.retain(|number, _| loaded.iter().any(|loaded| loaded.keeper.number() == *number));
+    still.retain(|number, _| loaded.iter().any(|loaded| loaded.running.keeper.number() == *number));
     let mut stuck = Vec::new();
     for loaded in loaded.iter() {
-        let generation = loaded.keeper.generation();
+        let generation = loaded.running.keeper.generation();
         let number = generation.number();
         match still.get(&number) {
             Some(stillness) if generation.all_stuck(&stillness.pulses) => {

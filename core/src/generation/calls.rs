@@ -8,7 +8,10 @@ use super::{
     executor::{Pulse, watch},
     or_gone,
 };
-use crate::message::{Failure, Reply};
+use crate::{
+    crash::Visiting,
+    message::{Failure, Reply},
+};
 use futures_util::FutureExt as _;
 use loader_abi::CallFuture;
 use std::{
@@ -42,12 +45,12 @@ impl Call {
         if answer.is_closed() {
             return;
         }
-        let mut future = lease.0.enter(invocation);
+        let mut future = lease.generation.enter(invocation);
         // Whoever waits polls again and says whom to wake.
         let mut nobody = Context::from_waker(Waker::noop());
-        let first = pin!(lease.0.answer(&mut future)).poll_unpin(&mut nobody);
+        let first = pin!(lease.generation.answer(&mut future)).poll_unpin(&mut nobody);
         match first {
-            Poll::Ready(result) => lease.0.send(answer, result),
+            Poll::Ready(result) => lease.generation.send(answer, result),
             Poll::Pending => {
                 let waiting = wait(lease, future, cancellable, answer);
                 drop(tokio::spawn(watch(waiting, pulse.clone())));
@@ -58,11 +61,11 @@ impl Call {
 
 async fn wait(
     lease: Lease,
-    mut future: CallFuture,
+    mut future: Visiting<CallFuture>,
     cancellable: bool,
     mut answer: oneshot::Sender<Result<Reply, Failure>>,
 ) {
-    let generation = &*lease.0;
+    let generation = &*lease.generation;
     let result = {
         let reply = pin!(generation.answer(&mut future));
         let gone = async {

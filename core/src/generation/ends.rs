@@ -1,6 +1,6 @@
 //! The plugin's end of a stream: a host object behind the boundary's traits.
 
-use super::relay::Relay;
+use super::{host::Place, relay::Relay};
 use crate::{
     message::{Failure, Message},
     stream::{End, Receiver, Refused, Sender, StreamEnd},
@@ -15,12 +15,21 @@ use loader_abi::{
     async_ffi::{FfiFuture, FutureExt},
     end_reason, receive_status, send_status,
 };
-use std::task::Poll;
+use std::{sync::Arc, task::Poll};
 
 /// Wraps one side of a stream for a plugin.
 pub(crate) fn lend(end: StreamEnd, relay: &Relay) -> Duplex {
-    let sender = LentSender { sender: end.sender, relay: relay.clone() };
-    let receiver = LentReceiver { receiver: end.receiver, relay: relay.clone() };
+    halves(end, None, relay)
+}
+
+/// The same, and keeps a place until the plugin has let go of both halves.
+pub(crate) fn lend_with(end: StreamEnd, place: Place, relay: &Relay) -> Duplex {
+    halves(end, Some(Arc::new(place)), relay)
+}
+
+fn halves(end: StreamEnd, place: Option<Arc<Place>>, relay: &Relay) -> Duplex {
+    let sender = LentSender { sender: end.sender, relay: relay.clone(), _place: place.clone() };
+    let receiver = LentReceiver { receiver: end.receiver, relay: relay.clone(), _place: place };
     Duplex {
         sender: StreamSender_TO::from_value(sender, TD_Opaque),
         receiver: StreamReceiver_TO::from_value(receiver, TD_Opaque),
@@ -30,6 +39,7 @@ pub(crate) fn lend(end: StreamEnd, relay: &Relay) -> Duplex {
 struct LentSender {
     sender: Sender,
     relay: Relay,
+    _place: Option<Arc<Place>>,
 }
 
 impl StreamSender for LentSender {
@@ -59,6 +69,7 @@ impl StreamSender for LentSender {
 struct LentReceiver {
     receiver: Receiver,
     relay: Relay,
+    _place: Option<Arc<Place>>,
 }
 
 impl StreamReceiver for LentReceiver {

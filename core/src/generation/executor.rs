@@ -1,6 +1,7 @@
 //! Where a generation's code runs: on threads of its own, or inline on the host's workers.
 
 use super::calls::{self, Call};
+use crate::crash::Resident;
 use pin_project_lite::pin_project;
 use std::{
     pin::Pin,
@@ -72,7 +73,11 @@ pub(crate) struct Threads {
 }
 
 /// Starts the threads of a generation.
-pub(crate) fn start(name: &str, count: usize) -> std::io::Result<(Workers, Threads)> {
+pub(crate) fn start(
+    name: &str,
+    count: usize,
+    resident: Resident,
+) -> std::io::Result<(Workers, Threads)> {
     let (ended_sender, ended) = sync::mpsc::channel();
     let mut workers = Vec::new();
     let mut threads = Vec::new();
@@ -84,6 +89,7 @@ pub(crate) fn start(name: &str, count: usize) -> std::io::Result<(Workers, Threa
         // The kernel shows fifteen bytes of a thread's name.
         let name: String = format!("{index}:{name}").chars().take(15).collect();
         let thread = thread::Builder::new().name(name).spawn(move || {
+            resident.own_thread();
             if let Ok(runtime) = runtime.recv() {
                 let _ = runtime.block_on(stopped);
             }

@@ -9,13 +9,14 @@ use crate::{
 };
 use futures_util::future::{BoxFuture, Either, select};
 use loader_abi::{
-    CallContext, CallError, CallFuture, Emission, Field, Host, MAX_DEPTH, NO_DEADLINE, OpenFuture,
-    Opened,
+    CallContext, CallError, CallFuture, Duplex, Emission, Field, Host, MAX_DEPTH, NO_DEADLINE,
+    OpenFuture, Opened,
     abi_stable::std_types::{RBox, RResult, RStr, RVec},
     async_ffi::FutureExt,
     class, message_kind, operation,
 };
 use std::{
+    any::Any,
     pin::pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -37,13 +38,21 @@ pub(crate) struct CapabilityCall {
     pub(crate) body: Vec<u8>,
 }
 
+/// A stream to another plugin: the head of its answer, and the caller's side.
+pub(crate) struct CapabilityStream {
+    pub(crate) head: Message,
+    pub(crate) end: StreamEnd,
+    /// What the stream takes up for as long as the caller has a half of it.
+    pub(crate) place: Place,
+}
+
+/// Something that is given back by dropping it.
+pub(crate) type Place = Box<dyn Any + Send + Sync>;
+
 /// Reaches capabilities of other plugins. The registry's dispatcher is the only one.
 pub(crate) trait Capabilities: Send + Sync + 'static {
     fn call(&self, call: CapabilityCall) -> BoxFuture<'static, Result<Reply, Failure>>;
-    fn open(
-        &self,
-        call: CapabilityCall,
-    ) -> BoxFuture<'static, Result<(Message, StreamEnd), Failure>>;
+    fn open(&self, call: CapabilityCall) -> BoxFuture<'static, Result<CapabilityStream, Failure>>;
 }
 
 /// The host object of one generation.
@@ -229,7 +238,7 @@ impl Host for HostLink {
                 if opened.is_ok() {
                     abort.disarm();
                 }
-                opened_answer(opened, &relay)
+                answer_opened(opened.map(|(head, end)| (head, ends::lend(end, &relay))))
             };
             return self.relay.wrap(waiting).into_ffi();
         }
@@ -246,7 +255,9 @@ impl Host for HostLink {
         let waiting = async move {
             let _abort = abort;
             let opened = receiver.await.unwrap_or_else(|_| Err(Failure::cancelled()));
-            opened_answer(opened, &relay)
+            answer_opened(opened.map(|CapabilityStream { head, end, place }| {
+                (head, ends::lend_with(end, place, &relay))
+            }))
         };
         self.relay.wrap(waiting).into_ffi()
     }
@@ -279,15 +290,12 @@ pub(crate) async fn accept(end: StreamEnd) -> Result<(Message, StreamEnd), Failu
     }
 }
 
-fn opened_answer(
-    opened: Result<(Message, StreamEnd), Failure>,
-    relay: &Relay,
-) -> RResult<Opened, RBox<CallError>> {
+fn answer_opened(opened: Result<(Message, Duplex), Failure>) -> RResult<Opened, RBox<CallError>> {
     match opened {
-        Ok((head, end)) => RResult::ROk(Opened {
-            head: Reply { metadata: head.metadata, body: head.body }.into_abi(),
-            stream: ends::lend(end, relay),
-        }),
+        Ok((head, stream)) => {
+            let head = Reply { metadata: head.metadata, body: head.body }.into_abi();
+            RResult::ROk(Opened { head, stream })
+        }
         Err(failure) => RResult::RErr(failure.into_abi()),
     }
 }

@@ -5,6 +5,7 @@
 //! outlive it. So host futures only ever see the host's own waker, and the plugin's waits in a slot
 //! that a task on the generation's thread empties.
 
+use crate::crash::Resident;
 use futures_util::task::AtomicWaker;
 use std::{
     future::poll_fn,
@@ -23,6 +24,8 @@ pub(crate) struct Relay(Arc<Shared>);
 struct Shared {
     /// Wake-ups are done on the spot: the generation lives on host threads and never unloads.
     direct: bool,
+    /// Whose wakers they are.
+    resident: Resident,
     /// The generation's threads stop; from now on wakers are not touched any more.
     closed: AtomicBool,
     pending: Mutex<Vec<Arc<Slot>>>,
@@ -37,9 +40,10 @@ impl Shared {
 
 impl Relay {
     /// A relay for a generation with threads of its own, or for an inline one.
-    pub(crate) fn new(direct: bool) -> Self {
+    pub(crate) fn new(direct: bool, resident: Resident) -> Self {
         Self(Arc::new(Shared {
             direct,
+            resident,
             closed: AtomicBool::new(false),
             pending: Mutex::new(Vec::new()),
             driver: AtomicWaker::new(),
@@ -65,7 +69,7 @@ impl Relay {
                 slot.queued.store(false, Ordering::Release);
                 let waker = slot.waker().take();
                 if let Some(waker) = waker {
-                    waker.wake();
+                    self.0.resident.visit("wake", || waker.wake());
                 }
             }
             Poll::Pending
@@ -98,7 +102,7 @@ impl Wake for Slot {
         if self.relay.direct {
             let waker = self.waker().take();
             if let Some(waker) = waker {
-                waker.wake();
+                self.relay.resident.visit("wake", || waker.wake());
             }
         } else if !self.relay.closed.load(Ordering::Acquire)
             && !self.queued.swap(true, Ordering::AcqRel)
@@ -116,7 +120,7 @@ impl Drop for Slot {
         // leaked by the plugin; its code may be gone, so it is leaked for good.
         if let Some(waker) = self.waker().take() {
             if self.relay.direct {
-                drop(waker);
+                self.relay.resident.visit("wake", || drop(waker));
             } else {
                 std::mem::forget(waker);
             }

@@ -1,9 +1,8 @@
 //! The end of a life: drain, stop, drop, join, unload, and the proof of it.
 
-use super::{Generation, Invocation, executor::Threads};
+use super::{Generation, Invocation, executor::Threads, leases::Leases};
 use crate::{
     image::Image,
-    message::{Failure, Reply},
     service::{ServiceCaller, Services},
 };
 use loader_abi::{PluginBox, operation};
@@ -13,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 /// How a generation ended.
@@ -49,7 +49,7 @@ pub(crate) struct Keeper {
     threads: Option<Threads>,
     patience: Duration,
     running: Mutex<Option<oneshot::Receiver<()>>>,
-    stop_running: tokio_util::sync::CancellationToken,
+    stop_running: CancellationToken,
 }
 
 impl Keeper {
@@ -71,7 +71,7 @@ impl Keeper {
             threads,
             patience,
             running: Mutex::new(None),
-            stop_running: tokio_util::sync::CancellationToken::new(),
+            stop_running: CancellationToken::new(),
         }
     }
 
@@ -92,7 +92,7 @@ impl Keeper {
             threads,
             patience,
             running: Mutex::new(None),
-            stop_running: tokio_util::sync::CancellationToken::new(),
+            stop_running: CancellationToken::new(),
         }
     }
 
@@ -106,21 +106,8 @@ impl Keeper {
         self.generation.as_ref().expect("a keeper that was handed out has a generation")
     }
 
-    /// Calls the plugin outside the count of leases: the host's own lifecycle.
-    pub(super) async fn ask(
-        &self,
-        invocation: Invocation,
-        patience: Duration,
-    ) -> Result<Reply, Failure> {
-        let Some(generation) = &self.generation else { return Err(Generation::retired()) };
-        let generation = generation.clone();
-        generation.leases.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        let call = super::Lease(generation).call(invocation);
-        tokio::time::timeout(patience, call).await.unwrap_or_else(|_| Err(Failure::deadline()))
-    }
-
     /// Starts the plugin's one long call.
-    pub(super) fn run(&self) {
+    pub(crate) fn run(&self) {
         let (ended, running) = oneshot::channel();
         *lock(&self.running) = Some(running);
         let Some(generation) = self.generation.clone() else { return };
@@ -148,30 +135,31 @@ impl Keeper {
     /// Ends the generation: lets calls under way finish until the deadline, then cancels them.
     ///
     /// The registry must not offer the generation any more.
-    pub(crate) async fn retire(mut self, drain: Duration) -> Retirement {
+    pub(crate) async fn retire(mut self, drain: Duration, hurry: &CancellationToken) -> Retirement {
         let Some(generation) = self.generation.take() else { return reap(self, None).await };
-        generation.retiring.store(true, std::sync::atomic::Ordering::SeqCst);
+        generation.leases.close();
         let patience = self.patience;
         self.generation = Some(generation.clone());
         if !drain.is_zero() {
-            let invocation = Invocation::of_host(operation::DRAIN, 0, Some(drain), Vec::new());
-            let _ = self.ask(invocation, drain.min(patience)).await;
-            await_idle(&generation, drain).await;
+            let _ = generation.ask(operation::DRAIN, Vec::new(), drain.min(patience)).await;
+            tokio::select! {
+                _ = generation.await_leaving(drain, Leases::all) => {}
+                () = hurry.cancelled() => {}
+            }
         }
-        if !await_idle(&generation, Duration::ZERO).await {
+        if generation.leases() > 0 {
             generation.cancelled.cancel();
-            await_idle(&generation, patience).await;
+            generation.await_leaving(patience, Leases::all).await;
         }
         self.stop_running.cancel();
         let running = lock(&self.running).take();
         if let Some(running) = running {
             let _ = tokio::time::timeout(patience, running).await;
         }
-        let invocation = Invocation::of_host(operation::STOP, 0, Some(patience), Vec::new());
-        if let Err(failure) = self.ask(invocation, patience).await {
+        if let Err(failure) = generation.ask(operation::STOP, Vec::new(), patience).await {
             debug!(plugin = &*self.plugin, error = %failure, "the plugin did not stop by itself");
         }
-        await_idle(&generation, patience).await;
+        generation.await_leaving(patience, Leases::all).await;
         self.generation = None;
         reap(self, Some(generation)).await
     }
@@ -179,22 +167,6 @@ impl Keeper {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-/// Waits until no lease is left; `false` when the time is up.
-async fn await_idle(generation: &Generation, patience: Duration) -> bool {
-    let deadline = tokio::time::Instant::now() + patience;
-    loop {
-        let notified = generation.idle.notified();
-        let mut notified = std::pin::pin!(notified);
-        notified.as_mut().enable();
-        if generation.leases() == 0 {
-            return true;
-        }
-        if tokio::time::timeout_at(deadline, notified).await.is_err() {
-            return generation.leases() == 0;
-        }
-    }
 }
 
 /// Does the rest on a thread of its own: it joins threads and must not hold up the host.
@@ -263,10 +235,11 @@ fn drop_plugin(mut generation: Arc<Generation>, patience: Duration) -> Result<()
         }
     };
     let plugin: Option<PluginBox> = generation.plugin.take();
+    let resident = generation.resident;
     let (dropped, done) = mpsc::channel();
     if let Some(workers) = &generation.workers {
         workers.spawn(async move {
-            drop(plugin);
+            resident.visit("drop", || drop(plugin));
             let _ = dropped.send(());
         });
     }

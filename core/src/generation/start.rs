@@ -1,29 +1,29 @@
 //! Probed → image → generation: open, create, describe, register, start, run.
 
 use super::{
-    Generation, Invocation,
+    Generation,
     executor::{self, Placement},
     host::{Capabilities, HostLink},
+    leases::Leases,
     relay::Relay,
     retire::{Keeper, Retained, Retirement},
 };
 use crate::{
+    crash::Resident,
     diagnostic::Diagnostic,
     emission::{LogFilter, Observer},
     image::Image,
     message::{Failure, from_json},
     probe::Probed,
+    reload::canary::Canary,
     service::{ServiceCaller, Services},
 };
 use loader_abi::{PluginBox, abi_stable::sabi_trait::TD_Opaque, class, operation};
 use loader_contract::lifecycle::{
-    HostDescription, PluginDescription, Registration, Registrations, Start,
+    HostDescription, PluginDescription, Registration, Registrations, Start, StateDescription,
 };
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize},
-    },
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 use tokio::{
@@ -60,10 +60,19 @@ pub(crate) struct LaunchError {
     pub(crate) retained: Option<Retained>,
 }
 
+/// A generation that answers. Its background work begins with [`Keeper::run`].
+pub(crate) struct Launched {
+    pub(crate) keeper: Keeper,
+    pub(crate) registrations: Vec<Registration>,
+    /// What it says of its state, if it hands any over.
+    pub(crate) state: Option<StateDescription>,
+}
+
 /// Starts a generation. What fails on the way is let go of as carefully as a served one.
-pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>), LaunchError> {
+pub(crate) async fn launch(launch: Launch) -> Result<Launched, LaunchError> {
     let Launch { probed, number, placement, config, .. } = launch;
     let staged = probed.staged();
+    let resident = Resident::of(staged);
     let id: Arc<str> = staged.spec().id.as_str().into();
     let path = staged.candidate().manifest_path().to_owned();
     let plugin_id = staged.spec().library_plugin_id.clone();
@@ -82,7 +91,8 @@ pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>)
     let (workers, threads) = match placement {
         Placement::Inline => (None, None),
         Placement::Thread { threads } => {
-            let (workers, threads) = executor::start(&id, threads).map_err(|error| {
+            let (workers, threads) = executor::start(&id, threads, resident).map_err(|error| {
+                resident.leave();
                 let diagnostic =
                     refuse("LDR-START-THREAD", format!("no thread could be started: {error}"))
                         .hint("raise the limit of processes (ulimit -u)");
@@ -91,7 +101,7 @@ pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>)
             (Some(workers), Some(threads))
         }
     };
-    let relay = Relay::new(workers.is_none());
+    let relay = Relay::new(workers.is_none(), resident);
     let observer = Arc::new(Observer::new(id.clone(), launch.log_filter));
     let origin: Arc<str> = format!("plugin:{id}").into();
     let caller = ServiceCaller { plugin: id.clone(), generation: number, config: config.clone() };
@@ -108,7 +118,7 @@ pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>)
     // Opening runs the library's constructors, creating runs its code: both on its own thread.
     let (sender, opened) = oneshot::channel();
     let opening = move || {
-        let made = match Image::open(probed) {
+        let made = match Image::open(probed, resident) {
             Err(diagnostic) => Err((diagnostic, None)),
             Ok(image) => match create(&image, &plugin_id, link) {
                 Ok(plugin) => Ok((image, plugin)),
@@ -126,7 +136,7 @@ pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>)
         Ok(Ok(Err((diagnostic, image)))) => {
             let placed = diagnostic.place.is_some();
             let keeper = Keeper::unborn(id.clone(), number, image, threads, limits.stop);
-            let retirement = keeper.retire(Duration::ZERO).await;
+            let retirement = keeper.retire(Duration::ZERO, &CancellationToken::new()).await;
             let diagnostic = if placed { diagnostic } else { diagnostic.at(&path).about(&*id) };
             return Err(failed(diagnostic, retirement));
         }
@@ -146,15 +156,12 @@ pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>)
         }
     };
 
-    let generation = assemble(number, origin, plugin, workers, relay, observer);
+    let generation = assemble(number, resident, origin, plugin, workers, relay, observer);
     let keeper =
         Keeper::new(id.clone(), generation, caller, launch.services, image, threads, limits.stop);
     let steps = Steps { keeper: &keeper, limits };
     match steps.take(&launch.description, &version, &config).await {
-        Ok(registrations) => {
-            keeper.run();
-            Ok((keeper, registrations))
-        }
+        Ok((registrations, state)) => Ok(Launched { keeper, registrations, state }),
         Err((step, failure)) => {
             let code = match (step, failure.class) {
                 _ if failure.code == VERSION => VERSION,
@@ -168,7 +175,7 @@ pub(crate) async fn launch(launch: Launch) -> Result<(Keeper, Vec<Registration>)
             if !failure.hint.is_empty() {
                 diagnostic = diagnostic.hint(failure.hint.clone());
             }
-            let retirement = keeper.retire(Duration::ZERO).await;
+            let retirement = keeper.retire(Duration::ZERO, &CancellationToken::new()).await;
             Err(failed(diagnostic, retirement))
         }
     }
@@ -185,6 +192,7 @@ fn create(image: &Image, plugin_id: &str, link: HostLink) -> Result<PluginBox, D
 
 fn assemble(
     number: u64,
+    resident: Resident,
     origin: Arc<str>,
     plugin: PluginBox,
     workers: Option<executor::Workers>,
@@ -196,14 +204,15 @@ fn assemble(
     }
     Arc::new(Generation {
         number,
+        resident,
         origin,
         plugin: Some(plugin),
         workers,
         relay,
         observer,
-        leases: AtomicUsize::new(0),
-        retiring: AtomicBool::new(false),
-        idle: Notify::new(),
+        leases: Leases::new(),
+        left: Notify::new(),
+        canary: Canary::default(),
         cancelled: CancellationToken::new(),
         late: AtomicU64::new(0),
     })
@@ -229,7 +238,7 @@ impl Steps<'_> {
         host: &HostDescription,
         version: &str,
         config: &serde_json::Value,
-    ) -> StepResult<Vec<Registration>> {
+    ) -> StepResult<(Vec<Registration>, Option<StateDescription>)> {
         let described = self.ask("describe", operation::DESCRIBE, host).await?;
         let described: PluginDescription =
             from_json(&described).map_err(|failure| ("describe", failure))?;
@@ -239,7 +248,7 @@ impl Steps<'_> {
             from_json(&registered).map_err(|failure| ("register", failure))?;
         let start = Start { config: config.clone() };
         self.ask("start", operation::START, &start).await?;
-        Ok(registered.capabilities)
+        Ok((registered.capabilities, described.state))
     }
 
     async fn ask(
@@ -251,8 +260,7 @@ impl Steps<'_> {
         let body = serde_json::to_vec(request).map_err(|error| {
             (step, Failure::new(class::INTERNAL, "LDR-CALL-INTERNAL", error.to_string()))
         })?;
-        let invocation = Invocation::of_host(operation, 0, Some(self.limits.start), body);
-        let answer = self.keeper.ask(invocation, self.limits.start).await;
+        let answer = self.keeper.generation().ask(operation, body, self.limits.start).await;
         answer.map(|reply| reply.body).map_err(|failure| (step, failure))
     }
 }

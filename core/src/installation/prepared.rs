@@ -18,7 +18,7 @@ use crate::{
         Mark,
         lock::{Action, Agreed, Installed, Lock, folder_name},
     },
-    vetting::{Fresh, Vetted, vet_fresh},
+    vetting::{Passed, vet_bundle, vet_fresh},
 };
 use rustix::{
     fs::{CWD, RenameFlags, renameat_with},
@@ -73,7 +73,7 @@ impl Installer<'_> {
         };
         let (vetted, warnings) = examine(self, &folder, &release, self.trial).map_err(named)?;
         let warnings: Vec<Diagnostic> = named(warnings);
-        if let Some(released) = vetted.first().and_then(Vetted::released) {
+        if let Some(released) = vetted.first().and_then(Passed::released) {
             release.serial = Some(released.serial);
             release.publisher = released.signed_by.as_ref().map(|signed| signed.publisher.clone());
         }
@@ -330,7 +330,8 @@ pub fn described(folder: &Path) -> Result<Installed, Vec<Diagnostic>> {
 pub(super) fn judge(installer: &Installer<'_>, folder: &Path) -> Result<(), Vec<Diagnostic>> {
     let (candidates, mut findings) =
         discovery::look_at(folder, &root_at(folder), Provenance::Placed);
-    let refused = candidates.iter().filter_map(|candidate| fit_to_load(candidate, installer).err());
+    let refused =
+        candidates.iter().filter_map(|candidate| pass(candidate, installer, &|_| Ok(())).err());
     findings.extend(refused.flatten());
     // That nobody installed it is about to change.
     findings.retain(|finding| finding.is_error() && finding.code != "LDR-VET-UNTRACKED");
@@ -345,11 +346,20 @@ pub(super) fn id_of(folder: &Path) -> Result<String, Vec<Diagnostic>> {
     manifest_of(folder).map(|manifest| manifest.id)
 }
 
-/// Whether a plugin could be loaded, with a configuration that fits.
-fn fit_to_load(candidate: &Candidate, installer: &Installer<'_>) -> Result<Fresh, Vec<Diagnostic>> {
+/// Whether a plugin could be loaded, with a configuration that fits, or a bundle be used. A library that
+/// passed the gate is tried.
+fn pass(
+    candidate: &Candidate,
+    installer: &Installer<'_>,
+    trial: Trial<'_>,
+) -> Result<Passed, Vec<Diagnostic>> {
+    if let Some(bundle) = candidate.bundle() {
+        return vet_bundle(candidate, bundle, installer.policy).map(Passed::Bundle);
+    }
     let fresh = vet_fresh(candidate, installer.policy)?;
     configuration::check_schema(candidate).map_err(one)?;
-    Ok(fresh)
+    trial(&fresh).map_err(one)?;
+    Ok(Passed::Plugin(fresh.into_vetted()))
 }
 
 /// Vets every plugin of a release as it would be vetted before it is loaded, and tries it.
@@ -358,32 +368,24 @@ fn examine(
     folder: &Path,
     release: &Installed,
     trial: Trial<'_>,
-) -> Result<(Vec<Vetted>, Vec<Diagnostic>), Vec<Diagnostic>> {
+) -> Result<(Vec<Passed>, Vec<Diagnostic>), Vec<Diagnostic>> {
     let provenance = Provenance::Prepared(Arc::new(release.clone()));
     let (candidates, mut findings) =
         discovery::look_at(folder, &root_at(installer.root), provenance);
     if candidates.is_empty() {
         return Err(findings);
     }
-    let mut vetted = Vec::new();
-    let mut is_fit = true;
+    let mut passed = Vec::new();
     for candidate in &candidates {
-        match fit_to_load(candidate, installer) {
-            Ok(fit) => {
-                findings.extend(fit.vetted().warnings().iter().cloned());
-                if let Err(refusal) = trial(&fit) {
-                    is_fit = false;
-                    findings.push(refusal);
-                }
-                vetted.push(fit.into_vetted());
+        match pass(candidate, installer, trial) {
+            Ok(one) => {
+                findings.extend(one.warnings().iter().cloned());
+                passed.push(one);
             }
-            Err(refusals) => {
-                is_fit = false;
-                findings.extend(refusals);
-            }
+            Err(refusals) => findings.extend(refusals),
         }
     }
-    if is_fit { Ok((vetted, findings)) } else { Err(findings) }
+    if passed.len() == candidates.len() { Ok((passed, findings)) } else { Err(findings) }
 }
 
 /// Names files by where they came from: the draft is gone when the finding is read.

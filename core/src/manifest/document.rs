@@ -1,7 +1,8 @@
 //! Reads a whole manifest from text: its top-level keys, and what must fit together.
 
 use super::{
-    AbiVersion, Extension, FORMAT, Kind, Library, MAX_BYTES, MAX_ID_BYTES, Manifest, Parsed,
+    AbiVersion, Bundle, Extension, FORMAT, Kind, Library, MAX_BYTES, MAX_ID_BYTES, Manifest,
+    Parsed,
     fields::{Fields, Text, wrong_type},
     notes::Notes,
     parts,
@@ -49,7 +50,9 @@ fn read(notes: &Notes<'_>, document: &DeTable<'_>) -> Option<Manifest> {
     let id = root.required_text("id", "id = \"my-plugin\"").and_then(|text| plugin_id(notes, text));
     let version = root.required_text("version", "version = \"0.1.0\"");
     let version = version.and_then(|text| plugin_version(notes, text));
-    let abi = root.required_text("abi", "abi = \"1.0\"").and_then(|text| abi_version(notes, text));
+    let is_bundle = document.contains_key("bundle");
+    let abi = if is_bundle { root.text("abi") } else { root.required_text("abi", "abi = \"1.0\"") };
+    let abi = abi.and_then(|text| abi_version(notes, text));
     let has_library = document.contains_key("library");
     let mut manifest = Manifest {
         id: String::new(),
@@ -62,8 +65,9 @@ fn read(notes: &Notes<'_>, document: &DeTable<'_>) -> Option<Manifest> {
         keywords: root.lines("keywords"),
         kind: root.text("kind").and_then(|text| kind(notes, text)),
         slot: slot(&mut root),
-        abi: AbiVersion { major: 0, minor: 0 },
+        abi,
         library: root.table("library").and_then(Library::read),
+        bundle: root.table("bundle").and_then(Bundle::read),
         extensions: extensions(&mut root, has_library),
         provides: parts::provides(&mut root),
         requires: parts::requires(&mut root),
@@ -72,17 +76,20 @@ fn read(notes: &Notes<'_>, document: &DeTable<'_>) -> Option<Manifest> {
         setup: parts::setup(&mut root),
     };
     root.finish();
-    if manifest.has_own_plugin() {
+    if is_bundle {
+        refuse_code(notes, document);
+    } else if manifest.has_own_plugin() {
         if !has_library {
-            let hint = "add `[library]` with `linux-x86_64 = \"libmy_plugin.so\"`";
-            notes.error("LDR-MANIFEST-MISSING", 0, "the manifest has no [library]", hint);
+            let message = "the manifest has neither [library] nor [bundle]";
+            let hint = "add `[library]` with `linux-x86_64 = \"libmy_plugin.so\"`; or, for files \
+                        without code, `[bundle]` with `skills = [\"skills/my-skill/SKILL.md\"]`";
+            notes.error("LDR-MANIFEST-MISSING", 0, message, hint);
         }
     } else {
         warn_of_unused(notes, document);
     }
     manifest.id = id?;
     manifest.version = version?;
-    manifest.abi = abi?;
     Some(manifest)
 }
 
@@ -135,6 +142,23 @@ fn extensions(root: &mut Fields<'_>, pack_has_library: bool) -> Vec<Extension> {
     }
     extensions
 }
+
+/// A bundle has no code. What speaks of code beside it was meant for something, and would do nothing.
+fn refuse_code(notes: &Notes<'_>, document: &DeTable<'_>) {
+    for name in OF_CODE {
+        if let Some((key, _)) = document.get_key_value(name) {
+            let message = format!("`{name}` is about code, and a manifest with [bundle] has none");
+            let hint = format!(
+                "remove `{name}`; or remove [bundle], and give its files a manifest of their own"
+            );
+            notes.error("LDR-MANIFEST-BUNDLE", key.span().start, message, hint);
+        }
+    }
+}
+
+/// The keys that are about code.
+const OF_CODE: [&str; 8] =
+    ["abi", "library", "extensions", "provides", "requires", "config", "activation", "setup"];
 
 /// In a pack without a plugin of its own, these tables apply to nothing.
 fn warn_of_unused(notes: &Notes<'_>, document: &DeTable<'_>) {

@@ -115,16 +115,7 @@ impl<'a> Fields<'a> {
     /// The path of a file in the plugin's folder.
     pub(super) fn path(&mut self, key: &'static str) -> Option<RelativePath> {
         let found = self.text(key)?;
-        match found.text.parse() {
-            Ok(path) => Some(path),
-            Err(error) => {
-                let message = format!("`{key}` = \"{}\" {error}", found.text.escape_debug());
-                let hint =
-                    "name a file inside the plugin's own folder, such as `lib/libmy_plugin.so`";
-                self.notes.error("LDR-MANIFEST-PATH", found.at, message, hint);
-                None
-            }
-        }
+        path(self.notes, key, found, "lib/libmy_plugin.so")
     }
 
     /// A table within the table.
@@ -197,6 +188,22 @@ pub(super) fn text<'a>(notes: &Notes<'_>, name: &str, value: &'a Value<'_>) -> O
         return None;
     }
     Some(Text { text, at })
+}
+
+/// The path of a file in the plugin's folder, such as `example`.
+pub(super) fn path(
+    notes: &Notes<'_>,
+    key: &str,
+    found: Text<'_>,
+    example: &str,
+) -> Option<RelativePath> {
+    let parsed = found.text.parse();
+    if let Err(error) = &parsed {
+        let message = format!("`{key}` = \"{}\" {error}", found.text.escape_debug());
+        let hint = format!("name a file inside the plugin's own folder, such as `{example}`");
+        notes.error("LDR-MANIFEST-PATH", found.at, message, hint);
+    }
+    parsed.ok()
 }
 
 /// The entries of a list; none when the value is no list, which is reported.

@@ -4,12 +4,12 @@
 use crate::{
     diagnostic::{Diagnostic, Severity},
     discovery::{Candidate, Origin, Provenance, Root, look_at},
-    manifest::{Architecture, Library, Platform, RelativePath, System},
+    manifest::{Architecture, Content, Library, Platform, RelativePath, System},
     trust::{Signatures, Trust},
     vetting::{
-        MAX_LIBRARY_BYTES, Policy,
+        MAX_LIBRARY_BYTES, Passed, Policy,
         binary::{self, Binary, Format},
-        vet,
+        vet, vet_bundle,
     },
 };
 use loader_abi::facts;
@@ -60,22 +60,31 @@ fn about_files_only(trust: &Trust) -> Trust {
     }
 }
 
-/// The library for this host, if the plugin has one.
+/// A bundle, or the library for this host, if the plugin has one.
 fn inspect_own(candidate: &Candidate, policy: &Policy) -> Vec<Diagnostic> {
-    let is_for_here =
-        Platform::current().is_some_and(|here| candidate.spec().library.file_for(here).is_some());
-    match is_for_here.then(|| vet(candidate, policy)) {
-        None => Vec::new(),
-        Some(Ok(vetted)) => vetted.warnings().to_vec(),
-        Some(Err(refusals)) => refusals,
+    let is_for_here = |library: &Library| {
+        Platform::current().is_some_and(|here| library.file_for(here).is_some())
+    };
+    let passed = match &candidate.spec().content {
+        Content::Bundle(bundle) => vet_bundle(candidate, bundle, policy).map(Passed::Bundle),
+        Content::Library(library) if is_for_here(library) => {
+            vet(candidate, policy).map(Passed::Plugin)
+        }
+        Content::Library(_) => return Vec::new(),
+    };
+    match passed {
+        Ok(passed) => passed.warnings().to_vec(),
+        Err(refusals) => refusals,
     }
 }
 
 /// The libraries for other systems.
 fn foreign(candidate: &Candidate) -> impl Iterator<Item = (Platform, &RelativePath)> {
-    let library = &candidate.spec().library;
-    let others = library.platforms().filter(|platform| Some(*platform) != Platform::current());
-    others.filter_map(|platform| Some((platform, library.file_for(platform)?)))
+    let library = candidate.spec().content.library().into_iter();
+    let files = library.flat_map(|library| {
+        library.platforms().filter_map(|platform| Some((platform, library.file_for(platform)?)))
+    });
+    files.filter(|(platform, _)| Some(*platform) != Platform::current())
 }
 
 fn inspect_foreign(

@@ -7,6 +7,8 @@
 //! linking this crate is enough; [`unload_support`] verifies it.
 #![expect(unsafe_code, reason = "talks to the dynamic linker and the C library")]
 
+use super::crash::provide_spare_stack;
+use crate::crash::{Resident, owner_of_new_thread};
 use libc::{c_int, c_void, pthread_attr_t, pthread_key_t, pthread_t};
 use std::{
     ffi::{CStr, c_char},
@@ -138,6 +140,8 @@ struct Launch {
     start: ThreadStart,
     argument: *mut c_void,
     serial: usize,
+    /// The plugin whose thread it is.
+    owner: Option<Resident>,
 }
 
 /// Takes note of threads whose function lies in an image.
@@ -167,7 +171,8 @@ pub(super) unsafe extern "C" fn pthread_create(
     }
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
     threads().push(PluginThread { base: base.unwrap_or(0), id: 0, returned: false, serial });
-    let launch = Box::into_raw(Box::new(Launch { start, argument, serial }));
+    let owner = owner_of_new_thread(start as usize);
+    let launch = Box::into_raw(Box::new(Launch { start, argument, serial, owner }));
     // SAFETY: the caller upholds the function's contract for its own arguments, and `run_thread`
     // takes the launch over exactly once.
     let code = unsafe { real(thread, attributes, run_thread, launch.cast()) };
@@ -182,7 +187,11 @@ pub(super) unsafe extern "C" fn pthread_create(
 extern "C" fn run_thread(launch: *mut c_void) -> *mut c_void {
     // SAFETY: `pthread_create` above passes a launch it boxed, to this one thread.
     let launch = unsafe { Box::from_raw(launch.cast::<Launch>()) };
-    let Launch { start, argument, serial } = *launch;
+    let Launch { start, argument, serial, owner } = *launch;
+    if let Some(owner) = owner {
+        owner.own_thread();
+    }
+    provide_spare_stack();
     // SAFETY: `gettid` has no preconditions.
     let id = unsafe { libc::gettid() };
     let set = |change: &dyn Fn(&mut PluginThread)| {
@@ -215,6 +224,11 @@ pub(crate) struct ImageSpan {
 }
 
 impl ImageSpan {
+    /// The address of its first byte, and the one past its last.
+    pub(crate) fn bounds(self) -> (usize, usize) {
+        (self.base, self.end)
+    }
+
     fn contains(self, address: usize) -> bool {
         (self.base..self.end).contains(&address)
     }

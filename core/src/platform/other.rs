@@ -1,10 +1,21 @@
 //! Platforms where images are never unloaded.
 
-use std::path::Path;
+use std::{io, os::fd::OwnedFd, path::Path};
 
 /// Where an image lies in memory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ImageSpan;
+
+impl ImageSpan {
+    pub(crate) fn bounds(self) -> (usize, usize) {
+        (0, 0)
+    }
+}
+
+/// Crashes are recorded on Linux with glibc only.
+pub(crate) fn watch_for_crashes(_: OwnedFd) -> io::Result<()> {
+    Ok(())
+}
 
 /// Why images cannot be unloaded here.
 pub fn unload_support() -> Result<(), &'static str> {

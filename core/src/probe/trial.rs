@@ -6,7 +6,7 @@ use super::{
     child::{HINDERED, SPEECHLESS},
     report::{Report, Step},
 };
-use crate::trust::Phase;
+use crate::{signal::name, trust::Phase};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::{Errno, ioctl_fionbio},
@@ -195,28 +195,6 @@ fn crashed(status: ExitStatus) -> End {
         (None, code) => {
             crashed(format!("ended the process with status {}", code.unwrap_or_default()), None)
         }
-    }
-}
-
-/// The names of signals that end a process by themselves, with Linux's numbers.
-fn name(signal: i32) -> &'static str {
-    match signal {
-        1 => "SIGHUP",
-        2 => "SIGINT",
-        3 => "SIGQUIT",
-        4 => "SIGILL",
-        5 => "SIGTRAP",
-        6 => "SIGABRT",
-        7 => "SIGBUS",
-        8 => "SIGFPE",
-        9 => "SIGKILL",
-        11 => "SIGSEGV",
-        13 => "SIGPIPE",
-        14 => "SIGALRM",
-        15 => "SIGTERM",
-        24 => "SIGXCPU",
-        31 => "SIGSYS",
-        _ => "another signal",
     }
 }
 

@@ -1,8 +1,10 @@
-//! What came of trying single libraries: those that opened, and those that did damage.
+//! What came of single libraries: those that opened when they were tried, those that did damage then,
+//! and those that crashed the program while they served.
 
 use super::{Records, records::QUARANTINE};
 use crate::{diagnostic::Diagnostic, digest::Digest};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 const PROBED: &str = "probed";
 
@@ -32,6 +34,34 @@ pub struct QuarantineRecord {
     pub timeouts: u32,
     /// When it may be tried again, in seconds since 1970; `None` means never.
     pub retry_at: Option<u64>,
+    /// How it crashed the program while it served, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crash: Option<CrashRecord>,
+}
+
+/// How a library crashed the program it served in; the last time, where nothing else is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CrashRecord {
+    /// How many times it did.
+    pub count: u32,
+    /// When, in seconds since 1970; the latest are kept.
+    pub times: Vec<u64>,
+    /// What it was asked for, such as `http-route/1/handle`, or the step of its life; empty when the
+    /// thread was its own, or that is not known.
+    pub operation: String,
+    /// The generation that crashed.
+    pub generation: u64,
+    /// The name of the thread.
+    pub thread: String,
+    /// The address that was used.
+    pub address: u64,
+    /// The address of the instruction.
+    pub instruction: u64,
+    /// Whether the instruction was one of the library's own.
+    pub in_library: bool,
+    /// Whether the stack was at its end.
+    pub stack_end: bool,
 }
 
 impl QuarantineRecord {
@@ -52,6 +82,8 @@ pub enum Phase {
     Opened,
     /// Its interface was accepted.
     Accepted,
+    /// It was no trial: it served.
+    Serving,
 }
 
 /// That a library opened without damage.
@@ -66,6 +98,14 @@ pub struct ProbeRecord {
 impl Records {
     /// Why these bytes are not tried again; `None` when they were never in quarantine.
     pub fn quarantine(&self, library: Digest) -> Option<QuarantineRecord> {
+        // A start moves what is unread to what is remembered, so this order misses nothing.
+        let unread = self.unread().iter().find(|(digest, _)| *digest == library);
+        let unread = unread.map(|(_, record)| record.clone());
+        unread.or_else(|| self.remembered_quarantine(library))
+    }
+
+    /// The same, without crashes that no start has read yet.
+    pub(crate) fn remembered_quarantine(&self, library: Digest) -> Option<QuarantineRecord> {
         self.against(QUARANTINE, &library.to_string())
     }
 
@@ -73,7 +113,9 @@ impl Records {
     pub fn quarantined(&self) -> Vec<(Digest, QuarantineRecord)> {
         let names = self.names(QUARANTINE).into_iter();
         let digests = names.filter_map(|name| name.parse().ok());
-        digests.filter_map(|digest| Some((digest, self.quarantine(digest)?))).collect()
+        let unread = self.unread().iter().map(|(digest, _)| *digest);
+        let digests: BTreeSet<Digest> = digests.chain(unread).collect();
+        digests.into_iter().filter_map(|digest| Some((digest, self.quarantine(digest)?))).collect()
     }
 
     /// Puts these bytes into quarantine, where what is known of them is replaced.

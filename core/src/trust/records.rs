@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! <state>/trust/denied/<digest>        bytes that never run any more
-//! <state>/trust/quarantine/<digest>    bytes that crashed or hung when they were tried
+//! <state>/trust/quarantine/<digest>    bytes that crashed or hung when they were tried, or crashed the program
 //! <state>/trust/probed/<digest>        bytes that were tried and opened, and by which host
+//! <state>/trust/crashes/of-nobody      when the program crashed outside of every plugin
 //! <state>/trust/marks/<id>             the highest release that was ever installed
 //! ```
 //!
@@ -11,7 +12,8 @@
 //! at all. Where a fact speaks *against* bytes, its file's existence is enough, so that damage to its
 //! content never lets anything through.
 
-use crate::{diagnostic::Diagnostic, digest::Digest, durable, folder::shell_word};
+use super::QuarantineRecord;
+use crate::{crash, diagnostic::Diagnostic, digest::Digest, durable, folder::shell_word};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,6 +21,7 @@ use std::{
     fs, io,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
 };
 
 /// What never runs any more.
@@ -33,6 +36,8 @@ pub struct Records {
     folder: PathBuf,
     /// The names of all facts of some kinds, if they were read beforehand.
     names: BTreeMap<&'static str, BTreeSet<OsString>>,
+    /// The crashes that no start has read yet, once they were asked for.
+    unread: Arc<OnceLock<Vec<(Digest, QuarantineRecord)>>>,
 }
 
 /// Why bytes never run any more.
@@ -48,7 +53,7 @@ pub struct DenialRecord {
 impl Records {
     /// The records in a state folder, which need not exist.
     pub fn of(state: &Path) -> Self {
-        Self { folder: state.join("trust"), names: BTreeMap::new() }
+        Self { folder: state.join("trust"), names: BTreeMap::new(), unread: Arc::default() }
     }
 
     /// The same for one who asks about many plugins at about this moment: what speaks against nothing now
@@ -63,7 +68,26 @@ impl Records {
             // Where they cannot be listed, each is looked for.
             io::Result::ok(names).map(|names| (kind, names))
         };
+        // A start moves crashes into quarantine: first those that none has read, so that none is missed.
+        self.unread();
         Self { names: [DENIED, QUARANTINE].into_iter().filter_map(names).collect(), ..self }
+    }
+
+    /// What crashed the program and no start has read yet.
+    pub(super) fn unread(&self) -> &[(Digest, QuarantineRecord)] {
+        let state = self.folder.parent().unwrap_or(&self.folder);
+        self.unread.get_or_init(|| crash::unread(state))
+    }
+
+    /// When the program crashed outside of every plugin, in seconds since 1970. What cannot be read is
+    /// not known.
+    pub fn crashes_of_nobody(&self) -> Vec<u64> {
+        self.read("crashes", "of-nobody").ok().flatten().unwrap_or_default()
+    }
+
+    /// Remembers when the program crashed outside of every plugin.
+    pub(crate) fn remember_crashes_of_nobody(&self, times: &[u64]) -> Result<(), Diagnostic> {
+        self.write("crashes", "of-nobody", &times)
     }
 
     /// Why these bytes never run any more; `None` when they may.

@@ -19,7 +19,6 @@ pub(super) fn check(candidate: &Candidate, facts: &Facts, policy: &Policy) -> Ve
 
 fn check_interface(candidate: &Candidate, facts: &Facts) -> Option<Diagnostic> {
     let host: AbiVersion = ABI_VERSION_TEXT.parse().expect("the interface version is two numbers");
-    let declared = candidate.spec().abi;
     let Ok(built) = facts.abi.parse::<AbiVersion>() else {
         let found = facts.abi.escape_debug();
         let message =
@@ -38,7 +37,7 @@ fn check_interface(candidate: &Candidate, facts: &Facts) -> Option<Diagnostic> {
         };
         return Some(Diagnostic::error("LDR-VET-ABI", message).hint(hint));
     }
-    if declared.major != built.major {
+    if let Some(declared) = candidate.spec().abi.filter(|declared| declared.major != built.major) {
         let message = format!("the manifest says `abi = \"{declared}\"`, its library has {built}");
         let hint = format!("write `abi = \"{built}\"`");
         return Some(Diagnostic::error("LDR-VET-ABI", message).hint(hint));

@@ -4,66 +4,98 @@ use super::{Policy, permissions::Permissions};
 use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
-    discovery::Candidate,
+    discovery::{Candidate, Visit},
     folder::{Folder, Opened, Step, Unreadable, shell_word},
     manifest::{self, RelativePath},
 };
 use rustix::process::geteuid;
-use std::{collections::BTreeSet, path::Path};
+use std::{borrow::Cow, collections::BTreeSet, path::Path};
 
 /// A larger library is refused.
 pub const MAX_LIBRARY_BYTES: u64 = 512 * 1024 * 1024;
 
-/// Opens the plugin's folder; without it, says why there is no library.
-pub(super) fn enter(
-    candidate: &Candidate,
-    library: &RelativePath,
-) -> Result<Folder, Vec<Diagnostic>> {
-    Folder::reach(candidate.root(), candidate.folder())
-        .map_err(|problem| vec![unreadable(candidate, library, &problem)])
-}
-
 /// Opens the library, and says what speaks against the plugin's files; without the library, why.
-/// `manifest` is the one that was read, if it is still open.
 pub(super) fn open(
     candidate: &Candidate,
-    folder: &Folder,
-    manifest: Option<&Opened>,
+    inside: &mut Inside<'_>,
     library: &RelativePath,
-    policy: &Policy,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<Opened> {
-    let mut permissions = Permissions::new(&policy.trust.owners, candidate.is_linked());
-    let mut judge = |steps: &[Step], findings: &mut Vec<Diagnostic>| {
-        if policy.trust.check_permissions {
-            findings.extend(permissions.check(steps));
-        }
-    };
-    judge(&folder.way, findings);
-    let opened = folder.file(library);
+    let opened = inside.open(library, findings);
     if let Ok(opened) = &opened {
-        judge(&opened.chain, findings);
-        findings.extend(check_mount(&folder.way, opened));
+        findings.extend(check_mount(&inside.folder.way, opened));
     }
-    if let Some(manifest) = manifest {
-        judge(&manifest.chain, findings);
-    } else {
-        match folder.file(&RelativePath::manifest()) {
-            Ok(opened) => {
-                judge(&opened.chain, findings);
-                findings.extend(check_manifest(candidate, opened));
-            }
-            Err(problem) => findings.push(changed(candidate, &format!("it {problem} any more"))),
-        }
-    }
+    inside.check_manifest(candidate, findings);
     let schemas = &candidate.spec().config;
     for schema in schemas.schema.iter().chain(&schemas.account_schema) {
         // A schema that cannot be opened is told where the configuration is checked.
-        if let Ok(opened) = folder.file(schema) {
-            judge(&opened.chain, findings);
-        }
+        let _ = inside.open(schema, findings);
     }
     opened.map_err(|problem| findings.push(unreadable(candidate, library, &problem))).ok()
+}
+
+/// A plugin's folder, open, and the rules for everything on the way to a file in it.
+pub(super) struct Inside<'a> {
+    folder: Cow<'a, Folder>,
+    /// The manifest as it was read, if it is still open.
+    manifest: Option<&'a Opened>,
+    /// `None` when nobody asks who can change the files.
+    permissions: Option<Permissions<'a>>,
+}
+
+impl<'a> Inside<'a> {
+    /// Goes to the folder, unless somebody is there already, and says what speaks against the way there.
+    pub(super) fn enter(
+        candidate: &Candidate,
+        visit: Option<&'a Visit>,
+        policy: &'a Policy,
+        findings: &mut Vec<Diagnostic>,
+    ) -> Result<Self, Unreadable> {
+        let folder = match visit {
+            Some(visit) => Cow::Borrowed(&visit.folder),
+            None => Cow::Owned(Folder::reach(candidate.root(), candidate.folder())?),
+        };
+        let trust = &policy.trust;
+        let permissions = || Permissions::new(&trust.owners, candidate.is_linked());
+        let mut permissions = trust.check_permissions.then(permissions);
+        if let Some(permissions) = &mut permissions {
+            findings.extend(permissions.check(&folder.way));
+        }
+        Ok(Self { folder, manifest: visit.map(|visit| &visit.manifest), permissions })
+    }
+
+    /// The folder.
+    pub(super) fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Opens a file, and says what speaks against it.
+    pub(super) fn open(
+        &mut self,
+        file: &RelativePath,
+        findings: &mut Vec<Diagnostic>,
+    ) -> Result<Opened, Unreadable> {
+        let opened = self.folder.file(file)?;
+        self.judge(&opened, findings);
+        Ok(opened)
+    }
+
+    /// Says what speaks against the manifest.
+    pub(super) fn check_manifest(&mut self, candidate: &Candidate, findings: &mut Vec<Diagnostic>) {
+        if let Some(manifest) = self.manifest {
+            return self.judge(manifest, findings);
+        }
+        match self.open(&RelativePath::manifest(), findings) {
+            Ok(opened) => findings.extend(has_changed(candidate, opened)),
+            Err(problem) => findings.push(changed(candidate, &format!("it {problem} any more"))),
+        }
+    }
+
+    fn judge(&mut self, opened: &Opened, findings: &mut Vec<Diagnostic>) {
+        if let Some(permissions) = &mut self.permissions {
+            findings.extend(permissions.check(&opened.chain));
+        }
+    }
 }
 
 /// Who, besides those the operator trusts, could change a file or put another one in its place: for
@@ -102,7 +134,7 @@ pub(super) fn read(
 }
 
 /// The manifest that is judged must be the one that was read.
-fn check_manifest(candidate: &Candidate, mut opened: Opened) -> Option<Diagnostic> {
+fn has_changed(candidate: &Candidate, mut opened: Opened) -> Option<Diagnostic> {
     match opened.read(manifest::MAX_BYTES as u64) {
         Ok(text) if Digest::of(&text) == candidate.manifest_digest() => None,
         Ok(_) => Some(changed(candidate, "it says something else now")),
@@ -136,7 +168,12 @@ fn mount_point<'a>(way: &'a [Step], opened: &'a Opened) -> &'a Path {
     steps.get(others.map_or(0, |last| last + 1)).map_or(&opened.path, |step| &step.path)
 }
 
-fn unreadable(candidate: &Candidate, library: &RelativePath, problem: &Unreadable) -> Diagnostic {
+/// Why there is no library.
+pub(super) fn unreadable(
+    candidate: &Candidate,
+    library: &RelativePath,
+    problem: &Unreadable,
+) -> Diagnostic {
     let path = library.under(candidate.folder());
     let hint = problem.mending(&path).unwrap_or_else(|| match problem {
         Unreadable::TooLarge { .. } => {

@@ -10,23 +10,26 @@ use crate::{
     manifest::{Library, RelativePath},
     trust::{Mark, Untracked, lock::Installed},
 };
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
-/// Everything in which an installed plugin is not what its lock says. `library` is the file that is
-/// to be loaded and its digest.
+/// Everything in which an installed plugin is not what its lock says. `read` are the files that were
+/// read to be used, and the digests of what was read.
 pub(super) fn check(
     candidate: &Candidate,
     folder: &Folder,
-    library: (&RelativePath, Digest),
+    read: &[(&RelativePath, Digest)],
     policy: &Policy,
 ) -> Vec<Diagnostic> {
     match candidate.provenance() {
         Provenance::Installed(release) => {
-            let mut refusals = check_files(candidate, folder, release, library);
+            let mut refusals = check_files(candidate, folder, release, read);
             refusals.extend(check_mark(candidate, release, policy));
             refusals
         }
-        Provenance::Prepared(release) => check_files(candidate, folder, release, library),
+        Provenance::Prepared(release) => check_files(candidate, folder, release, read),
         Provenance::Placed if candidate.origin() == Origin::User => {
             vec![untracked(candidate, policy.trust.untracked)]
         }
@@ -39,15 +42,16 @@ fn check_files(
     candidate: &Candidate,
     folder: &Folder,
     release: &Installed,
-    library: (&RelativePath, Digest),
+    read: &[(&RelativePath, Digest)],
 ) -> Vec<Diagnostic> {
+    let read: BTreeMap<&RelativePath, Digest> = read.iter().copied().collect();
     let others = libraries(candidate);
     let used =
-        release.files.iter().filter(|(path, _)| *path == library.0 || !others.contains(path));
+        release.files.iter().filter(|(path, _)| read.contains_key(path) || !others.contains(path));
     let mut refusals: Vec<Diagnostic> = used
         .filter_map(|(path, wanted)| {
-            let found = if path == library.0 {
-                Ok(library.1)
+            let found = if let Some(digest) = read.get(path) {
+                Ok(*digest)
             } else {
                 let bytes = folder.file(path).and_then(|mut file| file.read(MAX_LIBRARY_BYTES));
                 bytes.map(|bytes| Digest::of(&bytes))
@@ -70,12 +74,12 @@ fn check_files(
         let finding = Diagnostic::error("LDR-VET-LOCK", message).at(candidate.manifest_path());
         refusals.push(finding.hint(install_again(release)));
     }
-    if !release.files.contains_key(library.0) {
-        let message = format!("`{}` was not installed", library.0);
-        let path = library.0.under(candidate.folder());
-        let finding = Diagnostic::error("LDR-VET-LOCK", message).at(&path);
-        refusals.push(finding.hint(install_again(release)));
-    }
+    let unknown = read.keys().filter(|path| !release.files.contains_key(**path));
+    refusals.extend(unknown.map(|path| {
+        let message = format!("`{path}` was not installed");
+        let finding = Diagnostic::error("LDR-VET-LOCK", message);
+        finding.at(&path.under(candidate.folder())).hint(install_again(release))
+    }));
     refusals
 }
 

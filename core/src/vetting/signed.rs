@@ -26,32 +26,33 @@ pub struct Released {
     pub signed_by: Option<SignedBy>,
 }
 
-/// What is known of a plugin's release, and what there is to say about it.
+/// What is known of a plugin's release, and what there is to say about it. `read` are the files that were
+/// read to be used, and the digests of what was read.
 pub(super) fn check(
     candidate: &Candidate,
     folder: &Folder,
-    library: (&RelativePath, Digest),
+    read: &[(&RelativePath, Digest)],
     policy: &Policy,
 ) -> (Option<Released>, Vec<Diagnostic>) {
     let mut findings = Vec::new();
-    let released = look_at(candidate, folder, library, policy, &mut findings);
+    let released = look_at(candidate, folder, read, policy, &mut findings);
     (released, findings)
 }
 
 fn look_at(
     candidate: &Candidate,
     folder: &Folder,
-    library: (&RelativePath, Digest),
+    read: &[(&RelativePath, Digest)],
     policy: &Policy,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<Released> {
     let release_path = candidate.folder().join(FILE_NAME);
-    let read = |name, limit| match read(candidate, folder, name, limit) {
+    let content = |name, limit| match read_beside(candidate, folder, name, limit) {
         Ok(content) => Ok(content),
         Err(refusal) => Err(vec![refusal]),
     };
-    let judged = read(FILE_NAME, release::MAX_BYTES).and_then(|text| {
-        let signature = read(SIGNATURE_FILE_NAME, signature::MAX_BYTES)?;
+    let judged = content(FILE_NAME, release::MAX_BYTES).and_then(|text| {
+        let signature = content(SIGNATURE_FILE_NAME, signature::MAX_BYTES)?;
         let release = text.as_deref().map(|text| parse(candidate, text)).transpose()?;
         let claim = text.as_deref().zip(release.as_ref()).map(|(text, (release, _))| Claim {
             release,
@@ -74,7 +75,7 @@ fn look_at(
             findings.extend(withdrawn(candidate, signer));
             let (release, warnings) = release?;
             findings.extend(warnings);
-            findings.extend(disagreements(candidate, library, &release));
+            findings.extend(disagreements(candidate, read, &release));
             Some(Released { serial: release.serial, signed_by: judgement.signed_by })
         }
     }
@@ -96,7 +97,7 @@ fn withdrawn(candidate: &Candidate, signer: Option<&str>) -> Option<Diagnostic> 
 }
 
 /// A small file beside the manifest; `None` when there is none.
-fn read(
+fn read_beside(
     candidate: &Candidate,
     folder: &Folder,
     name: &str,
@@ -132,10 +133,10 @@ fn parse(
 }
 
 /// In what the files that count here are not what was released. For an installed release that is
-/// every file; for any other, the manifest and the library.
+/// every file; for any other, the manifest and what was read.
 fn disagreements(
     candidate: &Candidate,
-    (library, digest): (&RelativePath, Digest),
+    read: &[(&RelativePath, Digest)],
     release: &Release,
 ) -> Vec<Diagnostic> {
     let folder = candidate.folder();
@@ -146,11 +147,10 @@ fn disagreements(
             release.differences(folder, &files)
         }
         None => {
-            let here = [
-                (RelativePath::manifest(), candidate.manifest_digest()),
-                (library.clone(), digest),
-            ];
-            let files: Files = here.into_iter().map(|(path, digest)| (path, (digest, 0))).collect();
+            let manifest = (RelativePath::manifest(), candidate.manifest_digest());
+            let read = read.iter().map(|(path, digest)| ((*path).clone(), *digest));
+            let here = read.chain([manifest]);
+            let files: Files = here.map(|(path, digest)| (path, (digest, 0))).collect();
             let counted = release.files.iter().filter(|(path, _)| files.contains_key(*path));
             let files_of_interest = counted.map(|(path, digest)| (path.clone(), *digest)).collect();
             Release { files: files_of_interest, ..release.clone() }.differences(folder, &files)

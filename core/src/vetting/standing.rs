@@ -1,5 +1,5 @@
 //! What is known about exactly these bytes: whether somebody said that they never run any more, and
-//! whether they did damage when they were tried.
+//! whether they did damage when they were tried, or while they served.
 
 use super::Policy;
 use crate::{
@@ -10,14 +10,20 @@ use crate::{
     trust::{Phase, QuarantineRecord},
 };
 
-/// Everything that speaks against a library's bytes, or against its manifest's.
-pub(super) fn check(candidate: &Candidate, library: Digest, policy: &Policy) -> Vec<Diagnostic> {
-    let files = [("library", library), ("manifest", candidate.manifest_digest())];
-    let denied = files.into_iter().filter_map(|(file, digest)| denied(file, digest, policy));
-    denied.chain(quarantined(library, policy)).collect()
+/// Everything that speaks against the bytes of a library, if there is one, or of a manifest.
+pub(super) fn check(
+    candidate: &Candidate,
+    library: Option<Digest>,
+    policy: &Policy,
+) -> Vec<Diagnostic> {
+    let library_denied = library.and_then(|library| denied("library", library, policy));
+    let manifest_denied = denied("manifest", candidate.manifest_digest(), policy);
+    let quarantined = library.and_then(|library| quarantined(library, policy));
+    library_denied.into_iter().chain(manifest_denied).chain(quarantined).collect()
 }
 
-fn denied(file: &str, digest: Digest, policy: &Policy) -> Option<Diagnostic> {
+/// Whether somebody said that a file of these bytes is not to be used.
+pub(super) fn denied(file: &str, digest: Digest, policy: &Policy) -> Option<Diagnostic> {
     if let Some(reason) = policy.trust.denied.get(&digest) {
         let message = format!("the {file} with digest {digest} is denied by {reason}");
         let hint = "install another release; or take the digest out of plugins.trust.denied";
@@ -38,10 +44,19 @@ fn quarantined(library: Digest, policy: &Policy) -> Option<Diagnostic> {
     if record.is_over(moment::now()) {
         return None;
     }
+    if record.crash.is_some() && policy.serve_crashed {
+        let message = format!("the library is served all the same: {}", describe(&record));
+        return Some(Diagnostic::warning("LDR-CRASH-SERVED", message).hint(format!(
+            "install another release; or forget it: loader plugins quarantine clear {library}"
+        )));
+    }
     let message = format!("the library is in quarantine: {}", describe(&record));
-    let hint = format!(
-        "install another release; or have it tried again: loader plugins quarantine clear {library}"
-    );
+    let again = match record.crash {
+        Some(_) => "have it served again",
+        None => "have it tried again",
+    };
+    let hint =
+        format!("install another release; or {again}: loader plugins quarantine clear {library}");
     Some(Diagnostic::error("LDR-VET-QUARANTINED", message).hint(hint))
 }
 
@@ -51,9 +66,17 @@ fn describe(record: &QuarantineRecord) -> String {
     if fault.is_empty() {
         return "what it did is not known any more, because its record is damaged".to_owned();
     }
+    if let Some(crash) = &record.crash {
+        let times = match crash.count {
+            0 | 1 => String::new(),
+            count => format!(", the last of {count} times"),
+        };
+        let (version, when) = (&record.version, moment::in_words(*since));
+        return format!("it {fault}, as version {version}, on {when}{times}");
+    }
     let doing = match phase {
         Phase::Opening => "while it was opened",
-        Phase::Opened | Phase::Accepted => "after it was opened",
+        Phase::Opened | Phase::Accepted | Phase::Serving => "after it was opened",
     };
     let until = record
         .retry_at

@@ -5,7 +5,7 @@ use loader_core::{
     digest::Digest,
     discovery::{Origin, Root, discover},
 };
-use std::{fs, os::unix::fs::symlink};
+use std::{fs, os::unix::fs::symlink, process::Command};
 
 fn manifest(id: &str, version: &str) -> String {
     MANIFEST.replacen("id = \"hello\"", &format!("id = \"{id}\""), 1).replacen("0.1.0", version, 1)
@@ -74,6 +74,12 @@ fn within_one_origin_the_second_is_refused() {
     assert!(said.is_error());
     assert!(said.message.contains(first.to_str().unwrap()), "{said:?}");
     assert!(said.message.contains(second.to_str().unwrap()), "{said:?}");
+    // What the hint says mends it.
+    let hint = said.hint.as_deref().unwrap();
+    let (_, command) = hint.split_once(": ").unwrap();
+    assert_eq!(command, format!("rm -r {}", second.display()));
+    assert!(Command::new("sh").args(["-c", command]).status().unwrap().success());
+    assert_eq!(folder.discover().diagnostics, []);
 }
 
 #[test]
@@ -99,7 +105,7 @@ fn a_pack_is_several_plugins_and_wins_as_a_whole() {
     assert_eq!(codes(&found.diagnostics), ["LDR-DISCOVERY-SHADOWED"]);
     let both = &found.candidates;
     assert_eq!(both[0].manifest_path(), both[1].manifest_path());
-    assert_eq!(both[0].spec().library, both[1].spec().library);
+    assert_eq!(both[0].spec().content, both[1].spec().content);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use crate::{
     elf::Elf,
-    plugin::{Folder, MANIFEST, facts, write},
+    plugin::{Folder, MANIFEST, chmod, codes, facts, write},
 };
 use loader_core::{
     Options, Surveyed,
@@ -13,7 +13,7 @@ use loader_core::{
     staging::Store,
     survey,
     trust::{DenialRecord, Records},
-    vetting::State,
+    vetting::{Passed, State},
 };
 use std::{
     fs::{self, File, FileTimes, Permissions},
@@ -64,7 +64,7 @@ impl Host {
 }
 
 fn digest(plugins: &[Surveyed]) -> Option<Digest> {
-    plugins[0].verdict.as_ref().ok().map(loader_core::vetting::Vetted::digest)
+    plugins[0].verdict.as_ref().ok().map(Passed::digest)
 }
 
 #[test]
@@ -169,4 +169,27 @@ fn a_survey_says_what_came_of_each_root() {
     assert_eq!((searched[2].problem.as_deref(), searched[2].plugins), (None, 1));
     let codes: Vec<_> = searched[2].refused.iter().map(|one| one.code).collect();
     assert!(codes.contains(&"LDR-MANIFEST-MISSING"), "{codes:?}");
+}
+
+#[test]
+fn a_bundle_is_judged_by_the_same_rules_whoever_looks() {
+    let (plugins, state) = (Folder::new(), Folder::new());
+    let manifest =
+        "manifest = 1\nid = \"manual\"\nversion = \"1.0.0\"\n\n[bundle]\nskills = [\"a.md\"]\n";
+    let folder = plugins.plugin("manual", manifest);
+    write(&folder.join("a.md"), b"# A skill\n");
+    let root = plugins.root(Origin::Bundled);
+    let mut options = Options::new(state.path().to_owned(), vec![root]);
+    for index in [None, Some("this build".into())] {
+        options.index = index;
+        let verdict = || survey(&options).plugins.remove(0).verdict;
+        assert!(matches!(verdict(), Ok(Passed::Bundle(bundle)) if bundle.skills().len() == 1));
+        for file in ["plugin.toml", "a.md", "."] {
+            let path = folder.join(file);
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            chmod(&path, mode | 0o022);
+            assert_eq!(codes(&verdict().expect_err(file)), ["LDR-VET-MODE"], "{file}");
+            chmod(&path, mode);
+        }
+    }
 }

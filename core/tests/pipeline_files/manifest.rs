@@ -3,7 +3,7 @@
 use crate::plugin::MANIFEST;
 use loader_core::{
     diagnostic::{Diagnostic, Severity},
-    manifest::{Kind, Library, MAX_BYTES, Manifest, Parsed, Platform},
+    manifest::{Kind, Library, MAX_BYTES, MAX_SKILLS, Manifest, Parsed, Platform, PluginSpec},
 };
 use std::path::Path;
 
@@ -102,7 +102,7 @@ fn every_key_is_read() {
     assert_eq!(manifest.homepage.as_deref(), Some("https://example.org/acme"));
     assert_eq!(manifest.keywords, ["speech", "search"]);
     assert_eq!(manifest.kind, Some(Kind::Vendor));
-    assert_eq!((manifest.abi.major, manifest.abi.minor), (1, 0));
+    assert_eq!(manifest.abi.map(|abi| (abi.major, abi.minor)), Some((1, 0)));
     let library = manifest.library.as_ref().unwrap();
     let linux: Platform = "linux-x86_64".parse().unwrap();
     assert_eq!(library.file_for(linux).unwrap().as_str(), "lib/libacme.so");
@@ -156,12 +156,61 @@ fn a_pack_is_flattened_into_its_plugins() {
     );
     let linux: Platform = "linux-x86_64".parse().unwrap();
     let files: Vec<&str> =
-        plugins.iter().map(|plugin| plugin.library.file_for(linux).unwrap().as_str()).collect();
+        plugins.iter().map(|plugin| library(plugin).file_for(linux).unwrap().as_str()).collect();
     assert_eq!(files, ["lib/libacme.so", "lib/libspeech.so", "lib/libacme.so"]);
     assert!(plugins.iter().all(|plugin| plugin.version.to_string() == "1.2.3-beta.1"));
     assert_eq!(plugins[1].description.as_deref(), Some("Speaks."));
     assert_eq!(plugins[2].requires.services.len(), 1);
     assert!(plugins[2].requires.contracts.is_empty(), "a pack's tables are its own plugin's");
+}
+
+fn library(plugin: &PluginSpec) -> &Library {
+    plugin.content.library().expect("a plugin with code")
+}
+
+#[test]
+fn a_bundle_has_files_and_nothing_of_code() {
+    let bundle = "manifest = 1\nid = \"house\"\nversion = \"1.0.0\"\nslot = \"house\"\n\
+        [bundle]\nskills = [\"skills/tidy/SKILL.md\", \"cook.md\"]\n";
+    let plugins = sound(bundle).plugins();
+    let [plugin] = plugins.as_slice() else { panic!("{plugins:?}") };
+    assert_eq!((plugin.content.kind(), plugin.content.library()), ("bundle", None));
+    assert_eq!((plugin.abi, plugin.provides.len()), (None, 0));
+    let json = serde_json::to_value(plugin).unwrap();
+    assert_eq!(json["bundle"]["skills"][1], "cook.md");
+    assert_eq!((json.get("library"), json.get("abi")), (None, None));
+
+    for more in [
+        "[library]\npath = \"a.so\"",
+        "[[extensions]]\nid = \"a\"\nlibrary = { path = \"a.so\" }",
+        "[provides]\n\"health/1\" = [\"a\"]",
+        "[requires]\nservices = [\"kv/1\"]",
+        "[config]\nschema = \"a.json\"",
+        "[activation]\ncommands = [\"a\"]",
+        "[setup]\nlibrary = { path = \"a.so\" }",
+    ] {
+        let column = if more.starts_with("[[") { 3 } else { 2 };
+        let text = format!("{bundle}{more}\n");
+        assert_eq!(found(&text), [("LDR-MANIFEST-BUNDLE", 7, column)], "{more}");
+    }
+    let edited = |from: &str, to: &str| bundle.replacen(from, to, 1);
+    let skills = "[\"skills/tidy/SKILL.md\", \"cook.md\"]";
+    let many: Vec<String> = (0..=MAX_SKILLS).map(|number| format!("\"{number}.md\"")).collect();
+    let many = format!("[{}]", many.join(","));
+    for (text, expected) in [
+        (edited("slot", "abi = \"1.0\"\nslot"), ("LDR-MANIFEST-BUNDLE", 4, 1)),
+        (edited("skills = ", "texts = "), ("LDR-MANIFEST-MISSING", 5, 1)),
+        (edited(skills, "[]"), ("LDR-MANIFEST-MISSING", 5, 1)),
+        (edited(skills, "\"cook.md\""), ("LDR-MANIFEST-TYPE", 6, 10)),
+        (edited(skills, "[\"cook.md\", 7]"), ("LDR-MANIFEST-TYPE", 6, 22)),
+        (edited("\"cook.md", "\"../cook.md"), ("LDR-MANIFEST-PATH", 6, 35)),
+        (edited("\"cook.md", "\"/cook.md"), ("LDR-MANIFEST-PATH", 6, 35)),
+        (edited("\"cook.md", "\"skills/tidy/SKILL.md"), ("LDR-MANIFEST-DUPLICATE", 6, 35)),
+        (edited(skills, &many), ("LDR-MANIFEST-VALUE", 5, 1)),
+        (edited("[bundle]\nskills", "bundle"), ("LDR-MANIFEST-TYPE", 5, 10)),
+    ] {
+        assert_eq!(found(&text), [expected], "{text}");
+    }
 }
 
 #[test]

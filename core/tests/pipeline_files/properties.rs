@@ -51,6 +51,8 @@ fn manifest_like() -> impl Strategy<Value = String> {
         "license",
         "kind",
         "library",
+        "bundle",
+        "skills",
         "path",
         "linux-x86_64",
         "provides",

@@ -6,8 +6,11 @@ use super::{
 };
 use futures_util::{SinkExt, StreamExt};
 use loader_abi::{MAX_BODY_BYTES, class, message_kind};
-use loader_contract::service::websocket::{Connect, Connected};
-use loader_core::message::{Failure, Message, Metadata};
+use loader_contract::service::websocket::{Closed, Connect, Connected, code};
+use loader_core::{
+    message::{Failure, Message, Metadata},
+    stream::End,
+};
 use std::time::Duration;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -18,6 +21,7 @@ use tokio_tungstenite::{
     tungstenite::{
         Message as Frame,
         handshake::server::{Request, Response},
+        protocol::{CloseFrame, frame::coding::CloseCode},
     },
 };
 
@@ -92,6 +96,70 @@ async fn a_server_that_closes_ends_the_stream() {
     let (message, ()) = tokio::join!(opened.receive(), draining);
     assert_eq!(message.unwrap().body, b"last words");
     opened.outcome().await.unwrap();
+}
+
+fn closing(code: u16, reason: &str) -> CloseFrame {
+    CloseFrame { code: CloseCode::from(code), reason: reason.into() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_says_why_it_closes_is_heard() {
+    let (host, server) = (Host::new(), Server::new().await);
+    for (said, heard) in [
+        (Some(closing(4004, "unknown session")), Some((4004, "unknown session"))),
+        (Some(closing(1001, "")), Some((1001, ""))),
+        (Some(closing(1000, "done")), None),
+        (None, None),
+    ] {
+        let (opened, mut socket) = pair(&host.plugin("one"), &server).await;
+        socket.close(said).await.unwrap();
+        let draining = async { while soon(socket.next()).await.is_some_and(|it| it.is_ok()) {} };
+        let outcome = tokio::join!(opened.outcome(), draining).0;
+        let Some((code, reason)) = heard else {
+            outcome.unwrap();
+            continue;
+        };
+        let failure = outcome.unwrap_err();
+        assert_failure(&failure, class::UNAVAILABLE, "LDR-WEBSOCKET-CLOSED");
+        let closed: Closed = serde_json::from_slice(&failure.details).unwrap();
+        assert_eq!(closed, Closed { code, reason: reason.into() });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_says_why_it_closes_is_heard() {
+    let (host, server) = (Host::new(), Server::new().await);
+    let end = |closed: &Closed| {
+        let mut failure = Failure::new(class::UNAVAILABLE, code::CLOSED, "enough");
+        failure.details = serde_json::to_vec(closed).unwrap();
+        End::Failed(failure)
+    };
+    let long = "ä".repeat(100);
+    for (code, reason, heard) in [
+        (4001, "bye", Some(closing(4001, "bye"))),
+        (1008, &*long, Some(closing(1008, &"ä".repeat(61)))),
+        // No endpoint may say this one.
+        (1006, "lie", None),
+    ] {
+        let closed = Closed { code, reason: reason.to_owned() };
+        // One that waits for the server's answer, and one that is gone at once.
+        let (opened, mut socket) = pair(&host.plugin("one"), &server).await;
+        say(&opened, "last words").await;
+        opened.end.sender.end(end(&closed));
+        if heard.is_some() {
+            assert_eq!(next(&mut socket).await, Frame::text("last words"));
+            assert_eq!(next(&mut socket).await, Frame::Close(heard.clone()));
+            let draining =
+                async { while soon(socket.next()).await.is_some_and(|it| it.is_ok()) {} };
+            tokio::join!(opened.outcome(), draining).0.unwrap();
+        } else {
+            drop(opened);
+        }
+        let (opened, mut socket) = pair(&host.plugin("one"), &server).await;
+        opened.end.sender.end(end(&closed));
+        drop(opened);
+        assert_eq!(next(&mut socket).await, Frame::Close(heard));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,10 +24,39 @@ pub(crate) enum Plugins {
     Unlink(Unlink),
     Deny(Deny),
     Allow(Allow),
+    Reload(Reload),
     Doctor(Doctor),
     Audit(Audit),
     #[command(subcommand)]
     Quarantine(Quarantine),
+}
+
+/// Have the running gateway replace a plugin with what its files are now
+///
+/// The fresh generation is vetted, tried, opened and started beside the one that serves, takes over its
+/// state and calls, and is watched for a while; whatever goes wrong leaves the old one serving or
+/// brings it back. Bytes that did badly before are tried again. Ends with 1 when the old one serves.
+#[derive(Args)]
+#[command(after_long_help = "Examples:
+  loader plugins reload irc                  and wait until the fresh generation is trusted
+  loader plugins reload irc --window 0       trust it at once
+  loader reloads list                        what was reloaded, and what came of it")]
+pub(crate) struct Reload {
+    /// The plugin's id
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+
+    /// How long the fresh generation is watched, in milliseconds [default: plugins.reload.window_ms]
+    #[arg(long, value_name = "MS")]
+    pub(crate) window: Option<u64>,
+
+    /// Let go of state that the fresh generation cannot read
+    #[arg(long)]
+    pub(crate) discard_state: bool,
+
+    /// Do not wait for the watch: answer when the fresh generation serves
+    #[arg(long)]
+    pub(crate) no_wait: bool,
 }
 
 /// Show what a library needs of this machine and would bring into the process
@@ -46,10 +75,11 @@ pub(crate) struct Audit {
     pub(crate) subject: Option<String>,
 }
 
-/// Look at libraries that did damage when they were tried, and have them tried again
+/// Look at libraries that did damage, and have them tried or served again
 ///
 /// Before a library is opened for the first time, it is opened in a process of its own. One that
-/// crashes there, or does not come to an end, is not tried again until its bytes change.
+/// crashes there, or does not come to an end, is not tried again until its bytes change; nor is one
+/// served again that crashed the gateway.
 #[derive(Subcommand)]
 pub(crate) enum Quarantine {
     /// List the libraries in quarantine, with what they did and when
@@ -57,7 +87,7 @@ pub(crate) enum Quarantine {
     Clear(Clear),
 }
 
-/// Let libraries out of quarantine: the next start tries them again
+/// Let libraries out of quarantine: the next start tries and serves them again
 #[derive(Args)]
 #[command(after_long_help = "Examples:
   loader plugins quarantine clear irc      whatever the plugin irc has in quarantine
@@ -99,6 +129,9 @@ pub(crate) struct Install {
     /// Agree to a release that is older than one that was installed before
     #[arg(long)]
     pub(crate) allow_downgrade: bool,
+    /// Consider prereleases too, where a catalogue is asked
+    #[arg(long)]
+    pub(crate) prerelease: bool,
 }
 
 /// Install the newest release of plugins from where each came from
@@ -116,6 +149,9 @@ pub(crate) struct Update {
     /// Agree to releases that register or require more than the ones before
     #[arg(long)]
     pub(crate) accept: bool,
+    /// Consider prereleases too, where a catalogue is asked
+    #[arg(long)]
+    pub(crate) prerelease: bool,
 }
 
 /// Go back to the release that was in use before
@@ -171,6 +207,9 @@ pub(crate) struct Search {
     /// Only those whose id or description has this in it
     #[arg(value_name = "WORD", default_value = "", hide_default_value = true)]
     pub(crate) word: String,
+    /// List prereleases too
+    #[arg(long)]
+    pub(crate) prerelease: bool,
 }
 
 /// Make an archive of a plugin folder, to publish it: the same files make the same bytes

@@ -24,4 +24,11 @@ pub(crate) struct Run {
     /// Prints one line of JSON, `{"url","pid","token_file"}`, once it serves, and nothing else
     #[arg(long)]
     pub(crate) ready_json: bool,
+
+    /// Also starts plugins that crashed the gateway before
+    ///
+    /// What is remembered of them stays: `loader plugins quarantine clear ID` forgets it. Starts a gateway,
+    /// too, that crashed again and again.
+    #[arg(long)]
+    pub(crate) no_safe_boot: bool,
 }

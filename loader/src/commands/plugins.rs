@@ -20,7 +20,9 @@ mod unknown;
 mod update;
 
 pub(super) use self::list::nothing_found;
+pub(super) use self::origin::Search;
 pub(super) use self::signal::Signal;
+pub(super) use self::site::findings;
 pub(super) use self::unknown::unknown;
 
 use super::doctor;
@@ -30,6 +32,7 @@ use crate::output::{CommandResult, Output};
 use loader_core::Surveyed;
 use loader_core::diagnostic::Diagnostic;
 use loader_core::manifest::Provided;
+use loader_core::vetting::Passed;
 use serde::Serialize;
 
 /// Does what the arguments ask for.
@@ -38,6 +41,7 @@ pub(super) fn execute(command: &Plugins, global: &Global, output: &Output) -> Co
     match command {
         Plugins::List => list::list(&context()?, output),
         Plugins::Inspect(wanted) => inspect::inspect(&context()?, &wanted.id),
+        Plugins::Reload(wanted) => super::reloads::reload(&context()?, wanted),
         Plugins::Doctor(wanted) => doctor::of_plugins(wanted, global, output),
         Plugins::Audit(wanted) => audit::audit(&context()?, wanted.subject.as_deref()),
         Plugins::Install(wanted) => install::install(&context()?, wanted, output),
@@ -46,7 +50,7 @@ pub(super) fn execute(command: &Plugins, global: &Global, output: &Output) -> Co
         Plugins::Remove(wanted) => remove::remove(&context()?, wanted, output),
         Plugins::History(wanted) => history::history(&context()?, wanted.id.as_deref()),
         Plugins::Diff(wanted) => diff::diff(&context()?, wanted),
-        Plugins::Search(wanted) => search::search(&context()?, &wanted.word, output),
+        Plugins::Search(wanted) => search::search(&context()?, wanted, output),
         Plugins::Pack(wanted) => pack::pack(&context()?, wanted, output),
         Plugins::Link(wanted) => link::link(&context()?, wanted),
         Plugins::Unlink(wanted) => link::unlink(&context()?, &wanted.id),
@@ -63,11 +67,13 @@ pub(super) fn execute(command: &Plugins, global: &Global, output: &Output) -> Co
 pub(super) enum Status {
     /// It would be loaded.
     Ok,
+    /// It is a bundle, and would be used; there is nothing to load.
+    Ready,
     /// It is switched off.
     Disabled,
     /// It is switched on but unfit.
     Refused,
-    /// It is switched on, but did damage when it was tried.
+    /// It is switched on, but did damage when it was tried or while it served.
     Quarantined,
 }
 
@@ -75,7 +81,8 @@ impl Status {
     pub(super) fn of(plugin: &Surveyed) -> Self {
         match (plugin.decision.enabled, &plugin.verdict) {
             (false, _) => Self::Disabled,
-            (true, Ok(_)) => Self::Ok,
+            (true, Ok(Passed::Plugin(_))) => Self::Ok,
+            (true, Ok(Passed::Bundle(_))) => Self::Ready,
             (true, Err(reasons)) => {
                 let is_quarantine = |reason: &Diagnostic| reason.code == "LDR-VET-QUARANTINED";
                 if reasons.iter().any(is_quarantine) { Self::Quarantined } else { Self::Refused }
@@ -86,6 +93,7 @@ impl Status {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
+            Self::Ready => "ready",
             Self::Disabled => "disabled",
             Self::Refused => "refused",
             Self::Quarantined => "quarantined",

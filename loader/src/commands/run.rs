@@ -7,6 +7,7 @@ pub(super) use self::listen::failed as cannot_listen;
 
 use std::time::{Duration, Instant};
 
+use loader_core::crash::Crash;
 use loader_gateway::Gateway;
 use loader_gateway::config::LogFormat;
 use tokio::runtime::Builder;
@@ -98,7 +99,8 @@ impl Server<'_> {
             .map_err(|diagnostic| Refusal::new(Exit::Configuration, diagnostic))?;
         self.tell(&listen::exposure(address));
 
-        let settings = self.context.gateway_settings(Some(filter.for_plugins()));
+        let mut settings = self.context.gateway_settings(Some(filter.for_plugins()));
+        settings.crash = Some(Crash { safe_boot: !self.arguments.no_safe_boot });
         let started = tokio::select! {
             started = Gateway::start(settings) => started,
             signal = signals.asked() => {
@@ -106,7 +108,10 @@ impl Server<'_> {
                 return Ok(Outcome::Ended(Exit::Success));
             }
         };
-        let (gateway, diagnostics) = started.map_err(Finding::from)?;
+        let (gateway, diagnostics) = started.map_err(|diagnostic| match diagnostic.code {
+            "LDR-CRASH-LOOP" => Refusal::new(Exit::CrashLoop, diagnostic),
+            _ => Finding::from(diagnostic).into(),
+        })?;
         let findings: Vec<_> = diagnostics.into_iter().map(Finding::from).collect();
         self.tell(&findings);
 

@@ -1,9 +1,11 @@
 //! What the edge needs of a gateway, so that it can be tested without one.
 
 use loader_contract::text_inference::{GenerateRequest, GenerateResponse, StreamEvent};
-use loader_core::CallOptions;
+use loader_core::diagnostic::Diagnostic;
 use loader_core::message::{Failure, Metadata, Reply};
-use loader_gateway::{EventStream, Gateway, GatewayHealth, ListedModel, Route};
+use loader_core::reload::Ledger;
+use loader_core::{CallOptions, ReloadRequest};
+use loader_gateway::{EventStream, Gateway, GatewayHealth, GatewayStatus, ListedModel, Route};
 
 /// A gateway, as the edge sees it.
 pub(crate) trait Backend: Send + Sync + 'static {
@@ -36,6 +38,15 @@ pub(crate) trait Backend: Send + Sync + 'static {
 
     /// How the gateway and its plugins are.
     fn health(&self) -> impl Future<Output = GatewayHealth> + Send;
+
+    /// How the gateway and its plugins are doing, without asking them.
+    fn status(&self) -> GatewayStatus;
+
+    /// Replaces a plugin's generation, and returns the number of the reload.
+    fn reload(&self, plugin: &str, request: ReloadRequest) -> Result<u64, Diagnostic>;
+
+    /// What was reloaded, and what came of it.
+    fn reloads(&self) -> &Ledger;
 }
 
 /// The events of a streamed answer. Dropping them cancels the provider's work.
@@ -90,6 +101,18 @@ impl Backend for Gateway {
 
     async fn health(&self) -> GatewayHealth {
         Gateway::health(self).await
+    }
+
+    fn status(&self) -> GatewayStatus {
+        Gateway::status(self)
+    }
+
+    fn reload(&self, plugin: &str, request: ReloadRequest) -> Result<u64, Diagnostic> {
+        self.engine().reload(plugin, request)
+    }
+
+    fn reloads(&self) -> &Ledger {
+        self.engine().reloads()
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::{Bytes, HttpBody};
 use http_body_util::BodyExt as _;
-use loader_abi::class;
+use loader_abi::{MAX_BODY_BYTES, class};
 use loader_core::message::Failure;
 use loader_gateway::openai::Complaint;
 use tokio::time::{Instant, timeout_at};
@@ -68,8 +68,14 @@ where
 
 fn too_large(max_bytes: usize) -> Complaint {
     let message = format!("the body has more than {max_bytes} bytes");
-    let failure = Failure::new(class::INVALID, "LDR-HTTP-BODY-SIZE", message)
-        .hint("send less, or raise gateway.max_body_bytes");
+    let hint = match max_bytes < MAX_BODY_BYTES {
+        true => format!(
+            "send less, or let more in: loader run --set gateway.max_body_bytes={MAX_BODY_BYTES}"
+        ),
+        // More could not be handed to a plugin anyway.
+        false => "send less".to_owned(),
+    };
+    let failure = Failure::new(class::INVALID, "LDR-HTTP-BODY-SIZE", message).hint(hint);
     Complaint::new(413, "body_too_large", failure)
 }
 

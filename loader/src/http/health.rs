@@ -10,9 +10,9 @@ use super::fault::{Fault, json};
 use super::{Backend, Inner};
 
 impl<B: Backend> Inner<B> {
-    /// Whether all is well, for anybody.
+    /// Whether all is well, or was a moment ago, for anybody.
     pub(super) async fn health_status(&self) -> Result<Response, Fault> {
-        let status = self.within_timeout(self.backend.health()).await?.status;
+        let status = self.within_timeout(self.verdict.ask(&self.backend)).await?;
         Ok(respond(status, json!({ "status": status }).to_string().into()))
     }
 

@@ -112,7 +112,7 @@ pub(super) fn complaint(answer: &Value) -> Option<Finding> {
     let more = error.get("loader").and_then(Value::as_object);
     let more = |name| said(more.and_then(|more| more.get(name)));
     let code = Some(more("code")).filter(|code| !code.is_empty());
-    let finding = Finding::error("LDR-CHAT-GATEWAY", said(error.get("message")));
+    let finding = Finding::error("LDR-RUN-UNUSABLE", said(error.get("message")));
     Some(Finding {
         code: code.unwrap_or_else(|| said(error.get("code"))).into(),
         plugin: more("origin").strip_prefix("plugin:").map(str::to_owned),
@@ -122,7 +122,7 @@ pub(super) fn complaint(answer: &Value) -> Option<Finding> {
 }
 
 fn garbled() -> Finding {
-    Finding::error("LDR-CHAT-GATEWAY", "the gateway sent something that makes no sense")
+    Finding::error("LDR-RUN-UNUSABLE", "the gateway sent something that makes no sense")
         .hint("see that it is the same version of loader: loader --version")
 }
 

@@ -4,7 +4,7 @@
 //! into it who it is and where it serves. What the file says counts only while it is locked.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -48,7 +48,7 @@ impl StateDir {
     /// Claims the folder for this process.
     pub(crate) fn claim(&self, command: &str) -> Result<Claimed, Finding> {
         let path = self.path().join("lock");
-        let mut file = open(&path).map_err(|error| unusable(&path, &error))?;
+        let file = open(&path).map_err(|error| unusable(&path, &error))?;
         match file.try_lock() {
             Ok(()) => {
                 let holder =
@@ -57,15 +57,31 @@ impl StateDir {
                 claim.write()?;
                 Ok(Claimed::Ours(claim))
             }
-            Err(TryLockError::WouldBlock) => {
-                let mut note = String::new();
-                let read = Read::by_ref(&mut file).take(LONGEST_NOTE).read_to_string(&mut note);
-                let holder = read.ok().and_then(|_| serde_json::from_str(&note).ok());
-                Ok(Claimed::Theirs(holder))
-            }
+            Err(TryLockError::WouldBlock) => Ok(Claimed::Theirs(noted_in(&file))),
             Err(TryLockError::Error(error)) => Err(unusable(&path, &error)),
         }
     }
+
+    /// Who uses the folder, if anybody does; claims nothing.
+    pub(crate) fn holder(&self) -> Result<Option<Holder>, Finding> {
+        let path = self.path().join("lock");
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(|error| unusable(&path, &error))?,
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Ok(noted_in(&file)),
+            Err(TryLockError::Error(error)) => Err(unusable(&path, &error)),
+        }
+    }
+}
+
+/// Who the process that has the lock says it is.
+fn noted_in(file: &File) -> Option<Holder> {
+    let mut note = String::new();
+    file.take(LONGEST_NOTE).read_to_string(&mut note).ok()?;
+    serde_json::from_str(&note).ok()
 }
 
 impl Claim {
@@ -137,7 +153,9 @@ mod tests {
         ours.announce("http://127.0.0.1:7280").expect("it can be written");
         let Claimed::Theirs(Some(holder)) = claim() else { panic!("it is claimed") };
         assert_eq!(holder.url.as_deref(), Some("http://127.0.0.1:7280"));
+        assert_eq!(state.holder().expect("the lock works"), Some(holder));
         drop(ours);
+        assert_eq!(state.holder().expect("the lock works"), None);
         let Claimed::Ours(_) = claim() else { panic!("it was let go") };
     }
 }

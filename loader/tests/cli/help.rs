@@ -11,6 +11,8 @@ fn help_texts() {
         ("long", &["--help"]),
         ("run", &["run", "--help"]),
         ("chat", &["chat", "--help"]),
+        ("status", &["status", "--help"]),
+        ("channels_list", &["channels", "list", "--help"]),
         ("plugins", &["plugins", "--help"]),
         ("plugins_inspect", &["plugins", "inspect", "-h"]),
         ("config", &["config", "--help"]),

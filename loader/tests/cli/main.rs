@@ -1,5 +1,6 @@
 //! The program as its users meet it: arguments in, output and exit code out.
 
+mod channels;
 mod chat;
 mod completions;
 mod config;
@@ -12,4 +13,5 @@ mod packages;
 mod plugins;
 mod run;
 mod signals;
+mod status;
 mod terminal;

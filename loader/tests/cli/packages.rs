@@ -140,6 +140,67 @@ fn search_lists_what_the_catalogues_have() {
 }
 
 #[test]
+fn what_is_not_final_is_chosen_on_demand_only() {
+    let context = author();
+    let folder = context.plugins().join("hello");
+    // The later release is not final; neither is there, which is enough to see which was chosen.
+    let entries: String = ["1.0.0", "2.0.0-rc.1"]
+        .map(|version| {
+            let url = folder.with_file_name(version);
+            format!("[[entries]]\nid = \"hello\"\nversion = \"{version}\"\nurl = {url:?}\n")
+        })
+        .concat();
+    let only = "[[entries]]\nid = \"only\"\nversion = \"1.0.0-a\"\nurl = \"only.ldr\"\n";
+    context.write("home/.config/loader/index.toml", entries + only);
+    context.write("home/.config/loader/loader.toml", "plugins.catalogues = ['index.toml']\n");
+
+    let search = |more: &[&str]| {
+        let outcome = context.run(&[&["plugins", "search"], more].concat());
+        let lines = outcome.data().lines().skip(1);
+        lines.map(|line| line.split_whitespace().nth(1).unwrap_or_default().to_owned()).collect()
+    };
+    let (final_ones, all): (Vec<String>, Vec<String>) = (search(&[]), search(&["--prerelease"]));
+    assert_eq!(final_ones, ["1.0.0"]);
+    assert_eq!(all, ["2.0.0-rc.1", "1.0.0", "1.0.0-a"]);
+
+    let install =
+        |more: &[&str]| context.run(&[&["plugins", "install", "--dry-run"], more].concat());
+    for (more, chosen) in [
+        (&["hello"][..], "plugins/1.0.0"),
+        (&["hello", "--prerelease"], "plugins/2.0.0-rc.1"),
+        (&["hello@1", "--prerelease"], "plugins/1.0.0"),
+    ] {
+        let outcome = install(more);
+        assert_eq!(outcome.code, Some(1), "{outcome}");
+        assert!(outcome.stderr.contains(chosen), "{more:?}: {outcome}");
+    }
+    let refused = install(&["only"]);
+    assert!(refused.stderr.contains("error[LDR-CATALOGUE-VERSION]"), "{refused}");
+    assert!(
+        refused.stderr.ends_with("hint: loader plugins install only --prerelease\n"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn an_entry_that_only_describes_cannot_be_installed() {
+    let context = Context::new();
+    let index = context.write("index.toml", "[[entries]]\nid = \"hello\"\n");
+    let flag = format!("plugins.catalogues=[{index:?}]");
+    let outcome = context.run(&["plugins", "install", "hello", "--set", &flag]);
+    assert_eq!(
+        outcome.to_string(),
+        "\
+exit: 1
+-- stdout
+-- stderr
+error[LDR-CATALOGUE-NOWHERE]: hello: the catalogue describes `hello` and does not say where it is
+  hint: get it from its publisher, and name the file or the address
+"
+    );
+}
+
+#[test]
 fn a_project_names_no_catalogue_and_a_wrong_address_is_refused() {
     let context = Context::new();
     context.write("project/index.toml", "[[entries]]\nid = \"evil\"\n");

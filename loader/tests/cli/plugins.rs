@@ -12,9 +12,9 @@ fn list_says_what_would_be_loaded() {
     assert_eq!(
         context.run(&["plugins", "list"]).data(),
         "\
-ID     VERSION  STATUS  PROVIDES                              ORIGIN
-echo   0.1.0    ok      health/1:echo, text-inference/1:echo  bundled
-hello  0.1.0    ok      health/1:hello, http-route/1:hello    bundled
+ID     VERSION  STATUS  KIND    PROVIDES                              ORIGIN
+echo   0.1.0    ok      plugin  health/1:echo, text-inference/1:echo  bundled
+hello  0.1.0    ok      plugin  health/1:hello, http-route/1:hello    bundled
 "
     );
 }
@@ -32,6 +32,7 @@ fn list_is_data_too() {
             "data": { "plugins": [
                 {
                     "id": "echo",
+                    "kind": "plugin",
                     "version": "0.1.0",
                     "name": "echo",
                     "description": "A deterministic text provider: answers with what it was told.",
@@ -39,12 +40,14 @@ fn list_is_data_too() {
                     "signal": "config-valid",
                     "reason": "plugins.deny names `echo`",
                     "provides": ["health/1:echo", "text-inference/1:echo"],
+                    "skills": [],
                     "origin": "bundled",
                     "folder": "[ROOT]/plugins/echo",
                     "diagnostics": [],
                 },
                 {
                     "id": "hello",
+                    "kind": "plugin",
                     "version": "0.1.0",
                     "name": "hello",
                     "description": "Says hello over HTTP: the tutorial's plugin.",
@@ -52,6 +55,7 @@ fn list_is_data_too() {
                     "signal": "config-valid",
                     "reason": "on by default",
                     "provides": ["health/1:hello", "http-route/1:hello"],
+                    "skills": [],
                     "origin": "bundled",
                     "folder": "[ROOT]/plugins/hello",
                     "diagnostics": [],

@@ -124,6 +124,21 @@ impl Ground {
         schema
     }
 
+    /// Makes a bundle with one skill out of the plugin, and answers the skill. The library stays beside it.
+    pub fn make_bundle(&self) -> PathBuf {
+        let manifest = "manifest = 1\nid = \"canary\"\nversion = \"0.1.0\"\n\n[bundle]\n\
+                        skills = [\"skills/song/SKILL.md\"]\n";
+        place(&self.manifest(), manifest.as_bytes());
+        let folder = self.plugin().join("skills/song");
+        fs::create_dir_all(&folder).expect("folders");
+        for path in [folder.as_path(), &self.plugin().join("skills")] {
+            chmod(path, 0o755);
+        }
+        let skill = folder.join("SKILL.md");
+        place(&skill, b"# Sing\n");
+        skill
+    }
+
     /// Mounts an empty file system on the folder of plugins, with these options, and lays the plugin
     /// out there.
     pub fn mount(&mut self, options: &str) {

@@ -86,8 +86,16 @@ fn run(ground: &Ground, variables: &[(&str, &str)]) -> Seen {
     let log = fs::read_to_string(&log).unwrap_or_default();
     assert!(ready.contains("\"url\""), "it serves, whatever the plugins are: {ready}\n{log}");
     let findings: Vec<Value> = log.lines().filter_map(finding_in).collect();
-    let is_load = |said: &Value| said["message"] == "plugin loaded" && said["plugin"] == "canary";
+    let is_load = |said: &Value| {
+        (said["message"] == "plugin loaded" || said["message"] == "bundle ready")
+            && said["plugin"] == "canary"
+    };
     Seen::of(findings.iter().any(is_load), &findings)
+}
+
+/// Whether a status is that of a plugin that would be loaded, or of a bundle that would be used.
+fn is_good(status: &Value) -> bool {
+    status == "ok" || status == "ready"
 }
 
 /// What one line of the log says, if it is in its usual form.
@@ -101,7 +109,7 @@ fn list(ground: &Ground, variables: &[(&str, &str)]) -> Seen {
     let none = Vec::new();
     let plugins = said["data"]["plugins"].as_array().unwrap_or(&none);
     let accepted =
-        plugins.iter().any(|plugin| plugin["id"] == "canary" && plugin["status"] == "ok");
+        plugins.iter().any(|plugin| plugin["id"] == "canary" && is_good(&plugin["status"]));
     let own = plugins.iter().flat_map(|plugin| plugin["diagnostics"].as_array()).flatten();
     Seen::of(accepted, own.chain(said["warnings"].as_array().unwrap_or(&none)))
 }
@@ -109,7 +117,7 @@ fn list(ground: &Ground, variables: &[(&str, &str)]) -> Seen {
 fn inspect(ground: &Ground, variables: &[(&str, &str)]) -> Seen {
     let said =
         answer(ground.product(&[]).args(["plugins", "inspect", "canary", "--json"]), variables);
-    let accepted = said["data"]["status"] == "ok";
+    let accepted = is_good(&said["data"]["status"]);
     let found = [&said["data"]["diagnostics"], &said["errors"], &said["warnings"]];
     Seen::of(accepted, found.into_iter().filter_map(Value::as_array).flatten())
 }
@@ -119,7 +127,7 @@ fn doctor(ground: &Ground, variables: &[(&str, &str)]) -> Seen {
     let none = Vec::new();
     let plugins = said["data"]["plugins"].as_array().unwrap_or(&none);
     let accepted =
-        plugins.iter().any(|plugin| plugin["id"] == "canary" && plugin["status"] == "ok");
+        plugins.iter().any(|plugin| plugin["id"] == "canary" && is_good(&plugin["status"]));
     let checks = said["data"]["checks"].as_array().unwrap_or(&none).iter();
     let found = checks.filter_map(|check| check["findings"].as_array());
     Seen::of(accepted, found.flatten().chain(said["errors"].as_array().unwrap_or(&none)))

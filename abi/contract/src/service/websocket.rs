@@ -2,7 +2,12 @@
 //!
 //! One method, `connect` (open): request [`Connect`]; head [`Connected`]; then messages both ways:
 //! text as event messages whose body is the raw text, binary as data messages. Pings are answered by
-//! the host. The stream ends when the socket closes.
+//! the host.
+//!
+//! The stream ends when the socket closes: as done after a usual close (code 1000, or none), with
+//! [`code::CLOSED`] and the other side's [`Closed`] in the error's details after any other. A plugin
+//! that ends its half with that error closes the socket with the code and reason in its details;
+//! ending it as done closes with no code.
 
 use crate::contract_types;
 
@@ -25,6 +30,8 @@ pub mod code {
     pub const REFUSED: &str = "LDR-WEBSOCKET-REFUSED";
     /// The socket broke off. Class unavailable.
     pub const BROKEN: &str = "LDR-WEBSOCKET-BROKEN";
+    /// One side closed the socket and said why: `Closed` in the details. Class unavailable.
+    pub const CLOSED: &str = "LDR-WEBSOCKET-CLOSED";
 }
 
 contract_types! {
@@ -50,5 +57,15 @@ contract_types! {
         /// The subprotocol the server chose; empty when none.
         #[serde(default)]
         pub protocol: String,
+    }
+
+    /// Why a socket was closed: the details of the error `LDR-WEBSOCKET-CLOSED`.
+    #[derive(Default, Eq)]
+    pub struct Closed {
+        /// The close code, such as 1008 or 4004.
+        pub code: u16,
+        /// What the side that closed says; at most 123 bytes are sent.
+        #[serde(default)]
+        pub reason: String,
     }
 }

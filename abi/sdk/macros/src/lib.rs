@@ -1,8 +1,8 @@
-//! `#[config]`: makes a struct a plugin's typed configuration.
+//! `#[config]` makes a struct a plugin's typed configuration, `#[state]` its state.
 //!
-//! It only puts derives in front of the item, so it needs no parser and no dependency.
+//! They only put derives in front of the item, so they need no parser and no dependency.
 
-use proc_macro::TokenStream;
+use proc_macro::{TokenStream, TokenTree};
 
 /// Derives what a plugin's configuration needs: reading it, its JSON Schema, and strictness.
 ///
@@ -23,4 +23,70 @@ pub fn config(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut out: TokenStream = attributes.parse().expect("valid Rust");
     out.extend(item);
     out
+}
+
+/// Derives what a plugin's state needs: reading and writing it, its JSON Schema, its version.
+///
+/// `#[state(version = 1)]` for the first version, `#[state(version = 2, from = CountersV1)]` for every
+/// later one, with `impl From<CountersV1>` for the struct. Every field is part of the layout that the
+/// host compares; generic types have none.
+#[proc_macro_attribute]
+pub fn state(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    match state_of(arguments, &item) {
+        Ok(out) => {
+            let mut out: TokenStream = out.parse().expect("valid Rust");
+            out.extend(item);
+            out
+        }
+        Err(complaint) => format!("compile_error!({complaint:?});").parse().expect("valid Rust"),
+    }
+}
+
+const USAGE: &str =
+    "write `#[state(version = 1)]`, or `#[state(version = 2, from = TheTypeBefore)]`";
+
+fn state_of(arguments: TokenStream, item: &TokenStream) -> Result<String, &'static str> {
+    let text = arguments.to_string();
+    let (version, before) = match text.split_once(',') {
+        Some((version, before)) if !before.trim().is_empty() => (version, Some(before.trim())),
+        Some((version, _)) => (version, None),
+        None => (text.as_str(), None),
+    };
+    let version = value_of(version, "version").ok_or(USAGE)?;
+    let version: u32 = version.parse().map_err(|_| USAGE)?;
+    let before = match before {
+        None => None,
+        Some(before) => Some(value_of(before, "from").ok_or(USAGE)?),
+    };
+    let name = name_of(item).ok_or("a state is a struct or an enum without generics")?;
+    let before = before.unwrap_or(&name);
+    Ok(format!(
+        "impl ::loader_sdk::State for {name} {{\
+            const VERSION: u32 = {version};\
+            type Before = {before};\
+        }}\
+        #[derive(::core::fmt::Debug, ::core::clone::Clone)]\
+        #[derive(::loader_sdk::serde::Serialize, ::loader_sdk::serde::Deserialize)]\
+        #[derive(::loader_sdk::schemars::JsonSchema)]\
+        #[serde(crate = \"::loader_sdk::serde\")]\
+        #[schemars(crate = \"::loader_sdk::schemars\")]"
+    ))
+}
+
+fn value_of<'a>(argument: &'a str, key: &str) -> Option<&'a str> {
+    let (found, value) = argument.split_once('=')?;
+    (found.trim() == key).then_some(value.trim())
+}
+
+/// The name of a struct or an enum.
+fn name_of(item: &TokenStream) -> Option<String> {
+    let mut tokens = item.clone().into_iter();
+    tokens.find(|token| {
+        matches!(token, TokenTree::Ident(ident) if matches!(ident.to_string().as_str(), "struct" | "enum"))
+    })?;
+    let name = tokens.next()?.to_string();
+    match tokens.next() {
+        Some(TokenTree::Punct(punct)) if punct.as_char() == '<' => None,
+        _ => Some(name),
+    }
 }

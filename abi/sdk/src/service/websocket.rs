@@ -1,9 +1,9 @@
 //! `websocket/1`: WebSockets that the host owns.
 
-use crate::{Host, Message, Metadata, Result, Stream};
+use crate::{Error, Host, Message, Metadata, Result, Stream};
 use loader_abi::message_kind;
-pub use loader_contract::service::websocket::{Connect, Connected};
-use loader_contract::service::websocket::{SERVICE, method};
+pub use loader_contract::service::websocket::{Closed, Connect, Connected};
+use loader_contract::service::websocket::{SERVICE, code, method};
 
 /// WebSockets that the host owns; from [`Host::websocket`].
 #[derive(Clone)]
@@ -25,7 +25,7 @@ impl WebSockets {
     }
 }
 
-/// An open socket; dropping it closes it.
+/// An open socket; dropping it closes it without a code.
 pub struct WebSocket {
     /// What the server agreed to.
     pub connected: Connected,
@@ -42,7 +42,8 @@ pub enum Frame {
 }
 
 impl WebSocket {
-    /// The next message; `None` when the socket closed.
+    /// The next message; `None` when the socket closed in the usual way. When the server said why it
+    /// closed, [`WebSocket::why`] tells it from the error.
     pub async fn next(&self) -> Result<Option<Frame>> {
         while let Some(message) = self.stream.receiver.next().await? {
             match message.kind {
@@ -68,5 +69,16 @@ impl WebSocket {
             Frame::Binary(bytes) => Message::data(bytes),
         };
         self.stream.sender.send(message).await
+    }
+
+    /// Closes the socket with a code and a reason, after what was sent before.
+    pub fn close(&self, closed: &Closed) {
+        let error = Error::unavailable(code::CLOSED, "the plugin closed the socket");
+        self.stream.sender.fail(error.with_details(closed));
+    }
+
+    /// Why the server closed the socket, if that is what this error is about.
+    pub fn why(error: &Error) -> Option<Closed> {
+        (error.code() == code::CLOSED).then(|| error.details()).flatten()
     }
 }

@@ -54,6 +54,8 @@ pub struct Plugins {
     /// Whose files are trusted.
     #[schemars(extend("x-loader-trusted" = true))]
     pub trust: Trust,
+    /// How plugins are replaced while they serve.
+    pub reload: Reload,
     /// Settings of single plugins, by plugin id.
     pub entries: BTreeMap<String, PluginEntry>,
 }
@@ -71,6 +73,7 @@ impl Default for Plugins {
             catalogues: Vec::new(),
             slots: BTreeMap::new(),
             trust: Trust::default(),
+            reload: Reload::default(),
             entries: BTreeMap::new(),
         }
     }
@@ -200,6 +203,49 @@ impl Default for PluginEntry {
             call_timeout_ms: 60_000,
             breaker: Breaker::default(),
             config: FreeTable::default(),
+        }
+    }
+}
+
+/// How plugins are replaced while they serve.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Reload {
+    /// Whether a plugin is replaced when its files change.
+    pub watch: bool,
+    /// How long a fresh generation is watched after it took over, in milliseconds; zero means not at
+    /// all. Until then the old one can come back.
+    pub window_ms: u64,
+    /// So many failures of a fresh generation by its own fault bring the old one back; zero means none
+    /// do.
+    pub failures: u32,
+    /// So many times the old generation's median latency bring it back; zero means latency does not
+    /// count.
+    pub slowdown: u32,
+    /// How long a fresh generation may take to say that it is ready, in milliseconds.
+    #[schemars(range(min = 1))]
+    pub check_ms: u64,
+    /// How long calls are kept waiting for state to be handed over, in milliseconds; each of its steps
+    /// may take so long.
+    #[schemars(range(min = 1))]
+    pub hold_ms: u64,
+    /// How long calls and streams of the old generation may go on, in milliseconds.
+    pub drain_ms: u64,
+    /// How many generations that cannot leave the process are borne before reloads are refused.
+    pub max_retained: u32,
+}
+
+impl Default for Reload {
+    fn default() -> Self {
+        Self {
+            watch: true,
+            window_ms: 5_000,
+            failures: 3,
+            slowdown: 20,
+            check_ms: 5_000,
+            hold_ms: 2_000,
+            drain_ms: 30_000,
+            max_retained: 64,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Finding packages in catalogues.
 
 use super::{Catalogue, Entry};
-use crate::{diagnostic::Diagnostic, manifest::Platform, nearest::nearest};
+use crate::{diagnostic::Diagnostic, folder::shell_word, manifest::Platform, nearest::nearest};
 use semver::{Prerelease, Version, VersionReq};
-use std::cmp::Reverse;
+use std::{cmp::Reverse, path::Path};
 
 /// A package, and the catalogue it is in.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,11 +14,13 @@ pub struct Found<'a> {
     pub entry: &'a Entry,
 }
 
-/// Every package whose id or description has this word in it: by id, the newest first.
-pub fn search<'a>(catalogues: &'a [Catalogue], word: &str) -> Vec<Found<'a>> {
+/// Every package whose id or description has this word in it: by id, the newest first. Prereleases
+/// count only if they are asked for.
+pub fn search<'a>(catalogues: &'a [Catalogue], word: &str, prereleases: bool) -> Vec<Found<'a>> {
     let word = word.to_lowercase();
     let has = |text: &str| text.to_lowercase().contains(&word);
     let mut found: Vec<Found<'_>> = all(catalogues)
+        .filter(|found| is_wanted(found.entry.version.as_ref(), None, prereleases))
         .filter(|found| has(&found.entry.id) || found.entry.description.as_deref().is_some_and(has))
         .collect();
     found.sort_by_key(|found| (&found.entry.id, Reverse(age(found.entry))));
@@ -45,7 +47,11 @@ pub fn choose<'a>(
         let there: Vec<String> = named.iter().filter_map(|found| version(found.entry)).collect();
         let message =
             format!("the catalogues have no such version of `{id}`; they have {}", list(&there));
-        let hint = format!("name one of these: loader plugins install {id}@=VERSION");
+        let is_there = |found: &Found<'_>| is_wanted(found.entry.version.as_ref(), versions, true);
+        let hint = match named.iter().any(is_there) {
+            true => format!("loader plugins install {} --prerelease", spelt(id, versions)),
+            false => format!("name one of these: loader plugins install {id}@=VERSION"),
+        };
         return Err(Diagnostic::error("LDR-CATALOGUE-VERSION", message).about(id).hint(hint));
     }
     let runs_here = |found: &&Found<'_>| {
@@ -55,7 +61,7 @@ pub fn choose<'a>(
     let fitting = wanted.iter().filter(runs_here).copied();
     // The last of equals would be taken, and the first is to be.
     let newest = fitting.rev().max_by_key(|found| age(found.entry));
-    let found = newest.ok_or_else(|| {
+    newest.ok_or_else(|| {
         let there = wanted.iter().flat_map(|found| &found.entry.platforms);
         let mut there: Vec<String> = there.map(ToString::to_string).collect();
         there.sort();
@@ -64,13 +70,7 @@ pub fn choose<'a>(
         let message = format!("the catalogues have `{id}` for {}, not for {here}", list(&there));
         let hint = "ask its publisher for a build, or build it yourself";
         Diagnostic::error("LDR-CATALOGUE-PLATFORM", message).about(id).hint(hint)
-    })?;
-    if found.entry.location.is_none() {
-        let message = format!("the catalogue describes `{id}` and does not say where it is");
-        let refusal = Diagnostic::error("LDR-CATALOGUE-NOWHERE", message).about(id);
-        return Err(refusal.hint("get it from its publisher, and name the file or the address"));
-    }
-    Ok(found)
+    })
 }
 
 fn all(catalogues: &[Catalogue]) -> impl DoubleEndedIterator<Item = Found<'_>> {
@@ -91,6 +91,14 @@ fn is_wanted(version: Option<&Version>, wanted: Option<&VersionReq>, prereleases
             let final_one = Version { pre: Prerelease::EMPTY, ..version.clone() };
             wanted.matches(version) || (prereleases && wanted.matches(&final_one))
         }
+    }
+}
+
+/// The id and versions as a command takes them.
+fn spelt(id: &str, versions: Option<&VersionReq>) -> String {
+    match versions {
+        None => id.to_owned(),
+        Some(versions) => shell_word(Path::new(&format!("{id}@{versions}"))),
     }
 }
 

@@ -126,9 +126,13 @@ fn location(
     if let Some(url) = tables.text("url")? {
         return resolve(source, url).map(Some);
     }
-    let local = install.text("local_path")?;
-    let artifact = install.text("artifact_url")?;
-    let prefers_local = install.text("default_choice")? == Some("local");
+    let either = |key: &str, elsewhere: &str| match install.text(key)? {
+        None => install.text(elsewhere),
+        found => Ok::<_, String>(found),
+    };
+    let local = either("local_path", "localPath")?;
+    let artifact = either("artifact_url", "artifactUrl")?;
+    let prefers_local = either("default_choice", "defaultChoice")? == Some("local");
     let chosen = if prefers_local { local.or(artifact) } else { artifact.or(local) };
     chosen.map(|text| resolve(source, text)).transpose()
 }

@@ -60,11 +60,15 @@ fn toml_and_json_say_the_same() {
 
 #[test]
 fn the_catalogues_of_other_programs_are_understood() {
-    for list in ["entries", "packages", "plugins"] {
+    for (list, path, choice) in [
+        ("entries", "local_path", "default_choice"),
+        ("packages", "localPath", "defaultChoice"),
+        ("plugins", "local_path", "defaultChoice"),
+    ] {
         let text = format!(
             r#"{{ "{list}": [ {{ "name": "@scope/nextcloud-talk", "loader": {{
                 "channel": {{ "id": "nextcloud-talk", "order": 65, "aliases": ["nc-talk", "nc"] }},
-                "install": {{ "local_path": "plugins/nc", "default_choice": "local" }} }} }} ] }}"#
+                "install": {{ "{path}": "plugins/nc", "{choice}": "local" }} }} }} ] }}"#
         );
         let parsed = parse("/c/catalog.json", &text);
         let catalogue = parsed.catalogue.expect("a catalogue");
@@ -160,13 +164,19 @@ fn the_newest_that_fits_is_chosen() {
     assert_eq!(chosen("d", None, false), "LDR-CATALOGUE-UNKNOWN");
     let none = choose(&[], "a", None, Some(here), false).expect_err("there is no catalogue");
     assert_eq!(none.code, "LDR-CATALOGUE-UNKNOWN");
-    let found = search(&catalogues, "A");
+    let found = search(&catalogues, "A", true);
     let shown: Vec<String> = found
         .iter()
         .filter_map(|found| found.entry.version.as_ref().map(ToString::to_string))
         .collect();
     assert_eq!(shown, ["4.0.0-rc.1", "3.0.0", "2.0.0", "2.0.0", "1.5.0", "1.0.0"]);
-    assert_eq!(search(&catalogues, "").len(), 8);
+    assert_eq!(search(&catalogues, "", true).len(), 8);
+    assert_eq!(search(&catalogues, "", false).len(), 6);
+    let only_prereleases = choose(&catalogues, "b", None, Some(here), false).expect_err("refused");
+    assert_eq!(only_prereleases.hint.as_deref(), Some("loader plugins install b --prerelease"));
+    let four = "4".parse().ok();
+    let refused = choose(&catalogues, "a", four.as_ref(), Some(here), false).expect_err("refused");
+    assert_eq!(refused.hint.as_deref(), Some("loader plugins install 'a@^4' --prerelease"));
 }
 
 #[test]

@@ -48,7 +48,7 @@ impl Section {
 }
 
 /// Everything that is looked at, in the order of the report.
-pub(super) const CHECKS: [Check; 16] = [
+pub(super) const CHECKS: [Check; 17] = [
     Check {
         id: "configuration.layers",
         section: Section::Configuration,
@@ -90,6 +90,13 @@ pub(super) const CHECKS: [Check; 16] = [
         description: "there is room for copies of libraries",
         looks_at: "free bytes of the state folder's file system",
         look: state::space,
+    },
+    Check {
+        id: "state.crashes",
+        section: Section::State,
+        description: "the gateway does not crash again and again by itself",
+        looks_at: "<state>/crash, <state>/trust/crashes",
+        look: state::crashes,
     },
     Check {
         id: "host.unload",
@@ -144,7 +151,7 @@ pub(super) const CHECKS: [Check; 16] = [
         id: "trust.quarantine",
         section: Section::Trust,
         description: "no library is in quarantine",
-        looks_at: "<state>/trust/quarantine",
+        looks_at: "<state>/trust/quarantine, <state>/crash",
         look: trust::quarantine,
     },
     Check {

@@ -20,7 +20,7 @@ pub(super) fn verdicts(patient: &Patient) -> Vec<Finding> {
 /// What there is to say about one plugin. What is wrong with one that is switched off stops nobody.
 pub(super) fn of(plugin: &Surveyed) -> Vec<Finding> {
     let diagnostics = match &plugin.verdict {
-        Ok(vetted) => vetted.warnings(),
+        Ok(passed) => passed.warnings(),
         Err(reasons) => reasons,
     };
     let findings = diagnostics.iter().cloned().map(Finding::from);

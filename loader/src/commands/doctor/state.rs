@@ -1,5 +1,6 @@
 //! Whether a gateway could use the state folder.
 
+use loader_core::crash;
 use rustix::fs::statvfs;
 
 use super::patient::Patient;
@@ -20,6 +21,10 @@ pub(super) fn token(patient: &Patient) -> Vec<Finding> {
 pub(super) fn store(patient: &Patient) -> Vec<Finding> {
     let store = |store: &Result<_, Finding>| store.as_ref().err().cloned();
     patient.look(|it| it.state.store.as_ref().and_then(store).into_iter().collect())
+}
+
+pub(super) fn crashes(patient: &Patient) -> Vec<Finding> {
+    patient.look(|it| crash::check(&it.state.path).map(Finding::from).into_iter().collect())
 }
 
 pub(super) fn space(patient: &Patient) -> Vec<Finding> {

@@ -37,8 +37,9 @@ pub(super) fn quarantine(patient: &Patient) -> Vec<Finding> {
         let findings = quarantined.into_iter().map(|(digest, record)| {
             let (id, version) = (&record.plugin, &record.version);
             let message = format!("the library {digest} of `{id}` {version} {}", record.fault);
+            let again = if record.crash.is_some() { "served" } else { "tried" };
             Finding::warning("LDR-DOCTOR-QUARANTINE", message)
-                .hint(format!("to have it tried again: loader plugins quarantine clear {digest}"))
+                .hint(format!("to have it {again} again: loader plugins quarantine clear {digest}"))
         });
         findings.collect()
     })

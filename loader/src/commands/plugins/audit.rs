@@ -29,7 +29,11 @@ pub(in crate::commands) fn audit(context: &Context, subject: Option<&str>) -> Co
         subject => {
             let survey = loader_gateway::survey(&context.gateway_settings(None));
             let plugins = survey.plugins.iter().map(|plugin| &plugin.candidate);
-            let is_meant = |one: &&Candidate| subject.is_none_or(|id| one.id() == id);
+            // A bundle has no library. One that was named is told so.
+            let is_meant = |one: &&Candidate| match subject {
+                Some(id) => one.id() == id,
+                None => one.bundle().is_none(),
+            };
             let meant: Vec<&Candidate> = plugins.filter(is_meant).collect();
             if let (true, Some(id)) = (meant.is_empty(), subject) {
                 return Err(not_found(context, &survey, id));
@@ -63,9 +67,13 @@ fn some(names: &BTreeSet<String>) -> String {
 
 fn audit_plugin(candidate: &Candidate, installed: &Installed) -> Result<Audited, Refusal> {
     let spec = candidate.spec();
-    let library = Platform::current().and_then(|platform| spec.library.file_for(platform));
+    let library = Platform::current().zip(spec.content.library());
+    let library = library.and_then(|(platform, library)| library.file_for(platform));
     let library = library.ok_or_else(|| {
-        let message = "its manifest names no library for this platform";
+        let message = match candidate.bundle() {
+            None => "its manifest names no library for this platform",
+            Some(_) => "it is a bundle: it has no library",
+        };
         let finding = Finding::error("LDR-LIBRARY-FILE", message).at(candidate.manifest_path());
         Refusal::new(Exit::Failure, finding.hint("name the file itself: loader plugins audit FILE"))
     })?;

@@ -34,7 +34,7 @@ pub(in crate::commands) fn deny(context: &Context, wanted: &Deny) -> CommandResu
     .into())
 }
 
-/// The digest of a plugin's library as it is now.
+/// The digest of a plugin's library, or of a bundle's manifest, as it is now.
 fn digest_of(context: &Context, id: &str) -> Result<Digest, Refusal> {
     let survey = loader_gateway::survey(&context.gateway_settings(None));
     let plugin = survey.plugins.iter().find(|plugin| plugin.candidate.id() == id);
@@ -43,7 +43,7 @@ fn digest_of(context: &Context, id: &str) -> Result<Digest, Refusal> {
         Refusal::new(Exit::NotFound, unknown(&survey, id, message))
     })?;
     match &plugin.verdict {
-        Ok(vetted) => Ok(vetted.digest()),
+        Ok(passed) => Ok(passed.digest()),
         Err(_) => {
             let message = format!("`{id}` is refused already, so its digest is not known");
             let hint = format!("loader plugins inspect {id}; sha256sum prints a file's digest");

@@ -2,8 +2,9 @@
 
 use loader_core::Surveyed;
 use loader_core::moment;
+use loader_core::skill::Skill;
 use loader_core::trust::{ProbeRecord, Records};
-use loader_core::vetting::Vetted;
+use loader_core::vetting::{Passed, Vetted};
 use loader_gateway::Settings;
 use serde_json::json;
 
@@ -26,16 +27,19 @@ pub(in crate::commands) fn inspect(context: &Context, id: &str) -> CommandResult
         |finding: &&loader_core::diagnostic::Diagnostic| finding.plugin.as_deref() == Some(id);
     let said = survey.diagnostics.iter().filter(about).cloned();
     let judged = match &plugin.verdict {
-        Ok(vetted) => vetted.warnings(),
+        Ok(passed) => passed.warnings(),
         Err(reasons) => reasons,
     };
     let findings: Vec<_> = said.chain(judged.iter().cloned()).map(Finding::from).collect();
-    let vetted = plugin.verdict.as_ref().ok();
+    let passed = plugin.verdict.as_ref().ok();
+    let vetted = passed.and_then(Passed::plugin);
+    let bundle = passed.and_then(Passed::bundle);
     let probed = vetted.and_then(|vetted| probed(&settings, vetted));
     Ok(Answer {
         text: write(plugin, probed.as_ref(), decided_at(context, plugin)),
         data: json!({
             "id": id,
+            "kind": candidate.spec().content.kind(),
             "status": Status::of(plugin),
             "signal": Signal::of(plugin),
             "decision": plugin.decision,
@@ -52,6 +56,10 @@ pub(in crate::commands) fn inspect(context: &Context, id: &str) -> CommandResult
                 "bytes": vetted.size(),
                 "facts": vetted.facts(),
                 "probed": probed,
+            })),
+            "bundle": bundle.map(|bundle| json!({
+                "digest": bundle.digest(),
+                "skills": bundle.skills(),
             })),
             "diagnostics": findings,
         }),
@@ -83,7 +91,7 @@ fn write(plugin: &Surveyed, probed: Option<&ProbeRecord>, decided_at: Option<&Or
     let (candidate, spec) = (&plugin.candidate, plugin.candidate.spec());
     let manifest = candidate.manifest();
     let mut sheet = Sheet(String::new());
-    sheet.line("plugin", &format!("{} {}", spec.id, spec.version));
+    sheet.line(spec.content.kind(), &format!("{} {}", spec.id, spec.version));
     sheet.line("name", if spec.name == spec.id { "" } else { &spec.name });
     sheet.line("description", spec.description.as_deref().unwrap_or_default());
     let status = Status::of(plugin).name();
@@ -99,11 +107,18 @@ fn write(plugin: &Surveyed, probed: Option<&ProbeRecord>, decided_at: Option<&Or
     sheet.line("homepage", manifest.homepage.as_deref().unwrap_or_default());
     sheet.line("origin", &candidate.origin().to_string());
     sheet.line("manifest", &candidate.manifest_path().display().to_string());
-    sheet.line("interface", &spec.abi.to_string());
-    if let Ok(vetted) = &plugin.verdict {
-        sheet.library(vetted);
-        let tried = probed.map(|record| format!("opened on {}", moment::in_words(record.since)));
-        sheet.line("trial", tried.as_deref().unwrap_or("not yet"));
+    sheet.line("interface", &spec.abi.map(|abi| abi.to_string()).unwrap_or_default());
+    match &plugin.verdict {
+        Ok(Passed::Plugin(vetted)) => {
+            sheet.library(vetted);
+            let tried = probed.map(|tried| format!("opened on {}", moment::in_words(tried.since)));
+            sheet.line("trial", tried.as_deref().unwrap_or("not yet"));
+        }
+        Ok(Passed::Bundle(bundle)) => {
+            sheet.line("digest", &format!("sha256 {} (of the manifest)", bundle.digest()));
+            bundle.skills().iter().for_each(|skill| sheet.skill(skill));
+        }
+        Err(_) => {}
     }
     sheet.0
 }
@@ -117,6 +132,12 @@ impl Sheet {
         if !value.is_empty() {
             self.0.push_str(&format!("{name:<12} {}\n", harmless(value)));
         }
+    }
+
+    fn skill(&mut self, skill: &Skill) {
+        let title = skill.title.as_ref().map(|title| format!("{title}: "));
+        self.line("skill", &format!("{}{}", title.unwrap_or_default(), skill.path));
+        self.line("", skill.description.as_deref().unwrap_or_default());
     }
 
     fn library(&mut self, vetted: &Vetted) {

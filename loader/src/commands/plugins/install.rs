@@ -19,7 +19,7 @@ pub(in crate::commands) fn install(
     output: &Output,
 ) -> CommandResult {
     let site = Site::of(context)?;
-    let search = Search::new(context, output)?;
+    let search = Search::new(context, output, wanted.prerelease)?;
     let terms =
         Terms { accept: wanted.accept || site.accepts, allow_downgrade: wanted.allow_downgrade };
     let job = Job { site: &site, search: &search, terms, dry_run: wanted.dry_run };

@@ -2,6 +2,7 @@
 
 use loader_core::Surveyed;
 use loader_core::discovery::Root;
+use loader_core::manifest::{Content, PluginSpec};
 use serde_json::{Value, json};
 
 use super::{Signal, Status, provides};
@@ -40,18 +41,29 @@ fn write(plugins: &[Surveyed]) -> String {
             spec.id.clone(),
             spec.version.to_string(),
             Status::of(plugin).name().to_owned(),
-            provides(&spec.provides).join(", "),
+            spec.content.kind().to_owned(),
+            brings(spec),
             plugin.candidate.origin().to_string(),
         ]
     };
     let rows: Vec<_> = plugins.iter().map(row).collect();
-    table(["ID", "VERSION", "STATUS", "PROVIDES", "ORIGIN"], &rows)
+    table(["ID", "VERSION", "STATUS", "KIND", "PROVIDES", "ORIGIN"], &rows)
+}
+
+/// What a plugin registers, or how many skills a bundle has.
+fn brings(spec: &PluginSpec) -> String {
+    match &spec.content {
+        Content::Library(_) => provides(&spec.provides).join(", "),
+        Content::Bundle(bundle) if bundle.skills.len() == 1 => "1 skill".to_owned(),
+        Content::Bundle(bundle) => format!("{} skills", bundle.skills.len()),
+    }
 }
 
 fn describe(plugin: &Surveyed) -> Value {
     let (candidate, spec) = (&plugin.candidate, plugin.candidate.spec());
     json!({
         "id": spec.id,
+        "kind": spec.content.kind(),
         "version": spec.version,
         "name": spec.name,
         "description": spec.description,
@@ -59,6 +71,7 @@ fn describe(plugin: &Surveyed) -> Value {
         "signal": Signal::of(plugin),
         "reason": plugin.decision.reason,
         "provides": provides(&spec.provides),
+        "skills": candidate.bundle().map(|bundle| bundle.skills.as_slice()).unwrap_or_default(),
         "origin": candidate.origin(),
         "folder": candidate.folder(),
         "diagnostics": findings(plugin),
@@ -67,7 +80,7 @@ fn describe(plugin: &Surveyed) -> Value {
 
 fn findings(plugin: &Surveyed) -> Vec<Finding> {
     let diagnostics = match &plugin.verdict {
-        Ok(vetted) => vetted.warnings(),
+        Ok(passed) => passed.warnings(),
         Err(reasons) => reasons,
     };
     diagnostics.iter().cloned().map(Finding::from).collect()

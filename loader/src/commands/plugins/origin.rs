@@ -33,8 +33,10 @@ enum Place {
 }
 
 /// What it takes to find and fetch packages.
-pub(super) struct Search<'a> {
+pub(in crate::commands) struct Search<'a> {
     catalogues: Vec<String>,
+    /// Whether what is not final may be chosen.
+    prereleases: bool,
     output: &'a Output,
     runtime: Runtime,
     fetcher: Fetcher,
@@ -42,7 +44,11 @@ pub(super) struct Search<'a> {
 
 impl<'a> Search<'a> {
     /// Prepares to fetch; nothing is asked of anybody yet.
-    pub(super) fn new(context: &Context, output: &'a Output) -> Result<Self, Refusal> {
+    pub(in crate::commands) fn new(
+        context: &Context,
+        output: &'a Output,
+        prereleases: bool,
+    ) -> Result<Self, Refusal> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| {
             Finding::error("LDR-FETCH-SETUP", format!("nothing can be fetched: {error}"))
@@ -50,7 +56,7 @@ impl<'a> Search<'a> {
         })?;
         let catalogues = context.resolved.config.plugins.catalogues.clone();
         let fetcher = Fetcher::new(HOST, None).map_err(Finding::from)?;
-        Ok(Self { catalogues, output, runtime, fetcher })
+        Ok(Self { catalogues, prereleases, output, runtime, fetcher })
     }
 
     /// Finds what a person named.
@@ -66,15 +72,16 @@ impl<'a> Search<'a> {
                 if findings.iter().any(Diagnostic::is_error) {
                     return Err(findings);
                 }
-                let found = choose(&catalogues, &id, version.as_ref(), Platform::current(), false);
-                let entry = found.map_err(|refusal| vec![refusal])?.entry;
-                in_catalogue(text, entry).map_err(|refusal| vec![refusal])
+                let (version, here) = (version.as_ref(), Platform::current());
+                let found = choose(&catalogues, &id, version, here, self.prereleases);
+                let found = found.and_then(|found| in_catalogue(text, found.entry));
+                found.map_err(|refusal| vec![refusal])
             }
         }
     }
 
     /// The catalogues that could be read, and what there is to say about them all.
-    pub(super) fn catalogues(&self) -> (Vec<Catalogue>, Vec<Diagnostic>) {
+    pub(in crate::commands) fn catalogues(&self) -> (Vec<Catalogue>, Vec<Diagnostic>) {
         let mut findings = Vec::new();
         let mut catalogues = Vec::new();
         for text in &self.catalogues {
@@ -150,10 +157,10 @@ fn in_catalogue(text: &str, entry: &Entry) -> Result<Origin, Diagnostic> {
         Some(Location::Path(path)) => Place::Archive(path.clone()),
         None => {
             let message =
-                format!("the catalogue describes `{}`, and does not say where it is", entry.id);
+                format!("the catalogue describes `{}` and does not say where it is", entry.id);
             return Err(Diagnostic::error("LDR-CATALOGUE-NOWHERE", message)
                 .about(&entry.id)
-                .hint("get it from its publisher, and name the folder or archive"));
+                .hint("get it from its publisher, and name the file or the address"));
         }
     };
     let id = text.split('@').next().unwrap_or(text);

@@ -1,5 +1,6 @@
-//! `loader plugins quarantine`: libraries that did damage when they were tried.
+//! `loader plugins quarantine`: libraries that did damage when they were tried, or while they served.
 
+use loader_core::crash;
 use loader_core::digest::Digest;
 use loader_core::moment;
 use loader_core::trust::{QuarantineRecord, Records};
@@ -51,7 +52,11 @@ fn describe((digest, record): &(Digest, QuarantineRecord)) -> Value {
 
 /// Lets libraries out of quarantine.
 pub(in crate::commands) fn release(context: &Context, clear: &Clear) -> CommandResult {
-    let records = Records::of(context.state_dir()?);
+    let state = context.state_dir()?;
+    // What crashed the gateway and no start has read yet is let out too.
+    let crashes = crash::take_in(state).into_iter().map(Finding::from);
+    let warnings = context.warnings().into_iter().chain(crashes).collect();
+    let records = Records::of(state);
     let is_meant = |(digest, record): &(Digest, QuarantineRecord)| match &clear.subject {
         Some(subject) => record.plugin == *subject || digest.to_string() == *subject,
         None => clear.all,
@@ -76,5 +81,5 @@ pub(in crate::commands) fn release(context: &Context, clear: &Clear) -> CommandR
         false => meant.iter().map(line).collect(),
     };
     let data = json!({ "released": meant.iter().map(describe).collect::<Vec<_>>() });
-    Ok(Answer { text, data, warnings: context.warnings() }.into())
+    Ok(Answer { text, data, warnings }.into())
 }

@@ -5,14 +5,19 @@ use serde_json::{Value, json};
 
 use super::origin::Search;
 use super::site::findings;
+use crate::args;
 use crate::context::Context;
 use crate::finding::Finding;
 use crate::output::{Answer, CommandResult, Output, harmless, table};
 
 /// Lists the packages whose id or description has this word in it.
-pub(in crate::commands) fn search(context: &Context, word: &str, output: &Output) -> CommandResult {
-    let (catalogues, said) = Search::new(context, output)?.catalogues();
-    let found = catalogue::search(&catalogues, word);
+pub(in crate::commands) fn search(
+    context: &Context,
+    wanted: &args::Search,
+    output: &Output,
+) -> CommandResult {
+    let (catalogues, said) = Search::new(context, output, wanted.prerelease)?.catalogues();
+    let found = catalogue::search(&catalogues, &wanted.word, wanted.prerelease);
     let mut warnings = findings(context, said);
     if context.resolved.config.plugins.catalogues.is_empty() {
         let message = "there is no catalogue to look in";

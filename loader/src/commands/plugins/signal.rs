@@ -27,8 +27,8 @@ impl Signal {
         let is_legacy = |finding: &Diagnostic| finding.code.starts_with(LEGACY);
         match &plugin.verdict {
             Err(_) => Self::HardError,
-            Ok(vetted) if vetted.warnings().iter().any(is_legacy) => Self::LegacyWarning,
-            Ok(vetted) if vetted.warnings().is_empty() => Self::ConfigValid,
+            Ok(passed) if passed.warnings().iter().any(is_legacy) => Self::LegacyWarning,
+            Ok(passed) if passed.warnings().is_empty() => Self::ConfigValid,
             Ok(_) => Self::Advisory,
         }
     }

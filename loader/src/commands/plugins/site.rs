@@ -80,7 +80,10 @@ pub(super) fn refusal(diagnostics: Vec<Diagnostic>) -> Refusal {
 }
 
 /// Findings that did not stop a command.
-pub(super) fn findings(context: &Context, diagnostics: Vec<Diagnostic>) -> Vec<Finding> {
+pub(in crate::commands) fn findings(
+    context: &Context,
+    diagnostics: Vec<Diagnostic>,
+) -> Vec<Finding> {
     let mut findings = context.warnings();
     findings.extend(diagnostics.into_iter().map(Finding::from));
     findings

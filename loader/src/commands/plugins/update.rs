@@ -26,7 +26,7 @@ pub(in crate::commands) fn update(
     if let Some(unknown) = wanted.ids.iter().find(|id| !is_known(id)) {
         return Err(refusal(vec![not_installed(unknown, &lock, &site.root)]));
     }
-    let search = Search::new(context, output)?;
+    let search = Search::new(context, output, wanted.prerelease)?;
     let terms = Terms { accept: wanted.accept || site.accepts, allow_downgrade: false };
     let job = Job { site: &site, search: &search, terms, dry_run: wanted.dry_run };
     let mut done = Vec::new();

@@ -43,6 +43,8 @@ async fn a_body_may_be_as_large_as_the_limit_and_no_larger() {
         if status == 413 {
             assert_eq!(answered.fault().1, "LDR-HTTP-BODY-SIZE");
             assert_eq!(answered.json()["error"]["code"], "body_too_large");
+            let hint = "send less, or let more in: loader run --set gateway.max_body_bytes=1048576";
+            assert_eq!(answered.json()["error"]["loader"]["hint"], hint);
         }
     }
 }

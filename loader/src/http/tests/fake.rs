@@ -1,15 +1,19 @@
 //! A gateway that does what a test tells it to, and remembers what it was asked.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use loader_abi::class;
 use loader_contract::health::{HealthReport, HealthStatus};
 use loader_contract::text_inference::{
     FinishReason, GenerateRequest, GenerateResponse, Message, Model, Role, StreamEvent,
 };
-use loader_core::CallOptions;
+use loader_core::diagnostic::Diagnostic;
 use loader_core::message::{Failure, Metadata, Reply};
-use loader_gateway::{GatewayHealth, ListedModel};
+use loader_core::reload::Ledger;
+use loader_core::{CallOptions, ReloadRequest};
+use loader_gateway::{GatewayHealth, GatewayStatus, ListedModel, Process};
 use tokio::sync::{mpsc, watch};
 
 use crate::http::backend::{Backend, Events, PluginRoute};
@@ -51,7 +55,12 @@ pub(super) enum Script {
 pub(super) struct Fake {
     script: Script,
     status: HealthStatus,
+    /// How long it takes to know how everything is.
+    examination: Duration,
+    /// How often that was asked.
+    examined: Arc<AtomicUsize>,
     handler: Handler,
+    ledger: Ledger,
     asked: Arc<Mutex<Vec<Asked>>>,
     handled: Arc<Mutex<Vec<Handled>>>,
     /// How many calls and streams are not over yet.
@@ -64,6 +73,7 @@ pub(super) struct Fake {
 pub(super) struct Watcher {
     asked: Arc<Mutex<Vec<Asked>>>,
     handled: Arc<Mutex<Vec<Handled>>>,
+    examined: Arc<AtomicUsize>,
     running: watch::Receiver<usize>,
 }
 
@@ -74,6 +84,11 @@ impl Watcher {
 
     pub(super) fn handled(&self) -> Vec<Handled> {
         self.handled.lock().expect("no panic").clone()
+    }
+
+    /// How often it was asked how everything is.
+    pub(super) fn examined(&self) -> usize {
+        self.examined.load(Ordering::Relaxed)
     }
 
     /// Waits until this many calls and streams are running.
@@ -107,6 +122,9 @@ impl Fake {
                 ..GenerateResponse::default()
             }),
             status: HealthStatus::Pass,
+            examination: Duration::ZERO,
+            examined: Arc::default(),
+            ledger: Ledger::default(),
             handler: Arc::new(|handled| {
                 let path = handled.text(":path").unwrap_or_default();
                 Ok(Reply { metadata: Metadata::new(), body: path.into() })
@@ -126,6 +144,11 @@ impl Fake {
         Self { status, ..Self::new() }
     }
 
+    /// Takes so long to know how everything is.
+    pub(super) fn examining_for(examination: Duration) -> Self {
+        Self { examination, ..Self::new() }
+    }
+
     pub(super) fn handling(
         handler: impl Fn(&Handled) -> Result<Reply, Failure> + Send + Sync + 'static,
     ) -> Self {
@@ -143,6 +166,7 @@ impl Fake {
         Watcher {
             asked: self.asked.clone(),
             handled: self.handled.clone(),
+            examined: self.examined.clone(),
             running: self.running.subscribe(),
         }
     }
@@ -221,10 +245,31 @@ impl Backend for Fake {
     }
 
     async fn health(&self) -> GatewayHealth {
+        self.examined.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(self.examination).await;
         GatewayHealth {
             status: self.status,
             release: "loader 0.1.0".into(),
             checks: [("hello".to_owned(), vec![HealthReport::pass()])].into(),
+        }
+    }
+
+    /// Knows no plugin.
+    fn reload(&self, plugin: &str, _: ReloadRequest) -> Result<u64, Diagnostic> {
+        Err(Diagnostic::error("LDR-RELOAD-UNKNOWN", format!("no plugin `{plugin}` is served")))
+    }
+
+    fn reloads(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    fn status(&self) -> GatewayStatus {
+        GatewayStatus {
+            release: "loader 0.1.0".into(),
+            plugins: Vec::new(),
+            retained: Vec::new(),
+            process: Process { thread_local_keys: Some(3), retained: 0, most_retained: 64 },
+            accounts: Vec::new(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What the gateway answers itself.
 
+use std::time::Duration;
+
 use loader_contract::health::HealthStatus;
 use serde_json::json;
 
@@ -37,6 +39,40 @@ async fn a_failing_gateway_answers_503() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn without_the_token_many_requests_are_one_question() {
+    let fake = Fake::examining_for(Duration::from_millis(500));
+    let watcher = fake.watcher();
+    let edge = edge(fake);
+    let anybody = || ask(&edge, empty(anonymous("GET", "/health")));
+    // One that goes away at once takes no answer from the others, nor costs another question.
+    let gone = tokio::time::timeout(Duration::from_millis(1), anybody());
+    assert!(gone.await.is_err(), "there is no answer yet");
+    let all = futures_util::future::join_all((0..100).map(|_| anybody())).await;
+    assert!(all.iter().all(|answered| answered.status == 200));
+    assert_eq!(anybody().await.status, 200);
+    assert_eq!(watcher.examined(), 1);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(anybody().await.status, 200);
+    assert_eq!(watcher.examined(), 2);
+    // Who has the token is told how it is now.
+    for asked in 3..6 {
+        assert_eq!(ask(&edge, empty(request("GET", "/health"))).await.status, 200);
+        assert_eq!(watcher.examined(), asked);
+    }
+}
+
+#[tokio::test]
+async fn the_status_is_for_who_has_the_token() {
+    let edge = edge(Fake::new());
+    assert_eq!(ask(&edge, empty(anonymous("GET", "/admin/status"))).await.status, 401);
+    let operator = ask(&edge, empty(request("GET", "/admin/status"))).await;
+    assert_eq!(
+        (operator.status.as_u16(), operator.json()),
+        (200, json!({ "release": "loader 0.1.0", "plugins": [], "retained": [], "accounts": [] }))
+    );
+}
+
 #[tokio::test]
 async fn models_are_listed_as_openai_lists_them() {
     let answered = ask(&edge(Fake::new()), empty(request("GET", "/v1/models"))).await;
@@ -55,6 +91,7 @@ async fn a_method_a_path_does_not_know_is_a_405_that_says_which_it_knows() {
     let edge = edge(Fake::new());
     for (method, path, allow) in [
         ("POST", "/health", "GET, HEAD"),
+        ("POST", "/admin/status", "GET, HEAD"),
         ("DELETE", "/v1/models", "GET, HEAD"),
         ("GET", "/v1/chat/completions", "POST"),
         ("OPTIONS", "/v1/chat/completions", "POST"),

@@ -1,0 +1,90 @@
+//! `loader channels list`: the channels that can be set up, and what brings each.
+
+use loader_gateway::picker::{self, ListedChannel, Source};
+use serde_json::{Value, json};
+
+use super::plugins::{Search, findings};
+use crate::args::ListChannels;
+use crate::context::Context;
+use crate::finding::Finding;
+use crate::output::{Answer, CommandResult, Output, table};
+use crate::shell;
+
+/// Lists the channels, in the order they want to be in.
+pub(super) fn list(context: &Context, wanted: &ListChannels, output: &Output) -> CommandResult {
+    let survey = loader_gateway::survey(&context.gateway_settings(None));
+    let (catalogues, said) = Search::new(context, output, false)?.catalogues();
+    let config = &context.resolved.config;
+    let (mut channels, cards) = picker::list(&survey.plugins, &catalogues, config);
+    channels.retain(|channel| is_wanted(channel, wanted));
+    let mut warnings = findings(context, said);
+    warnings.extend(cards.into_iter().map(Finding::from));
+    Ok(Answer {
+        text: write(&channels),
+        data: json!({ "channels": channels.iter().map(describe).collect::<Vec<_>>() }),
+        warnings,
+    }
+    .into())
+}
+
+/// Whether a channel is asked for, and wants to be seen where it would be.
+fn is_wanted(channel: &ListedChannel, wanted: &ListChannels) -> bool {
+    let exposure = channel.card.exposure;
+    match wanted.configured {
+        true => channel.configured && (wanted.all || exposure.configured),
+        false => wanted.all || exposure.setup,
+    }
+}
+
+fn write(channels: &[ListedChannel]) -> String {
+    if channels.is_empty() {
+        return String::new();
+    }
+    let row = |channel: &ListedChannel| {
+        let source = match &channel.source {
+            Source::Plugin { .. } => format!("plugin {}", channel.plugin),
+            Source::Catalogue { catalogue, .. } => format!("catalogue {catalogue}"),
+        };
+        let choice = channel.card.choice(&channel.id).to_owned();
+        [channel.id.clone(), choice, source, next_step(channel)]
+    };
+    let rows: Vec<_> = channels.iter().map(row).collect();
+    table(["CHANNEL", "NAME", "SOURCE", "TO USE IT"], &rows)
+}
+
+/// What is to be done next to use a channel.
+fn next_step(channel: &ListedChannel) -> String {
+    match (&channel.source, command(channel)) {
+        (_, Some(command)) => command,
+        (Source::Plugin { .. }, None) if channel.configured => "it has accounts".to_owned(),
+        (Source::Plugin { .. }, None) => {
+            format!("write [channels.{}.accounts.NAME] in loader.toml", key(&channel.id))
+        }
+        (Source::Catalogue { .. }, None) => "get it from its publisher".to_owned(),
+    }
+}
+
+/// The command that brings a channel, or says why it is not there.
+fn command(channel: &ListedChannel) -> Option<String> {
+    match &channel.source {
+        Source::Plugin { loadable: true } | Source::Catalogue { available: false, .. } => None,
+        Source::Plugin { loadable: false } => {
+            Some(format!("loader plugins inspect {}", channel.plugin))
+        }
+        Source::Catalogue { available: true, .. } => {
+            Some(format!("loader plugins install {}", shell::word(&channel.plugin)))
+        }
+    }
+}
+
+/// A channel's id as a key of TOML.
+fn key(id: &str) -> String {
+    let is_bare = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if is_bare && !id.is_empty() { id.to_owned() } else { format!("{id:?}") }
+}
+
+fn describe(channel: &ListedChannel) -> Value {
+    let mut described = json!(channel);
+    described["command"] = json!(command(channel));
+    described
+}

@@ -1,0 +1,116 @@
+//! `loader status`: how the running gateway and its plugins are doing.
+
+use std::collections::BTreeMap;
+
+use loader_core::Surveyed;
+use serde_json::{Value, json};
+
+use super::plugins::Signal;
+use super::site::Running;
+use crate::args::Status;
+use crate::context::Context;
+use crate::output::{Answer, CommandResult, harmless, table};
+
+/// Asks the gateway that runs with the state folder.
+pub(super) fn status(context: &Context, wanted: &Status) -> CommandResult {
+    let gateway = Running::find(context)?;
+    let mut status = gateway.ask("/admin/status")?;
+    status["url"] = json!(gateway.url());
+    let signals = wanted.all.then(|| signals(context));
+    let text = write(&status, signals.as_ref());
+    if let Some(signals) = signals {
+        status["signals"] = json!(signals);
+    }
+    Ok(Answer { text, data: status, warnings: context.warnings() }.into())
+}
+
+/// What a start with this configuration would say of each plugin, by id.
+fn signals(context: &Context) -> BTreeMap<String, Signal> {
+    let survey = loader_gateway::survey(&context.gateway_settings(None));
+    let signal = |plugin: &Surveyed| (plugin.candidate.id().to_owned(), Signal::of(plugin));
+    survey.plugins.iter().map(signal).collect()
+}
+
+fn write(status: &Value, signals: Option<&BTreeMap<String, Signal>>) -> String {
+    let (release, url) = (text(&status["release"]), text(&status["url"]));
+    let mut written = format!("{release} serves at {url}\n");
+    match signals {
+        None => written.push_str(&plugins(&status["plugins"])),
+        Some(signals) => {
+            written.push_str(&plugins_with(signals, &status["plugins"]));
+            written.push_str(&accounts(&status["accounts"]));
+            written.push_str(&retained(&status["retained"]));
+        }
+    }
+    written
+}
+
+/// The plugins that are switched on.
+fn plugins(plugins: &Value) -> String {
+    let wanted = list(plugins).iter().filter(|plugin| plugin["status"] != "disabled");
+    section(COLUMNS, &wanted.map(row).collect::<Vec<_>>())
+}
+
+/// Every plugin, and what a start would say of it.
+fn plugins_with(signals: &BTreeMap<String, Signal>, plugins: &Value) -> String {
+    let rows = list(plugins).iter().map(|plugin| {
+        let [id, version, phase, generation, in_flight, breaker] = row(plugin);
+        let signal = signals.get(&id).map_or("not here", |signal| signal.name());
+        [id, version, phase, generation, in_flight, breaker, signal.to_owned()]
+    });
+    let [a, b, c, d, e, f] = COLUMNS;
+    section([a, b, c, d, e, f, "A START WOULD SAY"], &rows.collect::<Vec<_>>())
+}
+
+const COLUMNS: [&str; 6] = ["PLUGIN", "VERSION", "PHASE", "GENERATION", "IN FLIGHT", "BREAKER"];
+
+fn row(plugin: &Value) -> [String; 6] {
+    let stats = &plugin["stats"];
+    let breaker = match stats["breaker_open"].as_bool() {
+        Some(true) => "open",
+        Some(false) => "closed",
+        None => "-",
+    };
+    [
+        text(&plugin["id"]),
+        text(&plugin["version"]),
+        text(&plugin["status"]),
+        text(&stats["generation"]),
+        text(&stats["in_flight"]),
+        breaker.to_owned(),
+    ]
+}
+
+fn accounts(accounts: &Value) -> String {
+    let row =
+        |account: &Value| ["channel", "account", "state", "detail"].map(|key| text(&account[key]));
+    let rows: Vec<_> = list(accounts).iter().map(row).collect();
+    section(["CHANNEL", "ACCOUNT", "STATE", "DETAIL"], &rows)
+}
+
+/// What could not leave the process, and why.
+fn retained(retained: &Value) -> String {
+    let row =
+        |one: &Value| ["plugin", "generation", "outcome", "reason"].map(|key| text(&one[key]));
+    let rows: Vec<_> = list(retained).iter().map(row).collect();
+    section(["KEPT", "GENERATION", "HOW", "WHY"], &rows)
+}
+
+/// A table after an empty line; nothing without rows.
+pub(super) fn section<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String {
+    if rows.is_empty() { String::new() } else { format!("\n{}", table(heading, rows)) }
+}
+
+pub(super) fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// One cell: what the gateway says, on one line and without power over the terminal.
+pub(super) fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) if text.is_empty() => "-".to_owned(),
+        Value::String(text) => harmless(text).replace('\n', " "),
+        other => other.to_string(),
+    }
+}
