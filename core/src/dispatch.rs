@@ -71,7 +71,8 @@ pub(crate) struct Served {
     concurrency: Concurrency,
     breaker: Breaker,
     metrics: Metrics,
-    timeout: Duration,
+    /// In nanoseconds.
+    timeout: AtomicU64,
 }
 
 impl AsRef<Concurrency> for Served {
@@ -89,8 +90,15 @@ impl Served {
             concurrency: Concurrency::new(policy.max_concurrent),
             breaker: Breaker::new(policy.breaker),
             metrics: Metrics::default(),
-            timeout: policy.timeout,
+            timeout: AtomicU64::new(nanoseconds(policy.timeout)),
         }
+    }
+
+    /// Calls that begin from now on obey this policy.
+    pub(crate) fn adjust(&self, policy: CallPolicy) {
+        self.concurrency.adjust(policy.max_concurrent);
+        self.breaker.adjust(policy.breaker);
+        self.timeout.store(nanoseconds(policy.timeout), Ordering::Relaxed);
     }
 
     /// Sends calls to this generation from now on.
@@ -127,7 +135,7 @@ impl Served {
     fn time_for(&self, options: &CallOptions, began: Instant) -> Duration {
         match options.deadline {
             Some(deadline) => deadline.saturating_duration_since(began),
-            None => self.timeout,
+            None => Duration::from_nanos(self.timeout.load(Ordering::Relaxed)),
         }
     }
 
@@ -200,6 +208,10 @@ impl Served {
         )
         .hint(format!("raise plugins.entries.{}.max_concurrent_calls", self.id))
     }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Everything about a call besides its body.
@@ -286,7 +298,7 @@ impl Target {
             ));
         }
         metadata.push(operation::CAPABILITY_KEY, self.capability.as_bytes());
-        let remaining = u64::try_from(time.as_nanos()).unwrap_or(NO_DEADLINE);
+        let remaining = nanoseconds(time);
         let context = CallContext {
             call_id: call_id(NEXT_CALL.fetch_add(1, Ordering::Relaxed), options.depth),
             remaining_ns: remaining,

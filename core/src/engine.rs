@@ -1,5 +1,6 @@
 //! The engine's handle: loads, serves, replaces and stops plugins.
 
+mod apply;
 mod budget;
 mod bundles;
 mod denials;
@@ -11,6 +12,7 @@ mod reload;
 mod survey;
 mod watch;
 
+pub use apply::{Action, Change};
 pub use enablement::{Decision, Enablement, SwitchedTo};
 pub use options::{Options, PluginOptions, ReloadOptions};
 pub use reload::ReloadRequest;
@@ -55,6 +57,8 @@ pub struct Engine(Arc<Inner>);
 
 struct Inner {
     options: ArcSwap<Options>,
+    /// What lets one change of the options follow another.
+    applying: tokio::sync::Mutex<()>,
     store: Store,
     registry: Arc<Registry>,
     dispatcher: Dispatcher,
@@ -123,6 +127,7 @@ impl Engine {
         let dispatcher = Dispatcher::new(registry.clone());
         let engine = Self(Arc::new(Inner {
             options: ArcSwap::from_pointee(options),
+            applying: tokio::sync::Mutex::default(),
             store,
             registry,
             dispatcher,
@@ -210,6 +215,16 @@ impl Engine {
     /// Stops every plugin, the last loaded first. All of them together may drain so long.
     pub async fn stop(&self, drain: Duration) -> Vec<(String, Retirement)> {
         let deadline = Instant::now() + drain;
+        let mut outcomes = self.unload_all(deadline).await;
+        self.0.stopping.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+        // What was still loaded by then.
+        outcomes.extend(self.unload_all(deadline).await);
+        outcomes
+    }
+
+    async fn unload_all(&self, deadline: Instant) -> Vec<(String, Retirement)> {
         let mut outcomes = Vec::new();
         loop {
             let Some(id) = self.0.loaded().last().map(|loaded| loaded.id.clone()) else { break };
@@ -217,9 +232,6 @@ impl Engine {
             let Some(outcome) = self.unload(&id, left).await else { continue };
             outcomes.push((id, outcome));
         }
-        self.0.stopping.cancel();
-        self.0.tasks.close();
-        self.0.tasks.wait().await;
         outcomes
     }
 }

@@ -60,8 +60,8 @@ pub use dispatch::{
 };
 pub use emission::LogFilter;
 pub use engine::{
-    Decision, Enablement, Engine, Options, PluginOptions, PluginStats, ReloadOptions,
-    ReloadRequest, Survey, Surveyed, SwitchedTo, policy, rehearse, survey,
+    Action, Change, Decision, Enablement, Engine, Options, PluginOptions, PluginStats,
+    ReloadOptions, ReloadRequest, Survey, Surveyed, SwitchedTo, policy, rehearse, survey,
 };
 pub use generation::{Placement, Retained, Retirement};
 pub use platform::{pthread_keys_in_use, unload_support};

@@ -94,6 +94,9 @@ pub struct Manifest {
     pub activation: Activation,
     /// What it can set up.
     pub setup: Setup,
+    /// When its own plugin is to be replaced by a fresh generation.
+    #[serde(skip_serializing_if = "ReloadRules::is_default")]
+    pub reload: ReloadRules,
 }
 
 /// One plugin of a pack. Its full id is the pack's, a slash, and its own.
@@ -119,6 +122,9 @@ pub struct Extension {
     pub requires: Requires,
     /// The configuration it takes.
     pub config: ConfigSchemas,
+    /// When it is to be replaced by a fresh generation.
+    #[serde(skip_serializing_if = "ReloadRules::is_default")]
+    pub reload: ReloadRules,
 }
 
 /// One plugin, whichever way its manifest writes it down.
@@ -147,6 +153,9 @@ pub struct PluginSpec {
     pub requires: Requires,
     /// The configuration it takes.
     pub config: ConfigSchemas,
+    /// When it is to be replaced by a fresh generation.
+    #[serde(skip_serializing_if = "ReloadRules::is_default")]
+    pub reload: ReloadRules,
     /// What it is made of.
     #[serde(flatten)]
     pub content: Content,
@@ -213,6 +222,21 @@ pub struct ConfigSchemas {
     /// Of the configuration of each of its accounts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_schema: Option<RelativePath>,
+}
+
+/// When a plugin is to be replaced by a fresh generation, besides when its files or its own
+/// configuration change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ReloadRules {
+    /// Dotted keys of the host's configuration, `secrets.token` for example: a change of one of them, of
+    /// what is below or above it.
+    pub config_prefixes: Vec<String>,
+}
+
+impl ReloadRules {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What makes a plugin worth loading: hints for commands that need only some plugins.
@@ -297,6 +321,7 @@ impl Manifest {
             provides: self.provides.clone(),
             requires: self.requires.clone(),
             config: self.config.clone(),
+            reload: self.reload.clone(),
             content,
         });
         let extensions = self.extensions.iter().filter_map(|extension| {
@@ -312,6 +337,7 @@ impl Manifest {
                 provides: extension.provides.clone(),
                 requires: extension.requires.clone(),
                 config: extension.config.clone(),
+                reload: extension.reload.clone(),
                 content: Content::Library(
                     extension.library.as_ref().or(self.library.as_ref())?.clone(),
                 ),

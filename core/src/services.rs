@@ -25,6 +25,7 @@ pub mod websocket;
 
 pub(crate) mod cause;
 mod dial;
+mod names;
 pub(crate) mod trust;
 
 pub use events::{EventBus, Subscription};

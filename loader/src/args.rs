@@ -7,6 +7,7 @@ mod completions;
 mod config;
 mod doctor;
 mod global;
+mod new;
 mod plugins;
 mod reloads;
 mod run;
@@ -22,9 +23,10 @@ pub(crate) use self::abi::{Abi, Explain};
 pub(crate) use self::channels::{Channels, ListChannels};
 pub(crate) use self::chat::Chat;
 pub(crate) use self::completions::Completions;
-pub(crate) use self::config::Config;
+pub(crate) use self::config::{Config, ConfigApply};
 pub(crate) use self::doctor::Doctor;
 pub(crate) use self::global::{Colour, Global};
+pub(crate) use self::new::{Kind, New};
 pub(crate) use self::plugins::{
     Allow, Clear, Deny, Diff, Install, Link, Pack, Plugins, Quarantine, Reload, Remove, Rollback,
     Search, Update,
@@ -117,6 +119,7 @@ pub(crate) enum Command {
     Doctor(Doctor),
     #[command(subcommand)]
     Abi(Abi),
+    New(New),
     Completions(Completions),
     #[command(name = Trial::COMMAND)]
     Trial(Trial),
@@ -155,8 +158,10 @@ impl Command {
             Self::Config(Config::Show) => "config.show",
             Self::Config(Config::Validate) => "config.validate",
             Self::Config(Config::Schema) => "config.schema",
+            Self::Config(Config::Apply(_)) => "config.apply",
             Self::Abi(Abi::Explain(_)) => "abi.explain",
             Self::Doctor(_) => "doctor",
+            Self::New(_) => "new",
             Self::Completions(_) => "completions",
             Self::Trial(_) => Trial::COMMAND,
         }

@@ -7,6 +7,7 @@ mod completions;
 mod config;
 mod doctor;
 mod library;
+mod new;
 mod plugins;
 mod reloads;
 mod run;
@@ -32,8 +33,10 @@ pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
         Command::Config(Config::Show) => config::show(&read(Vec::new())?),
         Command::Config(Config::Validate) => config::validate(&read(Vec::new())?),
         Command::Config(Config::Schema) => Ok(config::schema()),
+        Command::Config(Config::Apply(wanted)) => config::apply(&read(Vec::new())?, wanted),
         Command::Doctor(wanted) => doctor::doctor(wanted, &arguments.global, output),
         Command::Abi(Abi::Explain(explain)) => abi::explain(explain),
+        Command::New(wanted) => new::new(wanted),
         Command::Completions(completions) => Ok(completions::completions(completions.shell)),
         Command::Trial(trial) => loader_core::probe::child(&trial.library, trial.processor_seconds),
     }

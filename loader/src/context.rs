@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use loader_core::LogFilter;
 use loader_core::crash::Crash;
+use loader_core::diagnostic::Severity;
 use loader_core::discovery::{Origin, Root};
 use loader_core::probe::Probe;
 use loader_core::vetting::who_can_change;
@@ -30,8 +31,8 @@ pub(crate) const HOST: &str = concat!("loader ", env!("CARGO_PKG_VERSION"));
 pub(crate) struct Context {
     /// The configuration and where it came from.
     pub(crate) resolved: Resolved,
+    sources: Sources,
     state_dir: Option<PathBuf>,
-    environment: Environment,
     file_warnings: Vec<Finding>,
 }
 
@@ -49,11 +50,20 @@ impl Context {
         let state_dir = global.state_dir.clone().filter(|folder| !folder.as_os_str().is_empty());
         let state_dir = state_dir.or_else(|| usual_state_dir(&environment));
         let state_dir = state_dir.map(|folder| working_directory.join(folder));
-        let mut sources = Sources::standard(working_directory, environment.clone());
+        let mut sources = Sources::standard(working_directory, environment);
         sources.named.clone_from(&global.config);
         sources.flags = global_flags(global)?.into_iter().chain(flags).collect();
         let explicit = global.settings.iter();
         sources.flags.extend(explicit.map(|one| (one.key.clone(), one.value.clone())));
+        Self::resolve(sources, state_dir)
+    }
+
+    /// Reads the configuration again: the same files, with the variables and flags as they were.
+    pub(crate) fn read_again(&self) -> Result<Self, Refusal> {
+        Self::resolve(self.sources.clone(), self.state_dir.clone())
+    }
+
+    fn resolve(sources: Sources, state_dir: Option<PathBuf>) -> Result<Self, Refusal> {
         match settings::resolve(&sources) {
             Ok(resolved) => {
                 let findings = check_owners(&resolved);
@@ -63,7 +73,7 @@ impl Context {
                     let warnings = file_warnings;
                     return Err(Refusal { exit: Exit::Configuration, errors, warnings });
                 }
-                Ok(Self { resolved, state_dir, environment, file_warnings })
+                Ok(Self { resolved, sources, state_dir, file_warnings })
             }
             Err(problems) => {
                 let findings = problems.into_iter().map(Finding::from);
@@ -73,10 +83,28 @@ impl Context {
         }
     }
 
+    /// The keys nobody knows that were not there before, as errors: one that is meant for another release
+    /// is ignored, but an edit that brings one is not what its author meant.
+    pub(crate) fn misspelt_keys(&self, before: &Self) -> Vec<Finding> {
+        let unknown = |context: &Self| {
+            let warnings = context.resolved.warnings.iter();
+            warnings.filter(|one| one.is_unknown_key()).cloned().collect::<Vec<_>>()
+        };
+        let known: BTreeSet<String> =
+            unknown(before).into_iter().map(|problem| problem.message).collect();
+        let fresh = unknown(self).into_iter().filter(|problem| !known.contains(&problem.message));
+        fresh.map(|one| Finding { severity: Severity::Error, ..Finding::from(one) }).collect()
+    }
+
     /// What was ignored in the configuration, and why, and whose files are written by whom.
     pub(crate) fn warnings(&self) -> Vec<Finding> {
         let ignored = self.resolved.warnings.iter().cloned().map(Finding::from);
         ignored.chain(self.file_warnings.iter().cloned()).collect()
+    }
+
+    /// Where configuration files may be, whether they are there or not.
+    pub(crate) fn config_files(&self) -> Vec<PathBuf> {
+        settings::places(&self.sources)
     }
 
     /// The absolute path of the folder for state.
@@ -90,7 +118,8 @@ impl Context {
     /// The folder for state, if it is not the one that is used when nobody names one.
     pub(crate) fn unusual_state_dir(&self) -> Option<&Path> {
         let folder = self.state_dir.as_deref();
-        folder.filter(|folder| usual_state_dir(&self.environment).as_deref() != Some(*folder))
+        let usual = usual_state_dir(&self.sources.environment);
+        folder.filter(|folder| usual.as_deref() != Some(*folder))
     }
 
     /// Whether a file, a variable or a flag says what is logged.
@@ -104,7 +133,8 @@ impl Context {
         named.or_else(|| {
             // `XDG_DATA_HOME` is not asked: no variable but the one that says whose home this is
             // decides where code comes from.
-            let home = self.environment.get(OsStr::new(env_vars::HOME.name)).map(PathBuf::from);
+            let environment = &self.sources.environment;
+            let home = environment.get(OsStr::new(env_vars::HOME.name)).map(PathBuf::from);
             let home = home.filter(|home| home.is_absolute())?;
             Some(home.join(".local").join("share").join("loader").join("plugins"))
         })
@@ -144,14 +174,14 @@ impl Context {
     /// The build of this program, unless nothing may be remembered or there is no place to.
     fn index(&self) -> Option<String> {
         let name = OsStr::new(env_vars::NO_INDEX.name);
-        let is_off = self.environment.get(name).is_some_and(|value| !value.is_empty());
+        let is_off = self.sources.environment.get(name).is_some_and(|value| !value.is_empty());
         (!is_off && self.state_dir.as_ref()?.is_dir()).then(host_build)
     }
 
     /// What a gateway is started from, or what there would be to start it from is looked at with.
     pub(crate) fn gateway_settings(&self, log_filter: Option<LogFilter>) -> Settings {
         let config = self.resolved.config.clone();
-        let secrets = ConfiguredSecrets::new(&config.secrets, &self.environment);
+        let secrets = ConfiguredSecrets::new(&config.secrets, &self.sources.environment);
         Settings {
             // Only looking at plugins needs no state.
             state_dir: self.state_dir.clone().unwrap_or_default(),
@@ -160,7 +190,7 @@ impl Context {
             host: HOST.to_owned(),
             log_filter,
             index: self.index(),
-            probe: probe(&config.plugins.trust, &self.environment),
+            probe: probe(&config.plugins.trust, &self.sources.environment),
             crash: Some(Crash { safe_boot: true }),
             config,
         }

@@ -7,6 +7,7 @@ use loader_core::diagnostic::{Diagnostic, Place, Severity};
 use loader_core::discovery::Origin;
 use loader_core::message::Failure;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::settings::Problem;
 
@@ -53,6 +54,30 @@ impl Finding {
     /// Something worth knowing.
     pub(crate) fn warning(code: &'static str, message: impl Into<String>) -> Self {
         Diagnostic::warning(code, message).into()
+    }
+
+    /// One that another loader said, as its JSON is. Nothing when it is none.
+    pub(crate) fn from_json(value: &Value) -> Option<Self> {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let number = |value: &Value| value.as_u64().and_then(|number| usize::try_from(number).ok());
+        let place = value["place"]["path"].as_str().map(|path| Place {
+            path: path.into(),
+            line: number(&value["place"]["line"]),
+            column: number(&value["place"]["column"]),
+        });
+        let severity = match value["severity"].as_str()? {
+            "error" => Severity::Error,
+            _ => Severity::Warning,
+        };
+        Some(Self {
+            code: text(&value["code"])?.into(),
+            severity,
+            message: text(&value["message"])?,
+            place,
+            looked_in: Vec::new(),
+            plugin: text(&value["plugin"]),
+            hint: text(&value["hint"]),
+        })
     }
 
     /// Says in which file or folder it is.

@@ -15,6 +15,7 @@
 mod backend;
 mod body;
 mod chat;
+mod config_apply;
 mod event_body;
 mod fault;
 mod health;
@@ -32,9 +33,10 @@ mod token;
 mod verdict;
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use axum::body::{Bytes, HttpBody};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Request};
@@ -45,10 +47,12 @@ use loader_core::diagnostic::Diagnostic;
 use loader_core::message::Failure;
 use loader_gateway::config::Config;
 use loader_gateway::openai::Complaint;
+use tokio::sync::mpsc;
 use tracing::{Instrument as _, info, info_span};
 
 pub(crate) use self::backend::Backend;
 pub(crate) use self::body::BodyLimits;
+pub(crate) use self::config_apply::Wish;
 pub(crate) use self::serve::{ConnectionLimits, serve};
 
 use self::fault::{Allowed, Fault};
@@ -98,7 +102,9 @@ pub(crate) struct Edge<B>(Arc<Inner<B>>);
 
 struct Inner<B> {
     backend: Arc<B>,
-    policy: Policy,
+    policy: ArcSwap<Policy>,
+    /// Who reads the configuration again, once somebody does.
+    wishes: OnceLock<mpsc::Sender<Wish>>,
     verdict: Verdict,
     throttle: Throttle,
     request_ids: RequestIds,
@@ -116,12 +122,18 @@ impl<B: Backend> Edge<B> {
     pub(crate) fn new(backend: B, policy: Policy) -> Self {
         Self(Arc::new(Inner {
             backend: Arc::new(backend),
-            policy,
+            policy: ArcSwap::from_pointee(policy),
+            wishes: OnceLock::new(),
             verdict: Verdict::default(),
             throttle: Throttle::default(),
             request_ids: RequestIds::default(),
             caller: "gateway".into(),
         }))
+    }
+
+    /// Lets requests that come from now on through by another policy.
+    pub(crate) fn adjust(&self, policy: Policy) {
+        self.0.policy.store(Arc::new(policy));
     }
 
     /// Answers one request of this peer.
@@ -173,9 +185,12 @@ impl<B: Backend> Inner<B> {
     where
         R: HttpBody<Data = Bytes> + Unpin + Send,
     {
-        let host = self.policy.hosts.check(visit.parts)?;
-        origin::check(&visit.parts.headers, &host, &self.policy.hosts)?;
-        let presented = self.policy.token.presented_in(&visit.parts.headers);
+        let presented = {
+            let policy = self.policy.load();
+            let host = policy.hosts.check(visit.parts)?;
+            origin::check(&visit.parts.headers, &host, &policy.hosts)?;
+            policy.token.presented_in(&visit.parts.headers)
+        };
         let reads = matches!(visit.parts.method, Method::GET | Method::HEAD);
         match presented {
             Presented::Right => self.route(visit, path, body).await,
@@ -200,6 +215,8 @@ impl<B: Backend> Inner<B> {
             (_, method) if reloads::is_below(path) => {
                 self.reload(method, path, visit.parts.uri.query(), body).await
             }
+            ("/admin/config/apply", &Method::POST) => self.apply_config(body).await,
+            ("/admin/config/apply", _) => Err(Fault::method(Allowed::Post)),
             ("/v1/models", &Method::GET | &Method::HEAD) => self.models().await,
             ("/v1/models", _) => Err(Fault::method(Allowed::Get)),
             ("/v1/chat/completions", &Method::POST) => self.chat(visit, body).await,
@@ -213,14 +230,15 @@ impl<B: Backend> Inner<B> {
 
     /// Waits for what has no deadline of its own.
     async fn within_timeout<T>(&self, answer: impl Future<Output = T>) -> Result<T, Fault> {
-        let answered = tokio::time::timeout(self.policy.request_timeout, answer).await;
+        let patience = self.policy.load().request_timeout;
+        let answered = tokio::time::timeout(patience, answer).await;
         answered.map_err(|_| Failure::deadline().into())
     }
 
     /// What goes with a call that this request leads to.
     fn call_options(&self, visit: Visit<'_>) -> CallOptions {
         let mut options = CallOptions::by(self.caller.clone());
-        options.deadline = visit.began.checked_add(self.policy.request_timeout);
+        options.deadline = visit.began.checked_add(self.policy.load().request_timeout);
         options.idempotent = visit.parts.method.is_idempotent();
         let trace = visit.parts.headers.get("traceparent").and_then(|value| value.to_str().ok());
         options.trace = trace.and_then(TraceContext::parse).unwrap_or_default();

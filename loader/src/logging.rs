@@ -7,6 +7,7 @@
 use std::io;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use loader_core::LogFilter;
 use loader_core::diagnostic::Severity;
 use loader_gateway::config::{Log, LogFormat};
@@ -14,6 +15,7 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Level, error, warn};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
+use tracing_subscriber::{Registry, reload};
 
 use crate::finding::Finding;
 
@@ -56,16 +58,39 @@ impl Filter {
     }
 }
 
+/// Changes which events are logged while the program runs.
+pub(crate) struct Switch {
+    host: reload::Handle<Targets, Registry>,
+    plugins: Arc<ArcSwap<Targets>>,
+}
+
+impl Switch {
+    /// Obeys another filter from now on.
+    pub(crate) fn change(&self, filter: &Filter) {
+        // Only without a subscriber, which lives as long as the program, would this fail.
+        let _ = self.host.reload(filter.host.clone());
+        self.plugins.store(Arc::new(filter.plugins.clone()));
+    }
+
+    /// Whether a plugin's log is wanted at the moment, by its level and the plugin's own target.
+    pub(crate) fn for_plugins(&self) -> LogFilter {
+        let targets = self.plugins.clone();
+        Arc::new(move |level, target| targets.load().would_enable(target, &level_of(level)))
+    }
+}
+
 /// Writes logs to standard error from now on.
-pub(crate) fn start(log: &Log, filter: &Filter, colour: bool) {
+pub(crate) fn start(log: &Log, filter: &Filter, colour: bool) -> Switch {
     let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(colour);
     let layer = match log.format {
         LogFormat::Text => layer.boxed(),
         LogFormat::Json => layer.json().boxed(),
     };
-    let subscriber = tracing_subscriber::registry().with(layer.with_filter(filter.host.clone()));
+    let (wanted, host) = reload::Layer::new(filter.host.clone());
+    let subscriber = tracing_subscriber::registry().with(layer.with_filter(wanted));
     // Only a program that started its logs already would be refused, and this one starts them once.
     let _ = subscriber.try_init();
+    Switch { host, plugins: Arc::new(ArcSwap::from_pointee(filter.plugins.clone())) }
 }
 
 /// A level by its name. The crate's own reader also takes numbers and nothing at all.

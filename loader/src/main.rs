@@ -9,6 +9,7 @@
 //! | `commands` | one module per command; they return what to say and print only what streams |
 //! | `http` | the HTTP edge |
 //! | `state_dir`, `token`, `secrets`, `logging`, `signals` | what a running gateway needs of its machine |
+//! | `reconfiguration` | another configuration while it runs |
 //! | `running` | the gateway that runs already, as another `loader` sees it |
 //! | `finding`, `output` | what there is to say, and the only place that says it |
 
@@ -21,6 +22,7 @@ mod finding;
 mod http;
 mod logging;
 mod output;
+mod reconfiguration;
 mod running;
 mod secrets;
 mod settings;

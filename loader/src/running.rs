@@ -8,14 +8,16 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use hyper::{Method, Request};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use loader_contract::text_inference::{Message, StreamEvent};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use self::decoder::Decoder;
+use crate::exit_code::Exit;
 use crate::finding::Finding;
+use crate::output::Refusal;
 use crate::token::Token;
 
 /// The most of an error's body that is read, in bytes.
@@ -77,6 +79,24 @@ impl RunningGateway {
         if !answer.status().is_success() {
             return Err(self.refused(answer).await);
         }
+        self.json(answer).await
+    }
+
+    /// Has the gateway read its configuration again, or only say what that would change.
+    pub(crate) async fn apply_config(&self, dry_run: bool) -> Result<Value, Refusal> {
+        let request = json!({ "dry_run": dry_run }).to_string();
+        let answer = self.send(Method::POST, "/admin/config/apply", request).await?;
+        let status = answer.status();
+        if !status.is_success() && status != StatusCode::UNPROCESSABLE_ENTITY {
+            return Err(self.refused(answer).await.into());
+        }
+        let answer = self.json(answer).await?;
+        let Some(errors) = answer["errors"].as_array() else { return Ok(answer) };
+        let errors = errors.iter().filter_map(Finding::from_json).collect();
+        Err(Refusal { exit: Exit::Configuration, errors, warnings: Vec::new() })
+    }
+
+    async fn json(&self, answer: hyper::Response<Incoming>) -> Result<Value, Finding> {
         let body = answer.into_body().collect().await;
         let body = body.map_err(|error| self.unusable(&error.to_string()))?.to_bytes();
         serde_json::from_slice(&body).map_err(|error| self.unusable(&error.to_string()))

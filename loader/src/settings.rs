@@ -62,7 +62,7 @@ use self::key::Key;
 use self::node::Table;
 use self::shape::TableShape;
 
-pub(crate) use self::files::ConfigFile;
+pub(crate) use self::files::{ConfigFile, places};
 pub(crate) use self::origin::{Layer, Origin};
 pub(crate) use self::problem::{Problem, Severity};
 pub(crate) use self::show::Setting;

@@ -1,4 +1,5 @@
-//! Being asked to stop: the first signal is a request, the second one ends the process at once.
+//! Being asked to stop: the first signal is a request, the second one ends the process at once. And
+//! being asked to read the configuration again.
 
 use std::io;
 use std::sync::Arc;
@@ -46,5 +47,22 @@ impl StopSignals {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
         }
+    }
+}
+
+/// Waits for SIGHUP, which does not end the process from now on.
+pub(crate) struct HangUp(Signal);
+
+impl HangUp {
+    /// Takes over the signal. Must be called within the runtime.
+    pub(crate) fn new() -> Result<Self, Finding> {
+        signal(SignalKind::hangup()).map(Self).map_err(|error| {
+            Finding::error("LDR-SIGNALS", format!("cannot take over the signals: {error}"))
+        })
+    }
+
+    /// Waits for the next one. Cancel safe.
+    pub(crate) async fn asked(&mut self) {
+        self.0.recv().await;
     }
 }

@@ -318,7 +318,7 @@ async fn a_changed_state_without_a_migration_is_refused_with_the_migration_to_wr
     place_counter(&home, "counter-changed");
     let refused = reload(&engine, "counter", Cause::Files).await;
     assert_eq!(refused.verdict, Some(Verdict::Refused));
-    assert_eq!(codes(&refused), ["LDR-STATE-LAYOUT"]);
+    assert_eq!(codes(&refused), ["LDR-HANDOVER-LAYOUT"]);
     let steps = steps(&refused);
     assert!(
         !steps.contains(&"hold") && !steps.contains(&"export"),

@@ -11,7 +11,8 @@
 //! | `send` | [`SendText`] | [`Sent`] |
 //!
 //! `connect` starts connecting and returns; the plugin keeps the account connected, with backoff,
-//! until `disconnect`. Every change of state is reported through the host service
+//! until `disconnect`. With other settings for an account that is there already it connects anew; with
+//! the same ones it does nothing. Every change of state is reported through the host service
 //! [`INBOX`]`/status`, and every message from people through [`INBOX`]`/deliver`. The host answers
 //! `deliver` once it has taken the message over. Messages of one conversation are delivered, and
 //! answered, in order.

@@ -126,7 +126,7 @@ fn read<S: State>(state: StateBytes) -> Result<S> {
 }
 
 fn wrong(message: String) -> Error {
-    Error::new(class::CONFLICT, "LDR-STATE-FORM", message)
+    Error::new(class::CONFLICT, "LDR-HANDOVER-FORM", message)
 }
 
 fn schema<S: State>() -> Value {
@@ -218,10 +218,10 @@ mod tests {
     #[test]
     fn a_newer_state_and_a_damaged_one_are_errors() {
         let newer = StateBytes { form: form::<Third>(), value: Value::Null };
-        assert_eq!(read::<Second>(newer).expect_err("newer").code(), "LDR-STATE-FORM");
+        assert_eq!(read::<Second>(newer).expect_err("newer").code(), "LDR-HANDOVER-FORM");
         let damaged =
             StateBytes { form: form::<First>(), value: serde_json::json!({ "total": "x" }) };
-        assert_eq!(read::<First>(damaged).expect_err("damaged").code(), "LDR-STATE-FORM");
+        assert_eq!(read::<First>(damaged).expect_err("damaged").code(), "LDR-HANDOVER-FORM");
     }
 
     #[test]

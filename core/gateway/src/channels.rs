@@ -1,6 +1,10 @@
 //! Accounts of channels: kept connected, their states, and the inbox their messages arrive in.
 
-use crate::{config, conversation::Conversations};
+use crate::{
+    config,
+    conversation::Conversations,
+    difference::{AccountAction, AccountChange},
+};
 use loader_abi::class;
 use loader_contract::channel::{
     AccountState, AccountStatus, CONTRACT, Connect, Disconnect, INBOX, InboundMessage, StatusList,
@@ -8,9 +12,10 @@ use loader_contract::channel::{
 };
 use loader_core::{
     CallOptions, Engine,
+    diagnostic::Diagnostic,
     message::{Failure, Metadata, Reply, from_json},
     service::{Answer, Service, ServiceRequest},
-    services::{EventBus, secrets},
+    services::EventBus,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
@@ -54,69 +59,112 @@ impl Channels {
         Self { events, states: Mutex::default(), life: Mutex::default() }
     }
 
-    /// Connects the accounts of the configuration, and answers messages from now on.
+    /// Answers messages from now on.
+    pub(crate) fn begin(&self, engine: &Engine, conversations: Conversations) {
+        *self.life() = Some(Life { engine: engine.clone(), conversations });
+    }
+
+    /// Connects an account, and takes note of how it is. Says why it cannot be.
     pub(crate) async fn connect(
         &self,
         engine: &Engine,
-        conversations: Conversations,
-        channels: &BTreeMap<String, config::Channel>,
-        secrets: &secrets::Secrets,
-    ) {
-        *self.life() = Some(Life { engine: engine.clone(), conversations });
-        for (channel, settings) in channels {
-            let snapshot = engine.snapshot();
-            let Some(capability) = snapshot.capability(CONTRACT, channel) else {
-                warn!(
-                    channel,
-                    code = "LDR-CHANNEL-UNKNOWN",
-                    "the configuration has accounts of a channel that no plugin provides"
-                );
-                continue;
-            };
-            let accounts = settings.accounts.iter().filter(|(_, account)| account.enabled);
-            let accounts: Vec<(&String, serde_json::Value)> =
-                accounts.map(|(name, account)| (name, account.settings_json())).collect();
-            let names = accounts.iter().flat_map(|(_, config)| secrets::references(config));
-            secrets.allow(&capability.plugin, names.map(str::to_owned));
-            for (account, config) in accounts {
-                let request = Connect { account: account.clone(), config };
-                match self.ask::<AccountStatus>(engine, channel, method::CONNECT, &request).await {
-                    Ok(status) => self.note(channel, status),
-                    Err(failure) => {
-                        warn!(
-                            channel,
-                            account,
-                            code = failure.code,
-                            hint = failure.hint,
-                            "the account cannot be connected: {}",
-                            failure.message
-                        );
-                        let failed = AccountStatus {
-                            account: account.clone(),
-                            state: AccountState::Failed,
-                            detail: failure.message,
-                            ..AccountStatus::default()
-                        };
-                        self.note(channel, failed);
-                    }
+        channel: &str,
+        account: &str,
+        settings: &config::Account,
+    ) -> Option<Diagnostic> {
+        match self.ask_to_connect(engine, channel, account, settings).await {
+            Ok(()) => None,
+            Err(failure) => {
+                let status = AccountStatus {
+                    account: account.to_owned(),
+                    state: AccountState::Failed,
+                    detail: failure.message.clone(),
+                    ..AccountStatus::default()
+                };
+                if failure.code != UNKNOWN {
+                    self.note(channel, status);
                 }
+                Some(told(channel, account, failure))
             }
         }
+    }
+
+    /// Does with an account what another configuration asks for. Says what could not be done.
+    pub(crate) async fn change(
+        &self,
+        engine: &Engine,
+        change: &AccountChange,
+        config: &config::Config,
+    ) -> Option<Diagnostic> {
+        let (channel, account) = (change.channel.as_str(), change.account.as_str());
+        let settings = config.channels.get(channel).and_then(|one| one.accounts.get(account));
+        match (change.action, settings) {
+            (AccountAction::Connect, Some(settings)) => {
+                self.connect(engine, channel, account, settings).await
+            }
+            (AccountAction::Reconnect, Some(settings)) => {
+                let failure =
+                    self.ask_to_connect(engine, channel, account, settings).await.err()?;
+                // It may well go on with the settings it had.
+                let _ = self.refresh(engine, channel).await;
+                Some(told(channel, account, failure))
+            }
+            _ => {
+                let left = self.leave(engine, channel, account, "switched off").await;
+                self.states().remove(&(channel.to_owned(), account.to_owned()));
+                // Where there is no such channel or account, there is nobody to say goodbye.
+                let failure = left.err().filter(|failure| failure.class != class::NOT_FOUND)?;
+                Some(told(channel, account, failure))
+            }
+        }
+    }
+
+    /// Forgets the accounts of channels that no plugin provides any more.
+    pub(crate) fn forget_unserved(&self, engine: &Engine) {
+        let snapshot = engine.snapshot();
+        self.states().retain(|(channel, _), _| snapshot.capability(CONTRACT, channel).is_some());
+    }
+
+    async fn ask_to_connect(
+        &self,
+        engine: &Engine,
+        channel: &str,
+        account: &str,
+        settings: &config::Account,
+    ) -> Result<(), Failure> {
+        if engine.snapshot().capability(CONTRACT, channel).is_none() {
+            let message = "the configuration has accounts of a channel that no plugin provides";
+            return Err(Failure::new(class::NOT_FOUND, UNKNOWN, message)
+                .hint("see what there is: loader channels list"));
+        }
+        let request = Connect { account: account.to_owned(), config: settings.settings_json() };
+        let status = self.ask(engine, channel, method::CONNECT, &request).await?;
+        self.note(channel, status);
+        Ok(())
     }
 
     /// Says goodbye on every account.
     pub(crate) async fn disconnect(&self, engine: &Engine) {
         let accounts: Vec<(String, String)> = self.states().keys().cloned().collect();
         for (channel, account) in accounts {
-            let request = Disconnect { account: account.clone(), reason: "shutting down".into() };
-            let asked = self.ask::<AccountStatus>(engine, &channel, method::DISCONNECT, &request);
-            match asked.await {
-                Ok(status) => self.note(&channel, status),
-                Err(failure) => {
-                    warn!(channel, account, code = failure.code, "no goodbye: {}", failure.message);
-                }
+            if let Err(failure) = self.leave(engine, &channel, &account, "shutting down").await {
+                warn!(channel, account, code = failure.code, "no goodbye: {}", failure.message);
             }
         }
+    }
+
+    /// Says goodbye on one account.
+    async fn leave(
+        &self,
+        engine: &Engine,
+        channel: &str,
+        account: &str,
+        reason: &str,
+    ) -> Result<(), Failure> {
+        let request = Disconnect { account: account.to_owned(), reason: reason.to_owned() };
+        let status = self.ask(engine, channel, method::DISCONNECT, &request).await?;
+        self.note(channel, status);
+        Ok(())
     }
 
     /// Answers no message any more, and lets the engine go.
@@ -208,6 +256,20 @@ impl Channels {
             )
         })
     }
+}
+
+/// There are accounts of a channel that no plugin provides.
+const UNKNOWN: &str = "LDR-CHANNEL-UNKNOWN";
+
+/// Why an account is not as the configuration wants it, for the log and for who asked.
+fn told(channel: &str, account: &str, failure: Failure) -> Diagnostic {
+    let Failure { code, message, hint, .. } = failure;
+    warn!(channel, account, code, hint, "the account is not as configured: {message}");
+    let finding = Diagnostic::error(
+        "LDR-CHANNEL-ACCOUNT",
+        format!("the account `{account}` of `{channel}` is not as configured: {message} ({code})"),
+    );
+    if hint.is_empty() { finding } else { finding.hint(hint) }
 }
 
 /// The service through which channels report.

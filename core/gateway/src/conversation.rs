@@ -4,6 +4,7 @@
 //! idempotency key made of the turn, so trying to send it again cannot send it twice.
 
 use crate::{config, inference};
+use arc_swap::ArcSwap;
 use loader_abi::class;
 use loader_contract::{
     channel::{CONTRACT, InboundMessage, SendText, method},
@@ -46,14 +47,19 @@ pub(crate) struct Conversations(Arc<Shared>);
 
 struct Shared {
     engine: Engine,
-    default_model: String,
-    models: BTreeMap<(String, String), String>,
-    timeout: Duration,
+    terms: ArcSwap<Terms>,
     queues: Mutex<HashMap<Key, mpsc::Sender<InboundMessage>>>,
 }
 
-impl Conversations {
-    pub(crate) fn new(engine: Engine, config: &config::Config) -> Self {
+/// What the configuration says of answers.
+struct Terms {
+    default_model: String,
+    models: BTreeMap<(String, String), String>,
+    timeout: Duration,
+}
+
+impl Terms {
+    fn of(config: &config::Config) -> Self {
         let mut models = BTreeMap::new();
         for (channel, settings) in &config.channels {
             for (name, account) in &settings.accounts {
@@ -62,13 +68,23 @@ impl Conversations {
                 }
             }
         }
-        Self(Arc::new(Shared {
-            engine,
+        Self {
             default_model: config.models.default.clone(),
             models,
             timeout: Duration::from_millis(config.gateway.request_timeout_ms),
-            queues: Mutex::default(),
-        }))
+        }
+    }
+}
+
+impl Conversations {
+    pub(crate) fn new(engine: Engine, config: &config::Config) -> Self {
+        let terms = ArcSwap::from_pointee(Terms::of(config));
+        Self(Arc::new(Shared { engine, terms, queues: Mutex::default() }))
+    }
+
+    /// Turns that begin from now on follow this configuration.
+    pub(crate) fn adjust(&self, config: &config::Config) {
+        self.0.terms.store(Arc::new(Terms::of(config)));
     }
 
     /// Takes a message over; waits while its conversation has too many waiting.
@@ -159,15 +175,16 @@ impl Shared {
     }
 
     async fn answer(&self, key: &Key, history: &VecDeque<Message>) -> Result<String, Failure> {
-        let model = self.models.get(&(key.0.clone(), key.1.clone()));
-        let model = model.unwrap_or(&self.default_model);
+        let terms = self.terms.load_full();
+        let model = terms.models.get(&(key.0.clone(), key.1.clone()));
+        let model = model.unwrap_or(&terms.default_model);
         let request = GenerateRequest {
             messages: history.iter().cloned().collect(),
             ..GenerateRequest::default()
         };
-        let options = CallOptions::by("gateway").within(self.timeout);
+        let options = CallOptions::by("gateway").within(terms.timeout);
         let response =
-            inference::generate(&self.engine, options, model, request, self.timeout).await?;
+            inference::generate(&self.engine, options, model, request, terms.timeout).await?;
         Ok(response.message.joined_text())
     }
 

@@ -5,10 +5,11 @@ use crate::{
     channels::{Channels, Inbox},
     config::{self, Config},
     conversation::Conversations,
-    health, inference, models,
+    difference, health, inference, models,
     routes::Routes,
-    status,
+    secrets, status,
 };
+use arc_swap::ArcSwap;
 use loader_contract::text_inference::{GenerateRequest, GenerateResponse};
 use loader_contract::{channel, health as health_contract, http_route, text_inference};
 use loader_core::{
@@ -21,7 +22,7 @@ use loader_core::{
     probe::Probe,
     reload::CanaryPolicy,
     service::{Service, Services},
-    services::{EventBus, SecretSource, Standard, StandardServices, secrets::references},
+    services::{EventBus, SecretSource, Standard, StandardServices, secrets::Secrets},
     staging::Store,
     trust::{Publisher, Signatures, Trust, Untracked},
     vetting::Policy,
@@ -58,15 +59,21 @@ pub struct Settings {
 
 /// A running gateway.
 #[derive(Clone)]
-pub struct Gateway(Arc<Inner>);
+pub struct Gateway(pub(crate) Arc<Inner>);
 
-struct Inner {
-    config: Config,
+pub(crate) struct Inner {
+    pub(crate) config: ArcSwap<Config>,
+    /// Where plugins are looked for.
+    pub(crate) roots: Vec<Root>,
     host: String,
     engine: Engine,
     events: EventBus,
-    channels: Arc<Channels>,
+    pub(crate) secrets: Arc<Secrets>,
+    pub(crate) channels: Arc<Channels>,
+    pub(crate) conversations: Conversations,
     routes: Routes,
+    /// What lets one change of the configuration follow another.
+    pub(crate) applying: tokio::sync::Mutex<()>,
 }
 
 /// The names of the services a gateway offers, which is what vetting needs to know of them.
@@ -117,7 +124,7 @@ fn looking(settings: &Settings) -> Options {
 }
 
 /// The engine's options that follow from the settings.
-fn engine_options(settings: &Settings, services: Services) -> Options {
+pub(crate) fn engine_options(settings: &Settings, services: Services) -> Options {
     let config = &settings.config;
     let plugins = &config.plugins;
     let mut options = Options::new(settings.state_dir.clone(), settings.roots.clone());
@@ -209,23 +216,6 @@ fn trust(config: &config::Trust) -> Trust {
     }
 }
 
-/// The largest schema file that is read, in bytes.
-const MAX_SCHEMA_BYTES: u64 = 1024 * 1024;
-
-/// The secrets that plugins' configurations name by default: an operator who leaves `api_key` alone
-/// means the default's `secret:<name>`, which then stands in the schema only.
-fn default_secrets(roots: &[Root]) -> Vec<(String, Vec<String>)> {
-    let candidates = discover(roots).candidates.into_iter();
-    let named = candidates.filter_map(|candidate| {
-        let file = candidate.spec().config.schema.as_ref()?;
-        let text = candidate.read(file, MAX_SCHEMA_BYTES).ok()?;
-        let schema: serde_json::Value = serde_json::from_slice(&text).ok()?;
-        let names = references(&schema).into_iter().map(str::to_owned).collect();
-        Some((candidate.id().to_owned(), names))
-    });
-    named.collect()
-}
-
 /// Why the services could not be opened, by the cause's own code.
 fn not_opened(failure: Failure, kv_path: &Path) -> Diagnostic {
     const CODES: [&str; 4] =
@@ -281,25 +271,36 @@ impl Gateway {
         let services = services.with([inbox]);
         let engine = Engine::new(engine_options(&settings, services))?;
         let roots = settings.roots.clone();
-        let defaults = tokio::task::spawn_blocking(move || default_secrets(&roots)).await;
-        for (plugin, names) in defaults.unwrap_or_default() {
-            secrets.allow(&plugin, names);
-        }
+        let by_default = move || secrets::by_default(&discover(&roots).candidates);
+        let by_default = tokio::task::spawn_blocking(by_default).await.unwrap_or_default();
+        let permit = || {
+            let permitted = secrets::permitted(&by_default, &engine.snapshot(), &settings.config);
+            secrets.replace(settings.secrets.clone(), permitted);
+        };
+        permit();
         let mut diagnostics = engine.load_all().await;
         if settings.config.plugins.reload.watch {
             let following = engine.clone();
             let followed = tokio::task::spawn_blocking(move || following.follow()).await;
             diagnostics.extend(followed.ok().and_then(Result::err));
         }
+        permit();
         let conversations = Conversations::new(engine.clone(), &settings.config);
-        channels.connect(&engine, conversations, &settings.config.channels, &secrets).await;
+        channels.begin(&engine, conversations.clone());
+        for ((channel, account), own) in difference::connected(&settings.config) {
+            channels.connect(&engine, channel, account, own).await;
+        }
         let inner = Inner {
-            config: settings.config,
+            config: ArcSwap::from_pointee(settings.config),
+            roots: settings.roots,
             host: settings.host,
             engine,
             events,
+            secrets,
             channels,
+            conversations,
             routes: Routes::default(),
+            applying: tokio::sync::Mutex::default(),
         };
         Ok((Self(Arc::new(inner)), diagnostics))
     }
@@ -309,9 +310,9 @@ impl Gateway {
         &self.0.engine
     }
 
-    /// The configuration the gateway was started with.
-    pub fn config(&self) -> &Config {
-        &self.0.config
+    /// The configuration that is in effect.
+    pub fn config(&self) -> Arc<Config> {
+        self.0.config.load_full()
     }
 
     /// The bus that plugins and the gateway tell each other events on.
@@ -331,8 +332,9 @@ impl Gateway {
         model: &str,
         request: GenerateRequest,
     ) -> Result<GenerateResponse, Failure> {
-        let model = self.model_or_default(model);
-        inference::generate(&self.0.engine, options, model, request, self.idle()).await
+        let config = self.config();
+        let model = or_default(&config, model);
+        inference::generate(&self.0.engine, options, model, request, idle(&config)).await
     }
 
     /// Asks a model for an answer piece by piece.
@@ -342,17 +344,9 @@ impl Gateway {
         model: &str,
         request: GenerateRequest,
     ) -> Result<EventStream, Failure> {
-        let model = self.model_or_default(model);
-        inference::stream(&self.0.engine, options, model, request, self.idle()).await
-    }
-
-    /// How long an answer may stand still.
-    fn idle(&self) -> Duration {
-        Duration::from_millis(self.0.config.gateway.request_timeout_ms)
-    }
-
-    fn model_or_default<'a>(&'a self, model: &'a str) -> &'a str {
-        if model.is_empty() { &self.0.config.models.default } else { model }
+        let config = self.config();
+        let model = or_default(&config, model);
+        inference::stream(&self.0.engine, options, model, request, idle(&config)).await
     }
 
     /// The plugin that answers a canonical path.
@@ -388,6 +382,15 @@ impl Gateway {
         self.0.channels.end();
         outcomes
     }
+}
+
+/// How long an answer may stand still.
+fn idle(config: &Config) -> Duration {
+    Duration::from_millis(config.gateway.request_timeout_ms)
+}
+
+fn or_default<'a>(config: &'a Config, model: &'a str) -> &'a str {
+    if model.is_empty() { &config.models.default } else { model }
 }
 
 #[cfg(test)]

@@ -6,15 +6,18 @@
 //! | `channels`, `conversation` | `channel/1` | accounts kept connected, one turn after another |
 //! | `routes` | `http-route/1` | which plugin answers a path |
 //! | `health` | `health/1` | one verdict over all |
+//! | `apply`, `difference` | | another configuration for a gateway that runs: only what differs is done |
 //! | `status` | | how plugins and accounts are doing, without asking them |
 //! | [`picker`] | `channel/1` | channels that can be set up, those in catalogues too |
 //! | [`openai`] | | the OpenAI wire format to and from the contract |
 //!
 //! Never prints, never reads the environment, never exits.
 
+mod apply;
 mod channels;
 pub mod config;
 mod conversation;
+mod difference;
 mod gateway;
 mod health;
 mod inference;
@@ -22,9 +25,12 @@ mod models;
 pub mod openai;
 pub mod picker;
 mod routes;
+mod secrets;
 mod status;
 
+pub use apply::Applied;
 pub use channels::AccountView;
+pub use difference::{AccountAction, AccountChange, Key, difference};
 pub use gateway::{Gateway, Settings, contracts, policy, rehearse, survey};
 pub use health::GatewayHealth;
 pub use inference::EventStream;

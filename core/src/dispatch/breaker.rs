@@ -28,8 +28,11 @@ impl Default for BreakerPolicy {
 
 #[derive(Debug)]
 pub(crate) struct Breaker {
-    policy: BreakerPolicy,
     born: Instant,
+    /// Failures in a row that open it; zero means never.
+    most: AtomicU32,
+    /// In milliseconds.
+    cooldown: AtomicU64,
     failures: AtomicU32,
     /// Milliseconds after `born` at which the next call may try; zero while closed.
     retry_at: AtomicU64,
@@ -38,11 +41,18 @@ pub(crate) struct Breaker {
 impl Breaker {
     pub(crate) fn new(policy: BreakerPolicy) -> Self {
         Self {
-            policy,
             born: Instant::now(),
+            most: AtomicU32::new(policy.failures),
+            cooldown: AtomicU64::new(milliseconds(policy.cooldown)),
             failures: AtomicU32::new(0),
             retry_at: AtomicU64::new(0),
         }
+    }
+
+    /// Changes when it opens and for how long. An open one stays open as long as it was to.
+    pub(crate) fn adjust(&self, policy: BreakerPolicy) {
+        self.most.store(policy.failures, Ordering::Release);
+        self.cooldown.store(milliseconds(policy.cooldown), Ordering::Release);
     }
 
     /// Whether a call may go through; the error is how long to wait.
@@ -56,10 +66,11 @@ impl Breaker {
             return Err(Duration::from_millis(retry_at - now));
         }
         // The one call that tries takes the next cooldown's place; its success closes the breaker.
-        let next = now + self.cooldown();
+        let cooldown = self.cooldown.load(Ordering::Acquire);
+        let next = now + cooldown;
         let won =
             self.retry_at.compare_exchange(retry_at, next, Ordering::AcqRel, Ordering::Acquire);
-        won.map(|_| ()).map_err(|_| self.policy.cooldown)
+        won.map(|_| ()).map_err(|_| Duration::from_millis(cooldown))
     }
 
     /// Forgets what was: another generation answers from now on.
@@ -73,8 +84,10 @@ impl Breaker {
         match failure {
             Some(class) if is_own_fault(class) => {
                 let failures = self.failures.fetch_add(1, Ordering::AcqRel) + 1;
-                if self.policy.failures > 0 && failures >= self.policy.failures {
-                    self.retry_at.store(self.now() + self.cooldown(), Ordering::Release);
+                let most = self.most.load(Ordering::Acquire);
+                if most > 0 && failures >= most {
+                    let cooldown = self.cooldown.load(Ordering::Acquire);
+                    self.retry_at.store(self.now() + cooldown, Ordering::Release);
                 }
             }
             Some(class::CANCELLED) => {}
@@ -96,10 +109,10 @@ impl Breaker {
     fn now(&self) -> u64 {
         u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
+}
 
-    fn cooldown(&self) -> u64 {
-        u64::try_from(self.policy.cooldown.as_millis()).unwrap_or(u64::MAX / 2).max(1)
-    }
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).map_or(u64::MAX / 2, |time| time.clamp(1, u64::MAX / 2))
 }
 
 #[cfg(test)]
@@ -151,5 +164,16 @@ mod tests {
         breaker.record(None);
         assert!(!breaker.is_open());
         assert!(breaker.admit().is_ok() && breaker.admit().is_ok());
+    }
+
+    #[test]
+    fn another_policy_counts_from_now_on() {
+        let breaker = breaker(Duration::from_secs(60));
+        breaker.record(Some(class::PANIC));
+        breaker.adjust(BreakerPolicy { failures: 2, cooldown: Duration::from_secs(1) });
+        assert!(breaker.admit().is_ok());
+        breaker.record(Some(class::PANIC));
+        let wait = breaker.admit().expect_err("open");
+        assert!(wait <= Duration::from_secs(1));
     }
 }

@@ -9,19 +9,24 @@ use std::sync::{
 #[derive(Debug)]
 pub(crate) struct Concurrency {
     now: AtomicUsize,
-    most: usize,
+    most: AtomicUsize,
 }
 
 impl Concurrency {
     pub(crate) fn new(most: usize) -> Self {
-        Self { now: AtomicUsize::new(0), most }
+        Self { now: AtomicUsize::new(0), most: AtomicUsize::new(most) }
+    }
+
+    /// Changes the ceiling. Whoever has a place keeps it.
+    pub(crate) fn adjust(&self, most: usize) {
+        self.most.store(most, Ordering::Relaxed);
     }
 
     /// Takes a place, if there is one.
     pub(crate) fn enter<'a>(&'a self) -> Option<Place<'a>> {
         let before = self.now.fetch_add(1, Ordering::AcqRel);
         let place = Place(self);
-        (before < self.most).then_some(place)
+        (before < self.most()).then_some(place)
     }
 
     /// Calls under way.
@@ -31,7 +36,7 @@ impl Concurrency {
 
     /// The ceiling.
     pub(crate) fn most(&self) -> usize {
-        self.most
+        self.most.load(Ordering::Relaxed)
     }
 }
 

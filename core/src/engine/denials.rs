@@ -47,10 +47,11 @@ pub(super) fn spawn(engine: &Engine) {
 }
 
 impl Engine {
-    /// Stops every plugin whose bytes are denied.
-    async fn withdraw_denied(&self) {
+    /// Stops every plugin whose bytes are denied, and says which.
+    pub(super) async fn withdraw_denied(&self) -> Vec<(String, Diagnostic)> {
         let policy = super::survey::policy(&self.0.options());
-        for (id, finding) in self.denied(&policy) {
+        let denied = self.denied(&policy);
+        for (id, finding) in denied.clone() {
             error!(plugin = id, code = finding.code, "{finding}");
             self.unload(&id, DRAIN).await;
             self.0.registry.publish(|snapshot| {
@@ -61,6 +62,7 @@ impl Engine {
                 });
             });
         }
+        denied
     }
 
     fn denied(&self, policy: &Policy) -> Vec<(String, Diagnostic)> {

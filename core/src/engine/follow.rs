@@ -9,6 +9,7 @@ use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
     discovery::{Candidate, Visit},
+    folder::Unreadable,
     manifest::{Content, Platform},
     reload::Cause,
     trust::lock,
@@ -180,15 +181,19 @@ fn files_of(candidate: &Candidate) -> BTreeSet<PathBuf> {
     files
 }
 
-/// What a plugin's files are now; nothing while its library cannot be read.
+/// What a plugin's files are now; nothing while its library is not there.
 fn seen_of(candidate: &Candidate, visit: &Visit) -> Option<Seen> {
     let manifest = candidate.manifest_digest();
     let Content::Library(library) = &candidate.spec().content else {
         return Some((manifest, None));
     };
     let file = library.file_for(Platform::current()?)?;
-    let library = visit.folder.file(file).ok()?;
-    Some((manifest, Some(Digest::of_reader(library.file).ok()?)))
+    match visit.folder.file(file) {
+        Ok(library) => Some((manifest, Some(Digest::of_reader(library.file).ok()?))),
+        Err(Unreadable::Missing) => None,
+        // What is there instead of a file is told when it is examined.
+        Err(_) => Some((manifest, None)),
+    }
 }
 
 /// The folder without symbolic links; as it is while it does not exist.

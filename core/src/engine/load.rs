@@ -1,6 +1,6 @@
 //! The whole flow for one plugin: vet, stage, probe, open, start, publish.
 
-use super::{Engine, Inner, Loaded, Options, survey};
+use super::{Engine, Inner, Loaded, Options, PluginOptions, survey};
 use crate::{
     diagnostic::Diagnostic,
     discovery::Candidate,
@@ -22,6 +22,8 @@ pub(super) struct Running {
     pub(super) keeper: Keeper,
     /// The state it hands over, if it does.
     pub(super) state: Option<StateDescription>,
+    /// The settings it was started with, which may not be those of the options any more.
+    pub(super) settings: PluginOptions,
 }
 
 impl Running {
@@ -92,8 +94,10 @@ impl Inner {
     /// Everything up to a generation that answers.
     async fn start(&self, candidate: &Candidate) -> Result<Running, Vec<Diagnostic>> {
         let number = self.generation_number();
+        let options = self.options();
+        let settings = options.settings(candidate.id());
         let (vetted, probed) = {
-            let (options, store) = (self.options(), self.store.clone());
+            let store = self.store.clone();
             let examined = candidate.clone();
             let work = move || {
                 survey::prepare(&options, &survey::policy(&options), &store, &examined, number)
@@ -103,7 +107,7 @@ impl Inner {
             let examined = tokio::task::spawn_blocking(work).await;
             examined.map_err(|_| vec![internal(candidate, "the examination panicked")])??
         };
-        self.launch(vetted, probed, number).await
+        self.launch(vetted, probed, number, settings).await
     }
 
     /// Opens and starts what was examined.
@@ -112,15 +116,15 @@ impl Inner {
         vetted: Vetted,
         probed: Probed,
         number: u64,
+        settings: PluginOptions,
     ) -> Result<Running, Vec<Diagnostic>> {
         let candidate = vetted.candidate();
         let options = self.options();
-        let settings = options.plugins.get(candidate.id()).cloned().unwrap_or_default();
         let launched = generation::launch(Launch {
             probed,
             number,
             placement: settings.placement,
-            config: Arc::new(settings.config),
+            config: Arc::new(settings.config.clone()),
             services: options.services.clone(),
             capabilities: Arc::new(self.dispatcher.clone()),
             description: description(&options),
@@ -139,7 +143,7 @@ impl Inner {
             self.retire(candidate.id(), keeper, Duration::ZERO).await;
             return Err(vec![diagnostic]);
         }
-        Ok(Running { vetted, keeper, state })
+        Ok(Running { vetted, keeper, state, settings })
     }
 
     /// Sends the calls of a plugin to another generation. Returns the one that served, and what there
@@ -160,13 +164,14 @@ impl Inner {
     /// Lets a plugin that started serve. From here on it is called.
     fn publish(&self, running: Running) -> Vec<Diagnostic> {
         let id = running.candidate().id().to_owned();
-        let settings = self.options().plugins.get(&id).cloned().unwrap_or_default();
-        let served = Arc::new(Served::new(id.as_str().into(), settings.calls));
+        // Others may be in effect by now than those it was started with.
+        let calls = self.options().settings(&id).calls;
+        let served = Arc::new(Served::new(id.as_str().into(), calls));
         served.serve(Some(running.keeper.generation().clone()));
         let diagnostics = self.register(&running, &served);
         running.keeper.run();
         info!(plugin = id, version = %running.candidate().spec().version,
-            generation = running.keeper.number(), placement = settings.placement.name(),
+            generation = running.keeper.number(), placement = running.settings.placement.name(),
             "plugin loaded");
         let turn = Arc::default();
         self.loaded().push(Loaded { id, running, served, turn });
@@ -175,9 +180,8 @@ impl Inner {
 
     /// Puts what a plugin provides into the registry, in the place of what it provided before.
     fn register(&self, running: &Running, served: &Arc<Served>) -> Vec<Diagnostic> {
-        let Running { vetted, keeper, .. } = running;
+        let Running { vetted, keeper, settings, .. } = running;
         let candidate = running.candidate();
-        let settings = self.options().plugins.get(candidate.id()).cloned().unwrap_or_default();
         let mut record = self.record(candidate, Status::Served);
         record.digest = Some(vetted.digest().to_string());
         record.placement = Some(settings.placement);

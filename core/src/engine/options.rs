@@ -68,6 +68,11 @@ impl Options {
             reload: ReloadOptions::default(),
         }
     }
+
+    /// The settings of a plugin; the defaults for one of which nothing is said.
+    pub(super) fn settings(&self, id: &str) -> PluginOptions {
+        self.plugins.get(id).cloned().unwrap_or_default()
+    }
 }
 
 /// How plugins are replaced.

@@ -1,8 +1,9 @@
 //! Doing what a reload's transaction says.
 
-use super::{Engine, Inner, load::Running, survey};
+use super::{Engine, Inner, Options, PluginOptions, load::Running, survey};
 use crate::{
     diagnostic::Diagnostic,
+    digest::Digest,
     dispatch::Served,
     generation::{Generation, Retirement},
     message::Failure,
@@ -126,7 +127,7 @@ struct Reloading<'a> {
     /// The right to change which generation serves; given back once that is decided.
     held: Option<OwnedMutexGuard<()>>,
     /// What was examined, until it is started.
-    prepared: Option<(Vetted, Probed, u64)>,
+    prepared: Option<(Vetted, Probed, u64, PluginOptions)>,
     /// The fresh generation, until it is published and after it is withdrawn.
     fresh: Option<Running>,
     /// The generation before, while another is published, and who tells how that one does.
@@ -212,6 +213,23 @@ impl Reloading<'_> {
         vec![if failure.hint.is_empty() { finding } else { finding.hint(failure.hint) }]
     }
 
+    /// What the fresh generation is to be started from: what the options say now, but for one that
+    /// takes the place of a stuck one the settings that did before.
+    fn options(&self, before: PluginOptions) -> Arc<Options> {
+        let mut options = self.engine.options();
+        if self.request.cause == Cause::Stuck {
+            Arc::make_mut(&mut options).plugins.insert(self.plugin.to_owned(), before);
+        }
+        options
+    }
+
+    /// Remembers bytes that did not do well; after a change of settings those may be to blame.
+    fn reject(&self, digest: Digest) {
+        if self.request.cause != Cause::Configuration {
+            self.engine.reject(self.plugin, digest);
+        }
+    }
+
     /// How a failure in a state is reported to the machine.
     fn failure_in(&self, state: State) -> Event {
         if state == State::Watch && self.hands_over { Event::Stateful } else { Event::Failed }
@@ -233,15 +251,16 @@ impl Reloading<'_> {
     async fn examine(&mut self) -> Step {
         let known = self.published(|running, _| {
             let life = running.life();
-            (life, running.vetted.digest(), running.candidate().manifest_digest())
+            let settings = running.settings.clone();
+            (life, running.vetted.digest(), running.candidate().manifest_digest(), settings)
         });
-        let Some((life, digest, manifest)) = known else {
+        let Some((life, digest, manifest, settings)) = known else {
             return Err(vec![self.find("LDR-RELOAD-UNKNOWN", "the plugin was stopped meanwhile")]);
         };
         self.write(|reload| reload.from = Some(life));
         self.engine.check_budget(self.plugin)?;
         let number = self.engine.generation_number();
-        let (options, store) = (self.engine.options(), self.engine.store.clone());
+        let (options, store) = (self.options(settings), self.engine.store.clone());
         let (plugin, cause) = (self.plugin.to_owned(), self.request.cause);
         let rejected = self.engine.rejected(self.plugin);
         // Nobody closes the semaphore.
@@ -263,7 +282,8 @@ impl Reloading<'_> {
                 }
             }
             let probed = survey::stage(&options, &policy, &store, &fresh, number)?;
-            Ok(Some((fresh.into_vetted(), probed, number)))
+            let settings = options.settings(&plugin);
+            Ok(Some((fresh.into_vetted(), probed, number, settings)))
         };
         let examined = tokio::task::spawn_blocking(work).await;
         let panicked = |_| vec![self.find("LDR-INTERNAL", "the examination panicked")];
@@ -280,16 +300,16 @@ impl Reloading<'_> {
     }
 
     async fn start(&mut self) -> Step {
-        let (vetted, probed, number) =
+        let (vetted, probed, number, settings) =
             self.prepared.take().expect("the table examines before it starts");
         let digest = vetted.digest();
-        match self.engine.launch(vetted, probed, number).await {
+        match self.engine.launch(vetted, probed, number, settings).await {
             Ok(running) => {
                 self.fresh = Some(running);
                 Ok(Event::Done)
             }
             Err(findings) => {
-                self.engine.reject(self.plugin, digest);
+                self.reject(digest);
                 Err(findings)
             }
         }
@@ -298,7 +318,7 @@ impl Reloading<'_> {
     async fn check(&mut self) -> Step {
         let fresh = self.fresh();
         if let Err(failure) = self.ask_health(fresh.keeper.generation()).await {
-            self.engine.reject(self.plugin, fresh.vetted.digest());
+            self.reject(fresh.vetted.digest());
             return Err(self.failure("LDR-RELOAD-UNHEALTHY", "it is not ready", failure));
         }
         // One that is stuck can give nothing.
@@ -311,7 +331,7 @@ impl Reloading<'_> {
             Ok(needed) => self.hands_over = needed,
             Err(_) if self.request.discard_state => {}
             Err(finding) => {
-                self.engine.reject(self.plugin, fresh.vetted.digest());
+                self.reject(fresh.vetted.digest());
                 let place = fresh.candidate().manifest_path();
                 return Err(vec![finding.about(self.plugin).at(place)]);
             }
@@ -374,7 +394,7 @@ impl Reloading<'_> {
         let fresh = self.fresh();
         let generation = fresh.keeper.generation().clone();
         if let Err(failure) = self.ask_import(&generation, self.exported.clone()).await {
-            self.engine.reject(self.plugin, fresh.vetted.digest());
+            self.reject(fresh.vetted.digest());
             return Err(self.failure("LDR-RELOAD-IMPORT", "it did not take the state", failure));
         }
         Ok(Event::Done)
@@ -432,7 +452,7 @@ impl Reloading<'_> {
             return Ok(Event::Done);
         };
         if let Some(digest) = self.published(|running, _| running.vetted.digest()) {
-            self.engine.reject(self.plugin, digest);
+            self.reject(digest);
         }
         Err(vec![finding])
     }

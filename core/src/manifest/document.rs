@@ -74,6 +74,7 @@ fn read(notes: &Notes<'_>, document: &DeTable<'_>) -> Option<Manifest> {
         config: parts::config(&mut root),
         activation: parts::activation(&mut root),
         setup: parts::setup(&mut root),
+        reload: parts::reload(&mut root),
     };
     root.finish();
     if is_bundle {
@@ -126,6 +127,7 @@ fn extensions(root: &mut Fields<'_>, pack_has_library: bool) -> Vec<Extension> {
             provides: parts::provides(&mut table),
             requires: parts::requires(&mut table),
             config: parts::config(&mut table),
+            reload: parts::reload(&mut table),
         };
         if !own_library && !pack_has_library {
             let message =
@@ -157,12 +159,21 @@ fn refuse_code(notes: &Notes<'_>, document: &DeTable<'_>) {
 }
 
 /// The keys that are about code.
-const OF_CODE: [&str; 8] =
-    ["abi", "library", "extensions", "provides", "requires", "config", "activation", "setup"];
+const OF_CODE: [&str; 9] = [
+    "abi",
+    "library",
+    "extensions",
+    "provides",
+    "requires",
+    "config",
+    "activation",
+    "setup",
+    "reload",
+];
 
 /// In a pack without a plugin of its own, these tables apply to nothing.
 fn warn_of_unused(notes: &Notes<'_>, document: &DeTable<'_>) {
-    for name in ["requires", "config"] {
+    for name in ["requires", "config", "reload"] {
         if let Some((key, _)) = document.get_key_value(name) {
             let message =
                 format!("[{name}] applies to no plugin, since the pack itself provides none");

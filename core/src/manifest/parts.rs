@@ -1,7 +1,7 @@
 //! Reads the tables that a plugin and an extension of a pack have in common, and the small ones.
 
 use super::{
-    Activation, ConfigSchemas, Library, Provided, Requires, Setup,
+    Activation, ConfigSchemas, Library, Provided, ReloadRules, Requires, Setup,
     fields::{self, Fields, Text, Value},
     json,
     notes::Notes,
@@ -104,6 +104,14 @@ pub(super) fn config(owner: &mut Fields<'_>) -> ConfigSchemas {
     };
     table.finish();
     schemas
+}
+
+/// `[reload]`: when the plugin is to be replaced by a fresh generation.
+pub(super) fn reload(owner: &mut Fields<'_>) -> ReloadRules {
+    let Some(mut table) = owner.table("reload") else { return ReloadRules::default() };
+    let rules = ReloadRules { config_prefixes: table.lines("config_prefixes") };
+    table.finish();
+    rules
 }
 
 /// `[activation]`: what makes the plugin worth loading.

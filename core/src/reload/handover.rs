@@ -15,7 +15,7 @@ pub(crate) fn needed(
     let refuse = |code, message: String| Err(Diagnostic::error(code, message));
     let Some(to) = to else {
         return refuse(
-            "LDR-STATE-DROPPED",
+            "LDR-HANDOVER-DROPPED",
             "the old generation hands over state and the new one takes none".into(),
         )
         .map_err(|finding| {
@@ -32,7 +32,7 @@ pub(crate) fn needed(
         let message = format!(
             "the old generation hands over state of version {old}, and the new one reads up to {new}"
         );
-        return refuse("LDR-STATE-NEWER", message)
+        return refuse("LDR-HANDOVER-NEWER", message)
             .map_err(|finding| finding.hint("go forward with a release that reads it, or let it go: loader plugins reload ID --discard-state"));
     }
     let changes = changes(&from.schema, &to.schema);
@@ -41,7 +41,7 @@ pub(crate) fn needed(
     } else {
         format!("no migration leads from state version {old} to {new}: {changes}")
     };
-    refuse("LDR-STATE-LAYOUT", message)
+    refuse("LDR-HANDOVER-LAYOUT", message)
         .map_err(|finding| finding.hint(migration(from, &to.schema, new.max(old + 1))))
 }
 
@@ -182,8 +182,8 @@ mod tests {
         assert_eq!(needed(None, Some(&one)), Ok(false));
         assert_eq!(needed(Some(&one), Some(&one)), Ok(true));
         assert_eq!(needed(Some(&one), Some(&two)), Ok(true));
-        assert_eq!(needed(Some(&two), Some(&one)).expect_err("older").code, "LDR-STATE-NEWER");
-        assert_eq!(needed(Some(&one), None).expect_err("none").code, "LDR-STATE-DROPPED");
+        assert_eq!(needed(Some(&two), Some(&one)).expect_err("older").code, "LDR-HANDOVER-NEWER");
+        assert_eq!(needed(Some(&one), None).expect_err("none").code, "LDR-HANDOVER-DROPPED");
     }
 
     #[test]
@@ -197,7 +197,7 @@ mod tests {
         });
         let refusal =
             needed(Some(&old), Some(&description(1, "b", fields, &[]))).expect_err("layout");
-        assert_eq!(refusal.code, "LDR-STATE-LAYOUT");
+        assert_eq!(refusal.code, "LDR-HANDOVER-LAYOUT");
         assert!(refusal.message.contains("`total` was u64 and is Vec<u64>"), "{}", refusal.message);
         assert!(refusal.message.contains("`by_user` is new"), "{}", refusal.message);
         let stub = refusal.hint.expect("a stub");

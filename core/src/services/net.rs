@@ -1,6 +1,7 @@
 //! `net/1`: byte streams that the host owns and lends by name.
 //!
-//! This file speaks the contract and dials. [`names`] says who may open, take over or close what. A
+//! This file speaks the contract and dials. [`names`](super::names) says who may open, take over or
+//! close what. A
 //! [`connection`] is a task of its own that owns the socket, so that it outlives the stream, the call
 //! and the generation that asked for it.
 //!
@@ -8,7 +9,6 @@
 //! side hung up: whoever sees the end of a stream can connect by the same name at once.
 
 mod connection;
-mod names;
 mod outgoing;
 
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
     service::{Answer, Service, ServiceCaller, ServiceRequest},
     services::{
         dial::{self, DialError, Socket},
+        names::{Key, Names, Reserved},
         trust::Trust,
     },
     stream::StreamEnd,
@@ -24,7 +25,6 @@ use connection::{Claim, Command, Holder, Refusal};
 use futures_util::future::BoxFuture;
 use loader_abi::class;
 use loader_contract::service::net::{Close, Connect, SERVICE, Tls, code, method};
-use names::{Key, Names, Reserved};
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -36,7 +36,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Byte streams over TCP and TLS.
 pub struct Net {
-    names: Arc<Names>,
+    names: Arc<Names<Command>>,
     trust: Arc<Trust>,
 }
 
@@ -134,7 +134,7 @@ impl Limit {
 
 /// Gives the open connection of this name to a holder, or a new one.
 async fn hold(
-    names: &Arc<Names>,
+    names: &Arc<Names<Command>>,
     key: Key,
     connect: &Connect,
     trust: &Trust,
@@ -143,9 +143,10 @@ async fn hold(
 ) -> Result<(), Failure> {
     let address = Address::of(connect);
     let reservation = loop {
-        let commands = match names.reserve(&key, &holder.sender)? {
+        let commands = match names.reserve(&key, &holder.sender) {
             Reserved::New(reservation) => break reservation,
             Reserved::Open(commands) => commands,
+            Reserved::Taken => return Err(held(&connect.name)),
         };
         let (reply, refusal) = oneshot::channel();
         let claim = Claim { address: address.clone(), holder, reply };

@@ -87,14 +87,14 @@ fn collect<'a>(value: &'a Value, names: &mut BTreeSet<&'a str>) {
 
 /// Hands out secrets to the plugins that may have them.
 pub struct Secrets {
-    source: Arc<dyn SecretSource>,
+    source: RwLock<Arc<dyn SecretSource>>,
     allowed: RwLock<BTreeMap<String, BTreeSet<String>>>,
 }
 
 impl Secrets {
     /// Secrets of this source.
     pub fn new(source: Arc<dyn SecretSource>) -> Self {
-        Self { source, allowed: RwLock::default() }
+        Self { source: RwLock::new(source), allowed: RwLock::default() }
     }
 
     /// Lets a plugin fetch these secrets besides those its configuration names, such as those of its
@@ -102,6 +102,17 @@ impl Secrets {
     pub fn allow(&self, plugin: &str, names: impl IntoIterator<Item = String>) {
         let mut allowed = self.allowed.write().unwrap_or_else(PoisonError::into_inner);
         allowed.entry(plugin.to_owned()).or_default().extend(names);
+    }
+
+    /// Replaces where secrets come from, and which ones each plugin may fetch besides those its
+    /// configuration names. What is not named any more is withdrawn.
+    pub fn replace(
+        &self,
+        source: Arc<dyn SecretSource>,
+        allowed: BTreeMap<String, BTreeSet<String>>,
+    ) {
+        *self.source.write().unwrap_or_else(PoisonError::into_inner) = source;
+        *self.allowed.write().unwrap_or_else(PoisonError::into_inner) = allowed;
     }
 
     fn check(&self, request: &ServiceRequest, name: &str) -> Result<(), Failure> {
@@ -131,7 +142,7 @@ impl Secrets {
         if let Err(failure) = self.check(request, &name) {
             return Answer::Ready(Err(failure));
         }
-        let source = self.source.clone();
+        let source = self.source.read().unwrap_or_else(PoisonError::into_inner).clone();
         Answer::later(super::blocking(move || {
             let body = source.get(&name)?.into_vec();
             Ok(Reply { body, ..Reply::empty() })

@@ -1,25 +1,32 @@
 //! `websocket/1`: WebSockets that the host owns.
 //!
 //! This file speaks the contract: it checks the request, dials and shakes hands. The open socket is
-//! a [`session`], a task of its own, so that a plugin that goes away still says goodbye properly.
+//! a [`session`], a task of its own, so that a plugin that goes away still says goodbye properly, or
+//! leaves a socket with a name to the next generation.
 
+mod frames;
 mod session;
 
 use crate::{
-    message::{Failure, Message, Metadata, from_json},
-    service::{Answer, Service, ServiceRequest},
+    message::{Failure, from_json},
+    service::{Answer, Service, ServiceCaller, ServiceRequest},
     services::{
         cause,
         dial::{self, DialError, Socket},
+        names::{Key, Names, Reserved},
         trust::Trust,
     },
     stream::StreamEnd,
 };
 use futures_util::future::BoxFuture;
 use loader_abi::{MAX_BODY_BYTES, class};
-use loader_contract::service::websocket::{Connect, Connected, SERVICE, code, method};
+use loader_contract::service::websocket::{Connect, SERVICE, code, method};
+use session::{Claim, Command, Holder, Refusal};
 use std::{sync::Arc, time::Duration};
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout_at},
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{
@@ -50,21 +57,23 @@ type Open = WebSocketStream<Box<dyn Socket>>;
 
 /// WebSockets.
 pub struct WebSockets {
+    names: Arc<Names<Command>>,
     trust: Arc<Trust>,
     user_agent: String,
 }
 
 impl WebSockets {
     pub(crate) fn new(trust: Arc<Trust>, user_agent: &str) -> Self {
-        Self { trust, user_agent: user_agent.to_owned() }
+        Self { names: Arc::default(), trust, user_agent: user_agent.to_owned() }
     }
 
-    fn read(&self, request: &ServiceRequest) -> Result<Handshake, Failure> {
+    fn read(&self, request: &ServiceRequest) -> Result<(Connect, Handshake), Failure> {
         if request.method != method::CONNECT {
             return Err(Failure::unimplemented(&format!("{SERVICE}/{}", request.method)));
         }
         let connect = from_json::<Connect>(&request.body)?;
-        Handshake::read(connect, request.deadline, &self.user_agent)
+        let handshake = Handshake::read(&connect, request.deadline, &self.user_agent)?;
+        Ok((connect, handshake))
     }
 }
 
@@ -82,21 +91,72 @@ impl Service for WebSockets {
         request: ServiceRequest,
         stream: StreamEnd,
     ) -> BoxFuture<'static, Result<(), Failure>> {
-        let handshake = self.read(&request);
-        let trust = self.trust.clone();
+        let read = self.read(&request);
+        let (names, trust) = (self.names.clone(), self.trust.clone());
         Box::pin(async move {
-            let handshake = handshake?;
-            let (socket, response) = handshake.shake(&trust).await?;
-            let chosen = response.headers().get(header::SEC_WEBSOCKET_PROTOCOL);
-            let chosen = chosen.and_then(|name| name.to_str().ok()).unwrap_or_default();
-            let head = serde_json::to_vec(&Connected { protocol: chosen.to_owned() });
-            let head = head.map_err(|error| {
-                Failure::new(class::INTERNAL, "LDR-CALL-INTERNAL", error.to_string())
-            })?;
-            stream.sender.send(Message::head(Metadata::new(), head)).await?;
-            session::run(socket, stream).await
+            let (connect, handshake) = read?;
+            let (outcome, ended) = oneshot::channel();
+            let holder = Holder {
+                sender: stream.sender,
+                receiver: Some(stream.receiver),
+                generation: request.caller.generation,
+                keep: Duration::from_millis(connect.keep_ms),
+                outcome,
+            };
+            let key = (request.caller.plugin, connect.name);
+            hold(&names, key, connect.url, handshake, &trust, holder).await?;
+            ended.await.unwrap_or_else(|_| Err(frames::broken("its task ended")))
         })
     }
+
+    fn release(&self, caller: &ServiceCaller) {
+        let generation = caller.generation;
+        self.names.tell_all(|| Command::Release { generation });
+    }
+}
+
+/// Gives the open socket of this name to a holder, or a new one.
+async fn hold(
+    names: &Arc<Names<Command>>,
+    key: Key,
+    url: String,
+    handshake: Handshake,
+    trust: &Trust,
+    mut holder: Holder,
+) -> Result<(), Failure> {
+    let reservation = loop {
+        if key.1.is_empty() {
+            break None;
+        }
+        let commands = match names.reserve(&key, &holder.sender) {
+            Reserved::New(reservation) => break Some(reservation),
+            Reserved::Open(commands) => commands,
+            Reserved::Taken => return Err(held(&key.1)),
+        };
+        let (reply, refusal) = oneshot::channel();
+        let claim = Claim { url: url.clone(), holder, reply };
+        holder = match commands.send(Command::Claim(claim)) {
+            Ok(()) => match refusal.await {
+                Ok(Refusal::Closed(holder)) => *holder,
+                Ok(Refusal::Held) => return Err(held(&key.1)),
+                Err(_) => return Ok(()),
+            },
+            Err(mpsc::error::SendError(Command::Claim(claim))) => claim.holder,
+            Err(_) => return Err(frames::broken("it was closed")),
+        };
+        // It has just closed, and its name is free.
+    };
+    let (socket, response) = handshake.shake(trust).await?;
+    let chosen = response.headers().get(header::SEC_WEBSOCKET_PROTOCOL);
+    let chosen = chosen.and_then(|name| name.to_str().ok()).unwrap_or_default().to_owned();
+    session::spawn(socket, url, chosen, reservation, holder);
+    Ok(())
+}
+
+fn held(name: &str) -> Failure {
+    let message = format!("another stream holds the socket `{}`", name.escape_debug());
+    let hint = "let go of that stream first, or close its socket";
+    Failure::new(class::CONFLICT, code::HELD, message).hint(hint)
 }
 
 /// A checked request.
@@ -112,7 +172,7 @@ struct Handshake {
 
 impl Handshake {
     fn read(
-        connect: Connect,
+        connect: &Connect,
         deadline: Option<std::time::Instant>,
         agent: &str,
     ) -> Result<Self, Failure> {

@@ -167,6 +167,9 @@ impl<'a> Permissions<'a> {
 
     fn check_links(&self, step: &Step) -> Option<Diagnostic> {
         let links = step.found.st_nlink;
+        if self.is_linked && links == 2 && is_cargos(step) {
+            return None;
+        }
         (step.is_file() && links > 1).then(|| {
             let message = format!("has {links} hard links, and can be changed through each");
             let word = shell_word(&step.path);
@@ -184,4 +187,13 @@ impl<'a> Permissions<'a> {
         let obeyed = self.us == 0 || self.us == owner && !command.starts_with("chown");
         if obeyed { command } else { format!("sudo {command}") }
     }
+}
+
+/// Whether the other name of a file is the one that cargo built it under: in `deps`, beside it.
+fn is_cargos(step: &Step) -> bool {
+    let other = step.path.parent().zip(step.path.file_name());
+    let other = other.map(|(folder, name)| folder.join("deps").join(name));
+    let other = other.and_then(|other| rustix::fs::lstat(other).ok());
+    let found = &step.found;
+    other.is_some_and(|other| (other.st_dev, other.st_ino) == (found.st_dev, found.st_ino))
 }

@@ -46,6 +46,9 @@ providers = ["acme"]
 cli_backends = ["acme-cli"]
 library = { path = "lib/libacme_setup.so" }
 
+[reload]
+config_prefixes = ["secrets.acme"]
+
 [[extensions]]
 id = "speech"
 name = "Acme speech"
@@ -117,6 +120,7 @@ fn every_key_is_read() {
     assert_eq!(manifest.setup.providers, ["acme"]);
     assert_eq!(manifest.setup.cli_backends, ["acme-cli"]);
     assert!(matches!(manifest.setup.library, Some(Library::EveryPlatform(_))));
+    assert_eq!(manifest.reload.config_prefixes, ["secrets.acme"]);
     let services: Vec<String> =
         manifest.requires.services.iter().map(ToString::to_string).collect();
     assert_eq!(services, ["http-client/1", "kv/1"]);

@@ -155,6 +155,25 @@ fn a_hard_link_is_refused_and_a_warning_in_development() {
 }
 
 #[test]
+fn the_name_that_cargo_builds_a_library_under_is_no_warning_in_development() {
+    let folder = Folder::new();
+    let candidate = folder.sound();
+    let library = candidate.folder().join("libhello.so");
+    let deps = candidate.folder().join("deps");
+    fs::create_dir(&deps).unwrap();
+    fs::hard_link(&library, deps.join("libhello.so")).unwrap();
+    assert_eq!(codes(&vet(&candidate, &policy()).unwrap_err()), ["LDR-VET-LINKS"]);
+    let linked = discover(&[folder.root(Origin::Config)]).candidates.remove(0);
+    assert!(vet(&linked, &policy()).unwrap().warnings().is_empty());
+    // A third name is not cargo's, and neither is a second one anywhere else.
+    fs::hard_link(&library, folder.path().join("other-name")).unwrap();
+    assert_eq!(codes(vet(&linked, &policy()).unwrap().warnings()), ["LDR-VET-LINKS"]);
+    fs::remove_file(deps.join("libhello.so")).unwrap();
+    fs::copy(&library, deps.join("libhello.so")).unwrap();
+    assert_eq!(codes(vet(&linked, &policy()).unwrap().warnings()), ["LDR-VET-LINKS"]);
+}
+
+#[test]
 fn a_folder_in_development_may_be_writable_by_the_users_own_group() {
     let folder = Folder::new();
     let candidate = folder.sound();

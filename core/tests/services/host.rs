@@ -162,6 +162,11 @@ pub(crate) struct Opening {
 }
 
 impl Opening {
+    /// Waits until the answer could be read.
+    pub(crate) async fn is_answered(&self) {
+        self.end.receiver.readable().await;
+    }
+
     pub(crate) async fn accepted(self) -> Result<Opened, Failure> {
         match soon(self.end.receiver.receive()).await {
             Ok(head) => {

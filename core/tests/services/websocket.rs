@@ -1,5 +1,7 @@
 //! `websocket/1`.
 
+mod holders;
+
 use super::{
     host::{Host, Opened, Plugin, soon},
     servers::{Identity, Server, answer, deaf_port, read_to_end},

@@ -1,6 +1,6 @@
 //! `loader config`.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 /// Look at the configuration
 ///
@@ -15,4 +15,20 @@ pub(crate) enum Config {
     Validate,
     /// Print the JSON Schema of `loader.toml`
     Schema,
+    Apply(ConfigApply),
+}
+
+/// Have the running gateway read its configuration again, and wait for what comes of it
+///
+/// A gateway follows its files by itself; this says what came of it. Plugins and accounts whose settings
+/// differ are reloaded and reconnected, and nothing else is. A configuration that cannot be used changes
+/// nothing. SIGHUP does the same.
+#[derive(Args)]
+#[command(after_long_help = "Examples:
+  loader config apply --dry-run    what would be reloaded and reconnected
+  loader config apply")]
+pub(crate) struct ConfigApply {
+    /// Only shows what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }

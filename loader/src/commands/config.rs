@@ -1,9 +1,11 @@
 //! `loader config`: looks at the configuration.
 
+mod apply;
 mod validate;
 
 use serde_json::json;
 
+pub(super) use self::apply::apply;
 pub(super) use self::validate::{check_values, validate};
 
 use crate::context::Context;

@@ -21,9 +21,10 @@ use crate::context::Context;
 use crate::exit_code::Exit;
 use crate::finding::Finding;
 use crate::http::{self, ConnectionLimits, Edge, Policy};
-use crate::logging::{self, Filter};
+use crate::logging::{self, Filter, Switch};
 use crate::output::{CommandResult, Outcome, Output, Refusal};
-use crate::signals::StopSignals;
+use crate::reconfiguration::Reconfiguration;
+use crate::signals::{HangUp, StopSignals};
 use crate::state_dir::{Claim, Claimed, StateDir};
 use crate::token::Token;
 
@@ -41,7 +42,7 @@ pub(super) fn run(arguments: &Run, context: &Context, output: &Output) -> Comman
     let log = &context.resolved.config.log;
     let filter =
         Filter::parse(&log.filter).map_err(|finding| Refusal::new(Exit::Configuration, finding))?;
-    logging::start(log, &filter, output.is_colourful());
+    let switch = logging::start(log, &filter, output.is_colourful());
     tell(output, log.format, &context.warnings());
     let state = StateDir::open(context.state_dir()?)?;
     let claim = match state.claim("run")? {
@@ -53,7 +54,7 @@ pub(super) fn run(arguments: &Run, context: &Context, output: &Output) -> Comman
     let runtime = runtime
         .map_err(|error| Finding::error("LDR-RUNTIME", format!("cannot start threads: {error}")))?;
     let server = Server { arguments, context, output, token, claim };
-    let result = runtime.block_on(server.serve(&filter));
+    let result = runtime.block_on(server.serve(switch));
     runtime.shutdown_timeout(LAST_MOMENTS);
     result
 }
@@ -87,8 +88,8 @@ struct Server<'a> {
 }
 
 impl Server<'_> {
-    async fn serve(mut self, filter: &Filter) -> CommandResult {
-        let mut signals = StopSignals::new()?;
+    async fn serve(mut self, switch: Switch) -> CommandResult {
+        let (mut signals, hang_up) = (StopSignals::new()?, HangUp::new()?);
         let config = &self.context.resolved.config;
         let (listen, drain) =
             (config.gateway.listen, Duration::from_millis(config.gateway.drain_timeout_ms));
@@ -99,7 +100,7 @@ impl Server<'_> {
             .map_err(|diagnostic| Refusal::new(Exit::Configuration, diagnostic))?;
         self.tell(&listen::exposure(address));
 
-        let mut settings = self.context.gateway_settings(Some(filter.for_plugins()));
+        let mut settings = self.context.gateway_settings(Some(switch.for_plugins()));
         settings.crash = Some(Crash { safe_boot: !self.arguments.no_safe_boot });
         let started = tokio::select! {
             started = Gateway::start(settings) => started,
@@ -117,6 +118,15 @@ impl Server<'_> {
 
         let edge = Edge::new(gateway.clone(), policy);
         let limits = ConnectionLimits { drain, ..ConnectionLimits::default() };
+        let digest = self.token.digest();
+        let reconfiguration = Reconfiguration::new(
+            self.context,
+            gateway.clone(),
+            edge.clone(),
+            switch,
+            address,
+            digest,
+        );
         let (stop, stopped) = oneshot::channel::<()>();
         let mut edge = tokio::spawn(http::serve(listener, edge, limits, async {
             let _ = stopped.await;
@@ -135,6 +145,7 @@ impl Server<'_> {
 
         tokio::select! {
             signal = signals.asked() => info!(signal, "asked to stop"),
+            never = reconfiguration.follow(hang_up) => match never {},
             ended = &mut edge => {
                 gateway.stop(Duration::ZERO).await;
                 let why = ended.map_or_else(|error| error.to_string(), |_| "it ended".to_owned());

@@ -5,6 +5,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::context::Context;
 use crate::finding::Finding;
+use crate::output::Refusal;
 use crate::running::RunningGateway;
 use crate::shell;
 use crate::state_dir::{Holder, StateDir};
@@ -47,6 +48,11 @@ impl Running {
     /// Asks it something.
     pub(super) fn ask(&self, path: &str) -> Result<Value, Finding> {
         self.runtime.block_on(self.gateway.ask(path))
+    }
+
+    /// Has it read its configuration again, or only say what that would change.
+    pub(super) fn apply_config(&self, dry_run: bool) -> Result<Value, Refusal> {
+        self.runtime.block_on(self.gateway.apply_config(dry_run))
     }
 
     /// Tells it to do something.

@@ -19,7 +19,8 @@ impl<B: Backend> Inner<B> {
     where
         R: HttpBody<Data = Bytes> + Unpin + Send,
     {
-        let body = body::read(body, self.policy.body).await?;
+        let limits = self.policy.load().body;
+        let body = body::read(body, limits).await?;
         let request = ChatRequest::parse(&body)?;
         drop(body);
         let heading = self.heading(request.model);
@@ -67,7 +68,10 @@ impl<B: Backend> Inner<B> {
         Heading {
             id: format!("chatcmpl-{}", String::from_utf8_lossy(&unique)),
             created: since.as_secs(),
-            model: if model.is_empty() { self.policy.default_model.clone() } else { model },
+            model: match model.is_empty() {
+                true => self.policy.load().default_model.clone(),
+                false => model,
+            },
         }
     }
 }

@@ -24,7 +24,8 @@ impl<B: Backend> Inner<B> {
     where
         R: HttpBody<Data = Bytes> + Unpin + Send,
     {
-        let body = body::read(body, self.policy.body).await?;
+        let limits = self.policy.load().body;
+        let body = body::read(body, limits).await?;
         let metadata = request_metadata(visit.parts, route.take_path(), visit.request_id);
         let reply = route.handle(self.call_options(visit), metadata, body).await?;
         response_of(reply).map_err(Fault::from)

@@ -93,7 +93,8 @@ impl<B: Backend> Inner<B> {
         if *method != Method::POST {
             return Err(Fault::method(Allowed::Post));
         }
-        let body = body::read(body, self.policy.body).await?;
+        let limits = self.policy.load().body;
+        let body = body::read(body, limits).await?;
         let wish: Wish = if body.is_empty() { Wish::default() } else { parse(&body)? };
         let request = ReloadRequest {
             cause: Cause::Requested,
@@ -173,6 +174,6 @@ fn parse(body: &[u8]) -> Result<Wish, Fault> {
 }
 
 fn invalid(message: String) -> Fault {
-    let failure = Failure::new(class::INVALID, "LDR-HTTP-REQUEST", message);
+    let failure = Failure::new(class::INVALID, "LDR-RELOAD-WISH", message);
     Complaint::new(400, "invalid_request", failure).into()
 }

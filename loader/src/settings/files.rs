@@ -46,6 +46,11 @@ pub(crate) fn list(sources: &Sources) -> Vec<ConfigFile> {
     files
 }
 
+/// The paths of those files, whether they are there or not.
+pub(crate) fn places(sources: &Sources) -> Vec<PathBuf> {
+    list(sources).into_iter().map(|file| file.path).collect()
+}
+
 /// The text of a file. `None` when there is no such file and nobody asked for it, or when it cannot
 /// be read, which is a problem: a file that is skipped may have said what must not be loaded.
 pub(crate) fn read(file: &ConfigFile, problems: &mut Vec<Problem>) -> Option<String> {

@@ -94,6 +94,11 @@ impl Problem {
         self
     }
 
+    /// Whether it is about a key that nobody knows.
+    pub(crate) fn is_unknown_key(&self) -> bool {
+        self.code == code::UNKNOWN_KEY
+    }
+
     /// Whether the configuration cannot be used because of this.
     pub(crate) fn is_error(&self) -> bool {
         self.severity == Severity::Error

@@ -16,6 +16,7 @@ fn help_texts() {
         ("plugins", &["plugins", "--help"]),
         ("plugins_inspect", &["plugins", "inspect", "-h"]),
         ("config", &["config", "--help"]),
+        ("new", &["new", "--help"]),
         ("completions", &["completions", "-h"]),
     ] {
         let outcome = context.outcome(&mut context.command_alone(arguments));

@@ -2,35 +2,43 @@
 //!
 //! The task drives one connection after the other ([`connection`]) and, beside them, tells the
 //! gateway what happened ([`inbox`]). What others may know lies in `state`; what they want sent goes
-//! through the [`outbox`].
+//! through the [`outbox`]. Both stand still when the [`course`] says so, between two lines and between
+//! two reports, and [`handover`] writes down where.
 
 mod connection;
+mod course;
+mod handover;
 mod inbox;
 mod outbox;
+mod sending;
 
 use crate::{
-    backoff::{Backoff, STABLE, mix},
-    command::{self, line},
+    backoff::{STABLE, mix},
+    command::line,
     memory::Memory,
     settings::AccountSettings,
     signal::Signal,
     split::{Room, split},
+    state::Progress,
 };
-use inbox::{Inbox, Report};
+use course::{Course, Wish};
+use inbox::Inbox;
 use loader_sdk::{
-    class,
-    contract::channel::code,
     futures::future::{Either, join, select},
     prelude::*,
     service::net::{Connection, Writer},
 };
-use outbox::{Declined, Job, Outbox, Outcome, Ticket};
+use outbox::{Outbox, Ticket};
+use serde_json::Value;
 use std::{
-    mem,
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
+
+pub(crate) use handover::{restore_memory, save_memory};
+pub(crate) use inbox::Report;
+pub(crate) use outbox::Outcome;
 
 /// How long a farewell may take to be taken by the network, and then to be answered.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -50,6 +58,8 @@ enum Ending {
     Lost(String),
     /// Trying again makes no sense until the settings change.
     Failed(String),
+    /// Not at all: it stands still.
+    Rested,
 }
 
 /// What others may know of an account.
@@ -58,7 +68,7 @@ struct State {
     /// What fits into a line, while messages can be sent.
     room: Option<Room>,
     /// The way to the network, while there is one. Both halves: a connection of which one half is
-    /// dropped is closed, and the host ends the task before the plugin may say goodbye.
+    /// dropped is let go of, and the host ends the task before the plugin may say goodbye.
     connection: Option<Arc<Connection>>,
     /// When the account went online, on the clock that never goes back.
     online_since_ns: Option<u64>,
@@ -71,14 +81,13 @@ pub(crate) struct Account {
     host: Host,
     name: String,
     settings: AccountSettings,
+    /// The settings as they were given.
+    config: Value,
     state: Signal<State>,
     outbox: Outbox,
     inbox: Inbox,
     memory: SentMemory,
-    /// Whether the account is to end.
-    leaving: Signal<bool>,
-    /// Whether the task is no more.
-    ended: Signal<bool>,
+    course: Course,
 }
 
 /// What a health check tells of an account.
@@ -97,6 +106,7 @@ impl Account {
         host: Host,
         name: &str,
         settings: AccountSettings,
+        config: Value,
         memory: SentMemory,
     ) -> Arc<Self> {
         let state = AccountState::Connecting;
@@ -105,6 +115,7 @@ impl Account {
             host,
             name: name.to_owned(),
             settings,
+            config,
             state: Signal::new(State {
                 status,
                 room: None,
@@ -113,10 +124,9 @@ impl Account {
                 overlong_lines: 0,
             }),
             outbox: Outbox::new(),
-            inbox: Inbox::new(),
+            inbox: Inbox::new(Vec::new(), 0),
             memory,
-            leaving: Signal::new(false),
-            ended: Signal::new(false),
+            course: Course::from(Some(Progress::default())),
         })
     }
 
@@ -130,12 +140,31 @@ impl Account {
                 previous.leave("new settings").await;
             }
             account.report();
-            let connected = async {
-                account.keep_connected().await;
-                account.inbox.close();
-            };
-            join(connected, account.inbox.deliver_all(&account.host)).await;
+            account.live().await;
         });
+    }
+
+    /// Keeps the account connected, and tells the gateway of it.
+    async fn live(&self) {
+        join(self.keep(), self.tell()).await;
+    }
+
+    async fn keep(&self) {
+        while let Some(progress) = self.course.keeper_goes().await {
+            let stands = self.keep_connected(progress).await;
+            self.course.keeper_stops(stands);
+        }
+        self.inbox.close();
+    }
+
+    async fn tell(&self) {
+        while self.course.teller_goes().await {
+            let told = self.inbox.deliver_all(&self.host, &self.course).await;
+            self.course.teller_stops();
+            if told {
+                return;
+            }
+        }
     }
 
     /// How the account is.
@@ -154,114 +183,23 @@ impl Account {
 
     /// Whether the account is being kept connected with these settings.
     pub(crate) fn serves(&self, settings: &AccountSettings) -> bool {
-        let over = self.leaving.look(|leaving| *leaving)
-            || self.ended.look(|ended| *ended)
+        let over = self.course.is_leaving()
+            || self.course.is_over()
             || self.status().state == AccountState::Failed;
         !over && self.settings == *settings
-    }
-
-    /// Sends a text to a channel or a nick.
-    ///
-    /// Done once the connection's writer has accepted every piece. The pieces go out even if the
-    /// caller does not wait for it: half an answer is worse than a late one. A repetition of `key`
-    /// gets the first one's result.
-    ///
-    /// # Errors
-    ///
-    /// Class unavailable, code `not_connected`: nothing was sent, and trying again is safe. Class
-    /// exhausted, code `outbox_full`: the same. Class internal, code `sent_partly`: the connection
-    /// was lost half way; trying again would repeat the first pieces. Class invalid, code
-    /// `unknown_conversation`.
-    pub(crate) async fn send(&self, key: &str, conversation: &str, text: &str) -> Result<Sent> {
-        let ticket = self.enqueue_once(key, conversation, text)?;
-        let outcome = ticket.until(|outcome| *outcome).await;
-        match outcome {
-            Outcome::Sent(pieces) => {
-                let pieces = u32::try_from(pieces).unwrap_or(u32::MAX);
-                Ok(Sent { message_ids: Vec::new(), pieces })
-            }
-            Outcome::Nothing => Err(self.not_connected()),
-            Outcome::Partly(written) => Err(Error::new(
-                class::INTERNAL,
-                "sent_partly",
-                format!(
-                    "the connection of the IRC account `{}` was lost when {written} pieces of the \
-                     text were written, and others were not",
-                    self.name
-                ),
-            )),
-        }
-    }
-
-    /// Enqueues a text, unless that was done before for the same key.
-    fn enqueue_once(&self, key: &str, conversation: &str, text: &str) -> Result<Ticket> {
-        // Held over looking and remembering, so that two calls with one key cannot both send.
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(ticket) = memory.recall(key) {
-            // Where nothing was sent the last time, this is the time to send it.
-            if ticket.look(|outcome| *outcome != Some(Outcome::Nothing)) {
-                return Ok(ticket.clone());
-            }
-        }
-        let ticket = Ticket::new(Signal::new(None));
-        let lines = self.lines(conversation, text)?;
-        match self.outbox.push(Job::new(lines, ticket.clone())) {
-            Ok(()) => {}
-            Err(Declined::Closed) => return Err(self.not_connected()),
-            Err(Declined::Full) => {
-                return Err(Error::new(
-                    class::EXHAUSTED,
-                    "outbox_full",
-                    format!("too many messages of the IRC account `{}` wait already", self.name),
-                )
-                .hint("raise the account's `messages_per_second`, if the server allows it")
-                .retry_after(Duration::from_secs(1)));
-            }
-        }
-        memory.remember(key, ticket.clone());
-        Ok(ticket)
-    }
-
-    /// The lines that say a text in a conversation.
-    fn lines(&self, conversation: &str, text: &str) -> Result<Vec<String>> {
-        let Some(room) = self.state.look(|state| state.room) else {
-            return Err(self.not_connected());
-        };
-        let target = Some(conversation);
-        let target = target.filter(|name| command::is_param(name) && !name.contains(','));
-        let Some(limit) = target.and_then(|target| room.text_bytes(target)) else {
-            return Err(Error::invalid(
-                code::UNKNOWN_CONVERSATION,
-                format!("`{}` is neither a channel nor a nick", conversation.escape_debug()),
-            )
-            .hint("name a channel such as `#room`, or a nick"));
-        };
-        let pieces = split(text, limit);
-        Ok(pieces.iter().map(|piece| line("PRIVMSG", &[conversation], Some(piece))).collect())
-    }
-
-    fn not_connected(&self) -> Error {
-        let status = self.status();
-        let again = status.retry_in_ms.map_or(Duration::from_secs(1), Duration::from_millis);
-        Error::unavailable(
-            code::NOT_CONNECTED,
-            format!("the IRC account `{}` is not connected; nothing was sent", self.name),
-        )
-        .retry_after(again)
     }
 
     /// Says goodbye and ends the task, and waits for both, but not long. Safe to call twice, and
     /// after the task was dropped.
     pub(crate) async fn leave(&self, reason: &str) {
-        let first = self.leaving.change(|leaving| !mem::replace(leaving, true));
+        let first = self.course.leave();
         let connection = self.state.look(|state| state.connection.clone());
         if let Some(connection) = connection.filter(|_| first) {
             let reason = split(reason, REASON_BYTES).into_iter().next();
             let farewell = line("QUIT", &[], Some(reason.as_deref().unwrap_or("goodbye")));
             let _ = self.host.timeout(FAREWELL, say(&connection.writer, &farewell)).await;
         }
-        let ended = self.ended.until(|ended| ended.then_some(()));
-        let _ = self.host.timeout(2 * FAREWELL, ended).await;
+        let _ = self.host.timeout(2 * FAREWELL, self.course.is_gone()).await;
         self.end_connection().await;
         self.state.change(|state| {
             state.status.state = AccountState::Disconnected;
@@ -270,34 +208,47 @@ impl Account {
         });
     }
 
-    async fn keep_connected(&self) {
-        let mut backoff = Backoff::new();
+    /// Connects again and again, until the account gives up or is to end, or is to rest: then this is
+    /// where it stands.
+    async fn keep_connected(&self, mut progress: Progress) -> Option<Progress> {
         loop {
-            let ending = self.live().await;
+            if let Some(at) = progress.retry_at_ns {
+                match self.turns_before(at).await {
+                    Some(Wish::Leave) => return None,
+                    Some(_) => return Some(progress),
+                    None => progress.retry_at_ns = None,
+                }
+                self.set_status(|status| status.retry_in_ms = None);
+            }
+            let ending = self.converse(&mut progress.talk).await;
+            if let Ending::Rested = ending {
+                // The host keeps it under its name.
+                drop(self.state.change(|state| state.connection.take()));
+                return Some(progress);
+            }
             let lasted = self.end_connection().await;
-            if self.leaving.look(|leaving| *leaving) {
-                return;
+            if self.course.is_leaving() {
+                return None;
             }
             match ending {
-                Ending::Left => return,
+                Ending::Left | Ending::Rested => return None,
                 Ending::Failed(detail) => {
                     error!(account = self.name, "gave up: {detail}");
-                    return self.become_state(AccountState::Failed, &detail, None);
+                    self.become_state(AccountState::Failed, &detail, None);
+                    return None;
                 }
                 Ending::Lost(detail) => {
                     if lasted.is_some() {
                         self.become_state(AccountState::Disconnected, &detail, None);
                     }
                     if lasted.is_some_and(|lasted| lasted >= STABLE) {
-                        backoff.reset();
+                        progress.backoff.reset();
                     }
-                    let wait = backoff.next(self.random().await);
+                    let wait = progress.backoff.next(self.random().await);
                     warn!(account = self.name, retry_in = ?wait, "not connected: {detail}");
                     self.become_state(AccountState::Reconnecting, &detail, Some(wait));
-                    if self.leaves_within(wait).await {
-                        return;
-                    }
-                    self.become_state(AccountState::Reconnecting, &detail, None);
+                    let wait = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
+                    progress.retry_at_ns = Some(self.now_ns().await.saturating_add(wait));
                 }
             }
         }
@@ -316,20 +267,24 @@ impl Account {
         if connection.is_some() {
             let _ = self.host.net().close(&self.connection_name()).await;
         }
-        let since = since?;
-        let now = self.host.now().await.ok()?;
-        Some(Duration::from_nanos(now.monotonic_ns.saturating_sub(since)))
+        Some(Duration::from_nanos(self.now_ns().await.saturating_sub(since?)))
+    }
+
+    async fn now_ns(&self) -> u64 {
+        self.host.now().await.unwrap_or_default().monotonic_ns
     }
 
     fn connection_name(&self) -> String {
         format!("account/{}", self.name)
     }
 
-    /// Waits, but not longer than the account stays.
-    async fn leaves_within(&self, wait: Duration) -> bool {
-        let leaves = pin!(self.leaving.until(|leaving| leaving.then_some(())));
-        let waited = pin!(self.host.sleep(wait));
-        matches!(select(leaves, waited).await, Either::Left(_))
+    /// Waits until this moment, but not longer than the account is to be connected.
+    async fn turns_before(&self, at_ns: u64) -> Option<Wish> {
+        let wait = Duration::from_nanos(at_ns.saturating_sub(self.now_ns().await));
+        match select(pin!(self.course.turns()), pin!(self.host.sleep(wait))).await {
+            Either::Left((wish, _)) => Some(wish),
+            Either::Right(_) => None,
+        }
     }
 
     /// A random number for the jitter: from the clock, and from the name, so that two accounts that
@@ -380,7 +335,7 @@ impl Drop for Ended<'_> {
                 state.status.detail = "its background task was ended".to_owned();
             }
         });
-        self.0.ended.change(|ended| *ended = true);
+        self.0.course.end();
     }
 }
 

@@ -1,5 +1,7 @@
 //! How long to wait before the next try: exponential, with full jitter.
 
+use loader_sdk::schemars;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The ceiling of the first wait.
@@ -16,7 +18,10 @@ pub const STABLE: Duration = Duration::from_secs(60);
 
 /// The waits between tries. The ceiling doubles with every try, from 1 s to 60 s; the wait is drawn
 /// evenly from 100 ms up to the ceiling, so that many accounts do not come back in step.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[schemars(crate = "schemars")]
 pub struct Backoff {
     tries: u32,
 }

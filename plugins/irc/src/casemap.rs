@@ -1,7 +1,13 @@
 //! When two names are the same: each server says which characters it folds.
 
+use loader_sdk::schemars;
+use serde::{Deserialize, Serialize};
+
 /// How a server folds names, from `CASEMAPPING` of its `005`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[schemars(crate = "schemars")]
 pub enum Casemapping {
     /// ASCII letters only.
     Ascii,

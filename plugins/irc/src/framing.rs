@@ -1,10 +1,14 @@
 //! Bytes from the network become lines, however they were cut on the way.
 
+use loader_sdk::schemars;
+use serde::{Deserialize, Serialize};
+
 /// The longest line that is taken, in bytes: twice what the protocol allows with tags.
 pub const MAX_LINE_BYTES: usize = 16 * 1024;
 
 /// Collects bytes until a line is whole.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(crate = "schemars")]
 pub struct Framing {
     partial: Vec<u8>,
     /// Whether the line at hand was too long, so that the rest of it is dropped as well.

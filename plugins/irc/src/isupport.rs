@@ -1,9 +1,12 @@
 //! What the server says of itself in `005`: only what this plugin needs to know.
 
 use crate::{casemap::Casemapping, message::Message};
+use loader_sdk::schemars;
+use serde::{Deserialize, Serialize};
 
 /// The server's parameters, at their defaults until it speaks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(crate = "schemars")]
 pub struct Isupport {
     /// How names are folded.
     pub casemapping: Casemapping,

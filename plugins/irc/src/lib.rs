@@ -4,9 +4,10 @@
 //! From the outside in: [`Irc`] answers the host; `account` runs an account; [`session`] is the
 //! conversation with a server as a pure state machine, with [`registration`] for its beginning and
 //! [`inbound`] for what people say. [`framing`], [`message`] and [`command`] are the lines on the
-//! wire, [`split`] cuts texts to their size.
+//! wire, [`split`] cuts texts to their size. [`state`] is what survives a reload, `handover` how.
 
 mod account;
+mod handover;
 mod health;
 mod signal;
 
@@ -25,6 +26,7 @@ pub mod server_time;
 pub mod session;
 pub mod settings;
 pub mod split;
+pub mod state;
 
 use account::{Account, SentMemory};
 use loader_sdk::{
@@ -98,14 +100,14 @@ impl Channel for Irc {
     }
 
     async fn connect(&self, _: Call, request: Connect) -> Result<AccountStatus> {
-        let settings = AccountSettings::read(&request.account, request.config)?;
+        let settings = AccountSettings::read(&request.account, request.config.clone())?;
         let mut entries = self.entries();
         let entry = entries.entry(request.account.clone()).or_default();
         if let Some(account) = entry.account.as_ref().filter(|account| account.serves(&settings)) {
             return Ok(account.status());
         }
         let (host, memory) = (self.host.clone(), entry.memory.clone());
-        let account = Account::new(host, &request.account, settings, memory);
+        let account = Account::new(host, &request.account, settings, request.config, memory);
         let previous = entry.account.replace(account.clone());
         account.start(previous);
         Ok(account.status())
@@ -148,5 +150,6 @@ impl Health for Irc {
 export_plugin! {
     plugin: Irc,
     id: "irc",
+    state: state::Accounts,
     provides: [channel: "irc", health: "irc"],
 }

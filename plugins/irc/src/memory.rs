@@ -24,6 +24,11 @@ impl<T> Memory<T> {
         self.values.get(key)
     }
 
+    /// What is remembered, the oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.order.iter().filter_map(|key| Some((key.as_str(), self.values.get(key)?)))
+    }
+
     /// Remembers a value for a key. The empty key is no key.
     pub fn remember(&mut self, key: &str, value: T) {
         if key.is_empty() {

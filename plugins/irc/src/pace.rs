@@ -1,5 +1,7 @@
 //! Flood control: how long a line waits so that the server does not throw us out.
 
+use loader_sdk::schemars;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How many lines go out at once after a silence.
@@ -7,7 +9,8 @@ const BURST: u32 = 5;
 
 /// An even pace with a burst, as one instant: when the next line would go out if there had been no
 /// burst to draw on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(crate = "schemars")]
 pub struct Pace {
     interval_ns: u64,
     due_ns: u64,

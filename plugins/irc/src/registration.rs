@@ -7,6 +7,8 @@
 
 use crate::{command::line, message::Message};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use loader_sdk::schemars;
+use serde::{Deserialize, Serialize};
 
 /// The capabilities that make a difference to us, besides `sasl`.
 const WANTED: [&str; 3] = ["message-tags", "server-time", "chghost"];
@@ -66,6 +68,8 @@ pub struct Step {
 }
 
 /// How far capability negotiation is.
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(crate = "schemars")]
 enum Negotiation {
     Listing { offered: Vec<String> },
     Requested,
@@ -73,19 +77,37 @@ enum Negotiation {
     Ended,
 }
 
-/// One registration.
-pub struct Registration {
-    credentials: Credentials,
+/// How far a registration is. Holds no secrets.
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(crate = "schemars")]
+pub struct Progress {
     negotiation: Negotiation,
     authenticated: bool,
     nick_tries: usize,
+}
+
+/// One registration.
+pub struct Registration {
+    credentials: Credentials,
+    progress: Progress,
 }
 
 impl Registration {
     /// Nothing said yet.
     pub fn new(credentials: Credentials) -> Self {
         let negotiation = Negotiation::Listing { offered: Vec::new() };
-        Self { credentials, negotiation, authenticated: false, nick_tries: 0 }
+        let progress = Progress { negotiation, authenticated: false, nick_tries: 0 };
+        Self::resume(credentials, progress)
+    }
+
+    /// Goes on where another one stopped.
+    pub fn resume(credentials: Credentials, progress: Progress) -> Self {
+        Self { credentials, progress }
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// The first lines. They may hold secrets: never log them.
@@ -106,7 +128,7 @@ impl Registration {
             "CAP" => self.negotiate(message),
             "AUTHENTICATE" => self.authenticate(message.param(0)),
             "903" | "907" => {
-                self.authenticated = true;
+                self.progress.authenticated = true;
                 self.end_negotiation()
             }
             "902" | "904" | "905" | "906" => {
@@ -127,7 +149,7 @@ impl Registration {
 
     fn negotiate(&mut self, message: &Message) -> Step {
         let words = message.text().split_ascii_whitespace();
-        match (message.param(1).to_ascii_uppercase().as_str(), &mut self.negotiation) {
+        match (message.param(1).to_ascii_uppercase().as_str(), &mut self.progress.negotiation) {
             ("LS", Negotiation::Listing { offered }) => {
                 let room = MAX_OFFERED.saturating_sub(offered.len());
                 offered.extend(words.take(room).map(str::to_owned));
@@ -141,7 +163,7 @@ impl Registration {
                 if self.credentials.sasl.is_none() {
                     return self.end_negotiation();
                 }
-                self.negotiation = Negotiation::Authenticating;
+                self.progress.negotiation = Negotiation::Authenticating;
                 say(line("AUTHENTICATE", &["PLAIN"], None))
             }
             ("NAK", Negotiation::Requested) if self.credentials.sasl.is_none() => {
@@ -154,7 +176,9 @@ impl Registration {
 
     /// Requests what is offered and wanted.
     fn request(&mut self) -> Step {
-        let Negotiation::Listing { offered } = &self.negotiation else { return Step::default() };
+        let Negotiation::Listing { offered } = &self.progress.negotiation else {
+            return Step::default();
+        };
         let named = |capability: &str| {
             let name = |one: &String| one.split('=').next() == Some(capability);
             offered.iter().find(|one| name(one))
@@ -174,12 +198,12 @@ impl Registration {
         if wanted.is_empty() {
             return self.end_negotiation();
         }
-        self.negotiation = Negotiation::Requested;
+        self.progress.negotiation = Negotiation::Requested;
         say(line("CAP", &["REQ"], Some(&wanted.join(" "))))
     }
 
     fn authenticate(&self, challenge: &str) -> Step {
-        match (&self.negotiation, &self.credentials.sasl) {
+        match (&self.progress.negotiation, &self.credentials.sasl) {
             (Negotiation::Authenticating, Some((account, password))) if challenge == "+" => {
                 Step { send: sasl_plain(account, password), ..Step::default() }
             }
@@ -188,31 +212,31 @@ impl Registration {
     }
 
     fn end_negotiation(&mut self) -> Step {
-        match std::mem::replace(&mut self.negotiation, Negotiation::Ended) {
+        match std::mem::replace(&mut self.progress.negotiation, Negotiation::Ended) {
             Negotiation::Ended => Step::default(),
             _ => say(line("CAP", &["END"], None)),
         }
     }
 
     fn try_another_nick(&mut self) -> Step {
-        self.nick_tries += 1;
-        if self.nick_tries > MAX_NICK_TRIES {
+        self.progress.nick_tries += 1;
+        if self.progress.nick_tries > MAX_NICK_TRIES {
             return refuse("the nick and its variants are all in use".into(), false);
         }
-        let nick = format!("{}{}", self.credentials.nick, "_".repeat(self.nick_tries));
+        let nick = format!("{}{}", self.credentials.nick, "_".repeat(self.progress.nick_tries));
         say(line("NICK", &[&nick], None))
     }
 
     /// A nick that the operator chose is wrong for good; one that we made up is too long here, and
     /// the chosen one may be free later.
     fn nick_is_erroneous(&self, message: &Message) -> Step {
-        let permanent = self.nick_tries == 0;
+        let permanent = self.progress.nick_tries == 0;
         let what = if permanent { "the nick is not allowed" } else { "the nick is in use" };
         refuse(format!("{what}: {}", message.text()), permanent)
     }
 
     fn welcome(&self, nick: &str) -> Step {
-        if self.credentials.sasl.is_some() && !self.authenticated {
+        if self.credentials.sasl.is_some() && !self.progress.authenticated {
             return no_sasl();
         }
         let nick = if nick.is_empty() { &self.credentials.nick } else { nick };

@@ -6,11 +6,12 @@ use crate::{
     inbound::{Ears, Heard},
     isupport::Isupport,
     message::Message,
-    registration::{Credentials, Outcome, Refusal, Registration},
+    registration::{self, Credentials, Outcome, Refusal, Registration},
     settings::AccountSettings,
     split::Room,
 };
-use loader_sdk::contract::channel::InboundMessage;
+use loader_sdk::{contract::channel::InboundMessage, schemars};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The token of the PING behind the first JOINs. Servers answer in order, so its PONG says that
@@ -37,10 +38,35 @@ pub enum Event {
     Refused(Refusal),
 }
 
+/// Where a conversation stands, for whoever goes on with it. Holds no secrets.
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(crate = "schemars")]
+pub struct Standing {
+    begun: bool,
+    /// Until the server welcomes us.
+    registration: Option<registration::Progress>,
+    online: bool,
+    nick: String,
+    source: Option<String>,
+    isupport: Isupport,
+    joined: BTreeSet<String>,
+    absent: BTreeMap<String, String>,
+    last_error: String,
+}
+
+impl Standing {
+    /// Whether the server let us in: from then on no credentials are needed.
+    pub fn registered(&self) -> bool {
+        self.registration.is_none()
+    }
+}
+
 /// One connection, from its first line to its last.
 pub struct Session {
     account: String,
     settings: AccountSettings,
+    /// Whether the first lines are said.
+    begun: bool,
     /// Until the server welcomes us.
     registration: Option<Registration>,
     online: bool,
@@ -60,6 +86,7 @@ impl Session {
         Self {
             account: account.to_owned(),
             settings: settings.clone(),
+            begun: false,
             nick: credentials.nick.clone(),
             registration: Some(Registration::new(credentials)),
             online: false,
@@ -71,9 +98,52 @@ impl Session {
         }
     }
 
-    /// The first lines. They may hold secrets: never log them.
-    pub fn begin(&self) -> Vec<String> {
-        self.registration.as_ref().map(Registration::begin).unwrap_or_default()
+    /// Goes on where another session of the account stopped. Credentials are needed until the server
+    /// let us in.
+    pub fn resume(
+        account: &str,
+        settings: &AccountSettings,
+        standing: Standing,
+        credentials: Option<Credentials>,
+    ) -> Self {
+        let registration = credentials.zip(standing.registration);
+        Self {
+            account: account.to_owned(),
+            settings: settings.clone(),
+            begun: standing.begun,
+            registration: registration
+                .map(|(credentials, progress)| Registration::resume(credentials, progress)),
+            online: standing.online,
+            nick: standing.nick,
+            source: standing.source,
+            isupport: standing.isupport,
+            joined: standing.joined,
+            absent: standing.absent,
+            last_error: standing.last_error,
+        }
+    }
+
+    /// Where the conversation stands.
+    pub fn into_standing(self) -> Standing {
+        Standing {
+            begun: self.begun,
+            registration: self.registration.map(|one| one.progress().clone()),
+            online: self.online,
+            nick: self.nick,
+            source: self.source,
+            isupport: self.isupport,
+            joined: self.joined,
+            absent: self.absent,
+            last_error: self.last_error,
+        }
+    }
+
+    /// The first lines, once. They may hold secrets: never log them.
+    pub fn begin(&mut self) -> Vec<String> {
+        match &self.registration {
+            Some(registration) if !std::mem::replace(&mut self.begun, true) => registration.begin(),
+            _ => Vec::new(),
+        }
     }
 
     /// Whether the server let us in.

@@ -3,8 +3,12 @@
 //! The limit of a line counts what the *server* makes of it when it passes it on: our own source is
 //! put in front, so less text fits than we could send.
 
+use loader_sdk::schemars;
+use serde::{Deserialize, Serialize};
+
 /// What surrounds the text of a line that the server passes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(crate = "schemars")]
 pub struct Room {
     /// The longest line the server passes on, in bytes with its end.
     pub line_bytes: usize,

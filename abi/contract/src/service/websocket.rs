@@ -8,6 +8,11 @@
 //! [`code::CLOSED`] and the other side's [`Closed`] in the error's details after any other. A plugin
 //! that ends its half with that error closes the socket with the code and reason in its details;
 //! ending it as done closes with no code.
+//!
+//! A socket with a name belongs to the plugin as a connection of `net/1` does, and has one holder at a
+//! time. When the holder's stream goes away without having been ended, the socket stays open for
+//! [`Connect::keep_ms`] and whoever connects by the same name and address takes it over, unread messages
+//! included ([`Connected::adopted`]). Meanwhile the host reads up to 256 KiB and answers pings.
 
 use crate::contract_types;
 
@@ -28,6 +33,8 @@ pub mod code {
     pub const UNREACHABLE: &str = "LDR-WEBSOCKET-UNREACHABLE";
     /// The server did not agree to the upgrade. Class unavailable.
     pub const REFUSED: &str = "LDR-WEBSOCKET-REFUSED";
+    /// Another stream holds the name. Class conflict.
+    pub const HELD: &str = "LDR-WEBSOCKET-HELD";
     /// The socket broke off. Class unavailable.
     pub const BROKEN: &str = "LDR-WEBSOCKET-BROKEN";
     /// One side closed the socket and said why: `Closed` in the details. Class unavailable.
@@ -49,6 +56,13 @@ contract_types! {
         /// Milliseconds to wait for the handshake; zero means 10,000.
         #[serde(default)]
         pub timeout_ms: u64,
+        /// The socket's name within the plugin, such as `gateway/main`; empty means that nobody can take
+        /// it over.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        pub name: String,
+        /// Milliseconds an orphaned socket stays open; zero means it closes at once.
+        #[serde(default)]
+        pub keep_ms: u64,
     }
 
     /// The head of the answer to `connect`.
@@ -57,6 +71,9 @@ contract_types! {
         /// The subprotocol the server chose; empty when none.
         #[serde(default)]
         pub protocol: String,
+        /// Whether an open socket was taken over.
+        #[serde(default)]
+        pub adopted: bool,
     }
 
     /// Why a socket was closed: the details of the error `LDR-WEBSOCKET-CLOSED`.

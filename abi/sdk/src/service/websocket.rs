@@ -16,7 +16,7 @@ impl WebSockets {
         Self { host }
     }
 
-    /// Opens a socket.
+    /// Opens a socket, or takes over the open one of this name.
     pub async fn connect(&self, request: &Connect) -> Result<WebSocket> {
         let operation = format!("{SERVICE}/{}", method::CONNECT);
         let body = serde_json::to_vec(request)?;
@@ -25,7 +25,8 @@ impl WebSockets {
     }
 }
 
-/// An open socket; dropping it closes it without a code.
+/// An open socket. Dropping it closes it without a code, or gives it back to the host if it has a name
+/// and is to be kept.
 pub struct WebSocket {
     /// What the server agreed to.
     pub connected: Connected,

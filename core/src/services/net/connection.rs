@@ -4,10 +4,10 @@
 //! two things and never into one: no byte is lost, doubled or reordered. What a holder had not read
 //! when it went is read by the next one; what it had queued is still written.
 
-use super::{Address, broken, names::Reservation, outgoing::Outgoing};
+use super::{Address, broken, outgoing::Outgoing};
 use crate::{
     message::{Failure, Message, Reply},
-    services::dial::Socket,
+    services::{dial::Socket, names::Reservation},
     stream::{End, Receiver, Refused, Sender},
 };
 use futures_util::FutureExt;
@@ -80,7 +80,7 @@ pub(super) fn spawn(
     socket: Box<dyn Socket>,
     peer: SocketAddr,
     address: Address,
-    reservation: Reservation,
+    reservation: Reservation<Command>,
     holder: Holder,
 ) {
     let (commands, orders) = mpsc::unbounded_channel();
@@ -109,7 +109,7 @@ struct Connection {
     peer: SocketAddr,
     address: Address,
     /// The name; none once it is free for another connection.
-    reservation: Option<Reservation>,
+    reservation: Option<Reservation<Command>>,
     /// Read from the network and not yet given to a holder.
     unread: Vec<u8>,
     /// How the other side stopped sending.
@@ -312,8 +312,10 @@ impl Connection {
         let Some(mut holder) = self.holder.take() else { return ControlFlow::Continue(()) };
         self.collect(&mut holder);
         holder.sender.end(end);
-        let mut unread: Vec<u8> =
-            holder.sender.take_back().into_iter().flat_map(|message| message.body).collect();
+        // The head was for that holder alone.
+        let bytes = holder.sender.take_back().into_iter();
+        let bytes = bytes.filter(|message| message.kind == message_kind::DATA);
+        let mut unread: Vec<u8> = bytes.flat_map(|message| message.body).collect();
         unread.append(&mut self.unread);
         self.unread = unread;
         let _ = holder.outcome.send(Ok(()));

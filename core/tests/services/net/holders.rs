@@ -57,6 +57,22 @@ async fn a_plugin_that_comes_back_at_once_is_never_in_its_own_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_that_gives_up_before_it_has_the_connection_leaves_nothing_in_it() {
+    let (host, server) = (Host::new(), Server::new().await);
+    let plugin = host.plugin("one");
+    let (opened, mut stream) = pair(&plugin, &server, &kept(&server)).await;
+    drop(opened);
+    for _ in 0..100 {
+        let request = serde_json::to_vec(&kept(&server)).unwrap();
+        let opening = plugin.start("net/1/connect", Metadata::new(), request);
+        soon(opening.is_answered()).await;
+        drop(opening);
+    }
+    stream.write_all(b"hello").await.unwrap();
+    assert_eq!(adopt(&plugin, &kept(&server)).await.read(5).await, b"hello");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_orphan_that_is_not_wanted_closes() {
     let (host, server) = (Host::new(), Server::new().await);
     let plugin = host.plugin("one");

@@ -111,11 +111,12 @@ impl Ready<'_> {
     }
 
     /// The default model, if its provider is there.
-    fn default_model(&self) -> Option<&str> {
-        let model = self.gateway.config().models.default.as_str();
+    fn default_model(&self) -> Option<String> {
+        let model = self.gateway.config().models.default.clone();
         let (provider, _) = model.split_once('/')?;
         let snapshot = self.gateway.engine().snapshot();
-        snapshot.capability(text_inference::CONTRACT, provider).map(|_| model)
+        snapshot.capability(text_inference::CONTRACT, provider)?;
+        Some(model)
     }
 
     /// How to talk to this gateway, from wherever the command is pasted.

@@ -4,7 +4,7 @@
 //! connection: listening, writing what waits, watching whether the other side is still there,
 //! watching over the time registration takes, and leaving.
 
-use super::{Account, Ending, inbox::Report, outbox::Job, say};
+use super::{Account, Ending, Wish, inbox::Report, outbox::Job, say};
 use crate::{
     command,
     framing::Framing,
@@ -13,6 +13,7 @@ use crate::{
     registration::Credentials,
     session::{Event, Session},
     settings::Secret,
+    state::Talk,
 };
 use loader_sdk::contract::service::net::code;
 use loader_sdk::{
@@ -27,7 +28,7 @@ use loader_sdk::{
 use std::{
     pin::pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -44,6 +45,9 @@ const REGISTRATION_PATIENCE: Duration = Duration::from_secs(60);
 const SILENCE: Duration = Duration::from_secs(60);
 const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long the host keeps a connection that nobody holds: more than a reload takes.
+const KEEP: Duration = Duration::from_secs(30);
+
 /// How long the server may take to close the connection after our farewell.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -57,41 +61,99 @@ struct Pulse {
 }
 
 impl Account {
-    /// Opens a connection and uses it until it ends.
-    pub(super) async fn live(&self) -> Ending {
+    /// Opens a connection, or takes up the conversation on the one that the host kept, and uses it until
+    /// it ends. When the account is to rest, the conversation is left in `talk`.
+    pub(super) async fn converse(&self, talk: &mut Option<Talk>) -> Ending {
         let opened = {
-            let open = pin!(self.open());
-            let leaves = pin!(self.leaving.until(|leaving| leaving.then_some(())));
-            match select(open, leaves).await {
+            let open = pin!(self.open(talk));
+            match select(open, pin!(self.course.turns())).await {
                 Either::Left((opened, _)) => opened,
-                Either::Right(_) => return Ending::Left,
+                Either::Right((Wish::Leave, _)) => return Ending::Left,
+                Either::Right(_) => return Ending::Rested,
             }
         };
-        let (credentials, connection) = match opened {
+        let (connection, mut session, mut framing, pace) = match opened {
             Ok(opened) => opened,
             Err(ending) => return ending,
         };
-        info!(account = self.name, peer = connection.connected.peer, "connected; registering");
         let connection = Arc::new(connection);
         self.state.change(|state| state.connection = Some(connection.clone()));
         let Connection { reader, writer, .. } = &*connection;
         self.outbox.open();
-        let session = Session::new(&self.name, &self.settings, credentials);
         let pulse = Pulse::default();
+        pulse.registered.store(session.registered(), Ordering::Relaxed);
+        let pace = Mutex::new(pace);
+        // All but the first can be dropped wherever they wait: what they do, they do in one step.
         let parts = [
-            self.listen(session, reader, writer, &pulse).boxed(),
-            self.write(writer).boxed(),
+            self.listen(&mut session, &mut framing, reader, writer, &pulse).boxed(),
+            self.write(writer, &pace).boxed(),
             self.watch(writer, &pulse).boxed(),
             self.watch_registration(&pulse).boxed(),
             self.leave_in_time().boxed(),
         ];
-        let (ending, _, _) = select_all(parts).await;
+        let (ending, _, others) = select_all(parts).await;
+        drop(others);
+        if let Ending::Rested = ending {
+            let pace = pace.into_inner().unwrap_or_else(PoisonError::into_inner);
+            *talk = Some(Talk { standing: session.into_standing(), framing, pace });
+        }
         ending
     }
 
-    /// Reveals the secrets and opens the connection.
-    async fn open(&self) -> Result<(Credentials, Connection), Ending> {
-        let credentials = self.reveal().await?;
+    /// Opens the connection, or takes over the one that the host kept, and finds out where the
+    /// conversation on it stands. The talk is taken in the last step, so that nothing is lost when this
+    /// is dropped.
+    async fn open(
+        &self,
+        talk: &mut Option<Talk>,
+    ) -> Result<(Connection, Session, Framing, Pace), Ending> {
+        let mut credentials = None;
+        if !talk.as_ref().is_some_and(|talk| talk.standing.registered()) {
+            credentials = Some(self.reveal().await?);
+        }
+        let mut connection = self.dial().await?;
+        if connection.connected.adopted && talk.is_none() {
+            // Nobody knows what was said on it.
+            drop(connection);
+            let _ = self.host.net().close(&self.connection_name()).await;
+            connection = self.dial().await?;
+        }
+        let adopted = connection.connected.adopted;
+        let peer = connection.connected.peer.as_str();
+        if let Some(talk) = talk.take_if(|_| adopted) {
+            debug!(account = self.name, peer, "the conversation goes on");
+            let Talk { standing, framing, pace } = talk;
+            let session = Session::resume(&self.name, &self.settings, standing, credentials);
+            return Ok((connection, session, framing, pace));
+        }
+        let credentials = match credentials {
+            Some(credentials) => credentials,
+            None => self.reveal().await?,
+        };
+        if talk.take().is_some() {
+            self.lose_connection();
+        }
+        info!(account = self.name, peer, "connected; registering");
+        let session = Session::new(&self.name, &self.settings, credentials);
+        Ok((connection, session, Framing::new(), Pace::new(self.settings.messages_per_second)))
+    }
+
+    /// The connection that the host kept was lost meanwhile, and another one is there already.
+    fn lose_connection(&self) {
+        let was_online = self.state.change(|state| {
+            state.room = None;
+            state.online_since_ns.take().is_some()
+        });
+        self.outbox.close();
+        let detail = "the connection was lost while the plugin was reloaded";
+        warn!(account = self.name, "{detail}");
+        if was_online {
+            self.become_state(AccountState::Disconnected, detail, None);
+            self.become_state(AccountState::Reconnecting, detail, None);
+        }
+    }
+
+    async fn dial(&self) -> Result<Connection, Ending> {
         let settings = &self.settings;
         let ca_file = settings.tls_ca_file.clone().unwrap_or_default();
         let request = Connect {
@@ -100,15 +162,13 @@ impl Account {
             port: settings.port(),
             tls: settings.tls.then(|| Tls { server_name: String::new(), ca_file }),
             timeout_ms: u64::try_from(CONNECT_PATIENCE.as_millis()).unwrap_or_default(),
-            keep_ms: 0,
+            keep_ms: u64::try_from(KEEP.as_millis()).unwrap_or_default(),
         };
-        let connection = self.host.net().connect(&request).await;
         // A refused certificate may be renewed; other refusals need another configuration.
-        let connection = connection.map_err(|error| match error.code() {
+        self.host.net().connect(&request).await.map_err(|error| match error.code() {
             code::CERTIFICATE => Ending::Lost(error.message().to_owned()),
             _ => ending_of(&error),
-        })?;
-        Ok((credentials, connection))
+        })
     }
 
     async fn reveal(&self) -> Result<Credentials, Ending> {
@@ -142,36 +202,42 @@ impl Account {
         Ok(revealed)
     }
 
-    /// Reads, and does what follows from it.
+    /// Reads, and does what follows from it, until the account is to rest and everything that was read
+    /// has had its consequences.
     async fn listen(
         &self,
-        mut session: Session,
+        session: &mut Session,
+        framing: &mut Framing,
         reader: &Reader,
         writer: &Writer,
         pulse: &Pulse,
     ) -> Ending {
         for line in session.begin() {
             if let Err(error) = say(writer, &line).await {
-                return lost(&session, error.message());
+                return lost(session, error.message());
             }
         }
-        let mut framing = Framing::new();
         loop {
-            let bytes = match reader.read().await {
+            // Rest comes first: what is not read then is kept for whoever goes on.
+            let read = match select(pin!(self.course.rests()), pin!(reader.read())).await {
+                Either::Left(_) => return Ending::Rested,
+                Either::Right((read, _)) => read,
+            };
+            let bytes = match read {
                 Ok(Some(bytes)) => bytes,
-                Ok(None) => return lost(&session, "the server closed the connection"),
-                Err(error) => return lost(&session, error.message()),
+                Ok(None) => return lost(session, "the server closed the connection"),
+                Err(error) => return lost(session, error.message()),
             };
             pulse.heard.fetch_add(1, Ordering::Relaxed);
             let dropped_before = framing.dropped();
             for line in framing.lines(&bytes) {
                 let Some(message) = Message::parse(&line) else { continue };
                 for event in session.receive(&message) {
-                    if let Err(ending) = self.follow(event, &session, writer).await {
+                    if let Err(ending) = self.follow(event, session, writer).await {
                         return ending;
                     }
                 }
-                self.publish(&session).await;
+                self.publish(session).await;
             }
             pulse.registered.store(session.registered(), Ordering::Relaxed);
             self.count_overlong(framing.dropped() - dropped_before);
@@ -233,22 +299,22 @@ impl Account {
     }
 
     /// Writes what waits, at the pace of flood control.
-    async fn write(&self, writer: &Writer) -> Ending {
-        let mut pace = Pace::new(self.settings.messages_per_second);
+    async fn write(&self, writer: &Writer, pace: &Mutex<Pace>) -> Ending {
         loop {
-            let mut job = self.outbox.next().await;
-            while let Some(line) = job.line() {
-                if let Ok(now) = self.host.now().await {
-                    let wait = pace.next(now.monotonic_ns);
-                    if !wait.is_zero() {
-                        self.host.sleep(wait).await;
-                    }
+            let line = self.outbox.line().await;
+            let mut next = *pace.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Ok(now) = self.host.now().await {
+                let wait = next.next(now.monotonic_ns);
+                if !wait.is_zero() {
+                    self.host.sleep(wait).await;
                 }
-                if let Err(error) = say(writer, line).await {
-                    return Ending::Lost(error.message().to_owned());
-                }
-                job.advance();
             }
+            if let Err(error) = say(writer, &line).await {
+                return Ending::Lost(error.message().to_owned());
+            }
+            // In one step with the writing, so that no line is said twice and none is left out.
+            *pace.lock().unwrap_or_else(PoisonError::into_inner) = next;
+            self.outbox.written();
         }
     }
 
@@ -281,7 +347,7 @@ impl Account {
 
     /// Once the account is to end, leaves the server a moment to read the farewell and hang up.
     async fn leave_in_time(&self) -> Ending {
-        self.leaving.until(|leaving| leaving.then_some(())).await;
+        self.course.leaves().await;
         self.host.sleep(GRACE).await;
         Ending::Left
     }

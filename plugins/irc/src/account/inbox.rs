@@ -4,12 +4,16 @@
 //! from answering the server's PING. It is bounded: a message that finds it full is dropped, which
 //! is counted and logged.
 
+use super::course::Course;
 use crate::signal::Signal;
+use loader_sdk::schemars;
 use loader_sdk::{
     Error, class,
+    futures::future::{Either, select},
     prelude::{AccountStatus, Host, InboundMessage, warn},
 };
-use std::{collections::VecDeque, time::Duration};
+use serde::{Deserialize, Serialize};
+use std::{collections::VecDeque, pin::pin, time::Duration};
 
 /// How many reports wait before messages are dropped.
 const CAPACITY: usize = 256;
@@ -23,6 +27,8 @@ const TRIES: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Something the gateway must know.
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(crate = "schemars")]
 pub(crate) enum Report {
     /// A person wrote.
     Message(Box<InboundMessage>),
@@ -41,8 +47,14 @@ struct State {
 }
 
 impl Inbox {
-    pub(crate) fn new() -> Self {
-        Self(Signal::new(State::default()))
+    /// An inbox with what another one had not delivered.
+    pub(crate) fn new(reports: Vec<Report>, undelivered: u64) -> Self {
+        Self(Signal::new(State { closed: false, reports: reports.into(), undelivered }))
+    }
+
+    /// What is not delivered yet.
+    pub(crate) fn reports(&self) -> Vec<Report> {
+        self.0.look(|state| state.reports.iter().cloned().collect())
     }
 
     /// Adds a report behind the others; without room, it is dropped and counted.
@@ -75,42 +87,67 @@ impl Inbox {
         self.0.look(|state| state.undelivered)
     }
 
-    /// Tells the gateway everything, until the inbox is closed and empty.
-    pub(crate) async fn deliver_all(&self, host: &Host) {
-        while let Some(report) = self.next().await {
-            let delivered = match &report {
-                Report::Message(message) => deliver(host, message).await,
-                Report::Status(status) => host.report_status(status).await,
+    /// Tells the gateway everything, until the inbox is closed and empty, or the account is to rest:
+    /// then `false`.
+    ///
+    /// A report leaves the inbox when the gateway has answered, and a question to the gateway is never
+    /// given up: whoever goes on from here delivers the rest, each once.
+    pub(crate) async fn deliver_all(&self, host: &Host, course: &Course) -> bool {
+        loop {
+            let report = {
+                let rests = pin!(course.rests());
+                match select(rests, pin!(self.first())).await {
+                    Either::Right((Some(report), _)) => report,
+                    Either::Right((None, _)) => return true,
+                    Either::Left(_) => return false,
+                }
             };
+            let delivered = match &report {
+                Report::Message(message) => deliver(host, message, course).await,
+                Report::Status(status) => Some(host.report_status(status).await),
+            };
+            let Some(delivered) = delivered else { return false };
+            self.0.change(|state| {
+                state.reports.pop_front();
+                state.undelivered += u64::from(delivered.is_err());
+            });
             if let Err(error) = delivered {
-                self.0.change(|state| state.undelivered += 1);
                 warn!(code = error.code(), "the gateway did not take a report: {error}");
             }
         }
     }
 
-    async fn next(&self) -> Option<Report> {
-        let next = self.0.until(|state| match state.reports.pop_front() {
-            Some(report) => Some(Some(report)),
+    async fn first(&self) -> Option<Report> {
+        let first = self.0.until(|state| match state.reports.front() {
+            Some(report) => Some(Some(report.clone())),
             None => state.closed.then_some(None),
         });
-        next.await
+        first.await
     }
 }
 
-/// Hands a message over, with patience for a gateway that cannot take it now.
-async fn deliver(host: &Host, message: &InboundMessage) -> Result<(), Error> {
+/// Hands a message over, with patience for a gateway that cannot take it now. `None` when the account
+/// is to rest before that is over.
+async fn deliver(
+    host: &Host,
+    message: &InboundMessage,
+    course: &Course,
+) -> Option<Result<(), Error>> {
     let mut tries = 1;
     loop {
         let error = match host.deliver(message).await {
-            Ok(()) => return Ok(()),
+            Ok(()) => return Some(Ok(())),
             Err(error) => error,
         };
         let may_pass = matches!(error.class(), class::UNAVAILABLE | class::EXHAUSTED);
         if !may_pass || tries == TRIES {
-            return Err(error);
+            return Some(Err(error));
         }
         tries += 1;
-        host.sleep(error.retry_after_hint().unwrap_or(PATIENCE)).await;
+        let rests = pin!(course.rests());
+        let waits = pin!(host.sleep(error.retry_after_hint().unwrap_or(PATIENCE)));
+        if let Either::Left(_) = select(rests, waits).await {
+            return None;
+        }
     }
 }

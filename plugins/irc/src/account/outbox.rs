@@ -3,7 +3,9 @@
 //! A line counts as *written* once the connection's writer has accepted it: from then on it may be
 //! on the wire, so it is never said again.
 
-use crate::signal::Signal;
+use crate::{signal::Signal, state::SavedJob};
+use loader_sdk::schemars;
+use serde::{Deserialize, Serialize};
 use std::{collections::VecDeque, mem, sync::Arc};
 
 /// How many jobs wait at most.
@@ -13,7 +15,8 @@ const CAPACITY: usize = 64;
 const CALM: usize = 4;
 
 /// What became of a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(crate = "schemars")]
 pub(crate) enum Outcome {
     /// Every line was written; so many they were.
     Sent(usize),
@@ -30,28 +33,34 @@ pub(crate) type Ticket = Arc<Signal<Option<Outcome>>>;
 pub(crate) struct Job {
     lines: Vec<String>,
     written: usize,
+    /// The idempotency key, if any.
+    key: String,
     ticket: Option<Ticket>,
 }
 
 impl Job {
     /// Lines that somebody waits for.
-    pub(crate) fn new(lines: Vec<String>, ticket: Ticket) -> Self {
-        Self { lines, written: 0, ticket: Some(ticket) }
+    pub(crate) fn new(lines: Vec<String>, key: &str, ticket: Ticket) -> Self {
+        Self { lines, written: 0, key: key.to_owned(), ticket: Some(ticket) }
     }
 
     /// Lines that nobody waits for.
     pub(crate) fn unattended(lines: Vec<String>) -> Self {
-        Self { lines, written: 0, ticket: None }
+        Self { lines, written: 0, key: String::new(), ticket: None }
+    }
+
+    /// Goes on with a job that another outbox had not finished.
+    pub(crate) fn resume(saved: SavedJob, ticket: Option<Ticket>) -> Self {
+        Self { lines: saved.lines, written: saved.written, key: saved.key, ticket }
+    }
+
+    fn save(&self) -> SavedJob {
+        SavedJob { lines: self.lines.clone(), written: self.written, key: self.key.clone() }
     }
 
     /// The line to write next.
-    pub(crate) fn line(&self) -> Option<&str> {
+    fn line(&self) -> Option<&str> {
         self.lines.get(self.written).map(String::as_str)
-    }
-
-    /// The line was written.
-    pub(crate) fn advance(&mut self) {
-        self.written += 1;
     }
 }
 
@@ -82,12 +91,24 @@ pub(crate) struct Outbox(Signal<State>);
 #[derive(Default)]
 struct State {
     open: bool,
+    /// The job that is being written.
+    current: Option<Job>,
     jobs: VecDeque<Job>,
 }
 
 impl Outbox {
     pub(crate) fn new() -> Self {
         Self(Signal::new(State::default()))
+    }
+
+    /// An outbox with what another one had not written on a connection that is still there.
+    pub(crate) fn resume(jobs: Vec<Job>) -> Self {
+        Self(Signal::new(State { open: true, current: None, jobs: jobs.into() }))
+    }
+
+    /// What is not written yet.
+    pub(crate) fn jobs(&self) -> Vec<SavedJob> {
+        self.0.look(|state| state.current.iter().chain(&state.jobs).map(Job::save).collect())
     }
 
     /// There is a connection.
@@ -99,7 +120,7 @@ impl Outbox {
     pub(crate) fn close(&self) {
         let jobs = self.0.change(|state| {
             state.open = false;
-            mem::take(&mut state.jobs)
+            (state.current.take(), mem::take(&mut state.jobs))
         });
         // Dropped without the lock: each tells whoever waits for it.
         drop(jobs);
@@ -126,8 +147,30 @@ impl Outbox {
         })
     }
 
-    /// The next job, when there is one.
-    pub(crate) async fn next(&self) -> Job {
-        self.0.until(|state| state.jobs.pop_front()).await
+    /// The line to write next, when there is one. It is the next one until it is
+    /// [written](Self::written).
+    pub(crate) async fn line(&self) -> String {
+        loop {
+            let next = self.0.until(|state| {
+                let job = state.current.take().or_else(|| state.jobs.pop_front())?;
+                let Some(line) = job.line().map(str::to_owned) else { return Some(Err(job)) };
+                state.current = Some(job);
+                Some(Ok(line))
+            });
+            // A job that is over is dropped without the lock, as in `close`.
+            if let Ok(line) = next.await {
+                return line;
+            }
+        }
+    }
+
+    /// The line that was the next is written.
+    pub(crate) fn written(&self) {
+        let over = self.0.change(|state| {
+            let job = state.current.as_mut()?;
+            job.written += 1;
+            if job.line().is_some() { None } else { state.current.take() }
+        });
+        drop(over);
     }
 }

@@ -24,7 +24,7 @@ async fn an_account_comes_online() {
     assert_eq!(before, [Connecting]);
     assert_eq!((status.identity.as_str(), status.detail.as_str()), ("bot", ""));
     let request = server.request();
-    assert_eq!((request.name.as_str(), request.port, request.keep_ms), ("account/home", 6667, 0));
+    assert_eq!((request.name.as_str(), request.port), ("account/home", 6667));
     assert_eq!(request.tls, None);
     assert_eq!(stage.accounts().await, [status]);
     assert_eq!(stage.health().await["status"], "pass");

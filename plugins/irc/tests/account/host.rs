@@ -1,8 +1,8 @@
 //! The host of these tests: the services the plugin uses, over tokio's clock, with a network that is
 //! either the test itself or real TCP.
 
-use crate::pipe::{Pipe, duplex};
-use irc::Irc;
+use crate::pipe::{Pipe, Pipes};
+use irc::{Irc, state::Accounts};
 use loader_sdk::{
     Registration,
     abi::{
@@ -61,21 +61,28 @@ struct Services {
     network: Network,
     /// The error that the next connections meet.
     refusal: Mutex<Option<CallError>>,
-    connections: Mutex<HashMap<String, (Pipe, Pipe)>>,
+    connections: Mutex<HashMap<String, Pipes>>,
     closed: Mutex<Vec<String>>,
     messages: mpsc::UnboundedSender<InboundMessage>,
     statuses: mpsc::UnboundedSender<AccountStatus>,
     /// One permit for every message the gateway takes.
     gateway: Semaphore,
+    /// The error that the next messages meet.
+    unwilling: Mutex<Option<CallError>>,
 }
 
 struct HostEnd(Arc<Services>);
 
-/// A started plugin and everything around it.
-pub(crate) struct Stage {
-    services: Arc<Services>,
+/// A started plugin.
+pub(crate) struct Life {
     plugin: Arc<PluginBox>,
     running: Option<JoinHandle<()>>,
+}
+
+/// A plugin and everything around it.
+pub(crate) struct Stage {
+    services: Arc<Services>,
+    life: Life,
     pub(crate) lines: mpsc::UnboundedReceiver<Line>,
     pub(crate) messages: mpsc::UnboundedReceiver<InboundMessage>,
     pub(crate) statuses: mpsc::UnboundedReceiver<AccountStatus>,
@@ -105,27 +112,39 @@ impl Stage {
             messages: message_sender,
             statuses: status_sender,
             gateway: Semaphore::new(1_000_000),
+            unwilling: Mutex::default(),
         });
-        let host = Host_TO::from_value(HostEnd(services.clone()), TD_Opaque);
-        let registration = Registration::<Irc>::new().channel("irc").health("irc");
-        let plugin = match export::create("irc", "0", registration, host) {
-            RResult::ROk(plugin) => Arc::new(plugin),
-            RResult::RErr(error) => panic!("{error:?}"),
-        };
-        let mut stage = Self { services, plugin, running: None, lines, messages, statuses };
-        stage.call::<()>(operation::START, "", &json!({})).await.expect("it starts");
-        let runner = stage.plugin.clone();
-        stage.running = Some(tokio::spawn(async move {
-            runner.call(operation::RUN.into(), context(""), RVec::new(), RVec::new()).await;
-        }));
-        stage
+        let mut life = Life::start(&services).await;
+        life.run();
+        Self { services, life, lines, messages, statuses }
+    }
+
+    /// Starts another generation of the plugin beside this one.
+    pub(crate) async fn another(&self) -> Life {
+        Life::start(&self.services).await
+    }
+
+    /// Lets this one serve from now on, and gives the one before.
+    pub(crate) fn exchange(&mut self, fresh: Life) -> Life {
+        std::mem::replace(&mut self.life, fresh)
+    }
+
+    /// Replaces the plugin by a fresh generation, as a reload does.
+    pub(crate) async fn reload(&mut self) {
+        let state = self.life.export().await.expect("it comes to rest");
+        let mut fresh = self.another().await;
+        fresh.import(&state).await;
+        fresh.run();
+        self.exchange(fresh).retire().await;
+    }
+
+    pub(crate) fn life(&mut self) -> &mut Life {
+        &mut self.life
     }
 
     /// Cancels the plugin's background work, as a host may do before it says stop.
     pub(crate) async fn cancel_run(&mut self) {
-        let running = self.running.take().expect("it runs");
-        running.abort();
-        let _ = running.await;
+        self.life.cancel_run().await;
     }
 
     /// Calls the plugin with an idempotency key.
@@ -135,12 +154,7 @@ impl Stage {
         key: &str,
         request: &impl Serialize,
     ) -> Result<T, CallError> {
-        let body = serde_json::to_vec(request).expect("JSON");
-        let call = self.plugin.call(operation.into(), context(key), RVec::new(), body.into());
-        match call.await {
-            RResult::ROk(reply) => Ok(serde_json::from_slice(&reply.body).expect("JSON")),
-            RResult::RErr(error) => Err(RBox::into_inner(error)),
-        }
+        self.life.call(operation, key, request).await
     }
 
     pub(crate) async fn connect(
@@ -201,6 +215,11 @@ impl Stage {
         }
     }
 
+    /// Every message that is delivered from now on meets this error; `None` ends that.
+    pub(crate) fn refuse_messages(&self, error: Option<CallError>) {
+        *self.services.unwilling.lock().expect("not poisoned") = error;
+    }
+
     /// How long the plugin lives.
     pub(crate) fn age(&self) -> Duration {
         self.services.began.elapsed()
@@ -223,7 +242,63 @@ impl Stage {
     }
 }
 
-impl Drop for Stage {
+impl Life {
+    async fn start(services: &Arc<Services>) -> Self {
+        let host = Host_TO::from_value(HostEnd(services.clone()), TD_Opaque);
+        let registration = Registration::<Irc>::new().handing_over::<Accounts>();
+        let registration = registration.channel("irc").health("irc");
+        let plugin = match export::create("irc", "0", registration, host) {
+            RResult::ROk(plugin) => Arc::new(plugin),
+            RResult::RErr(error) => panic!("{error:?}"),
+        };
+        let life = Self { plugin, running: None };
+        life.call::<()>(operation::START, "", &json!({})).await.expect("it starts");
+        life
+    }
+
+    pub(crate) fn run(&mut self) {
+        let runner = self.plugin.clone();
+        self.running = Some(tokio::spawn(async move {
+            runner.call(operation::RUN.into(), context(""), RVec::new(), RVec::new()).await;
+        }));
+    }
+
+    async fn cancel_run(&mut self) {
+        let running = self.running.take().expect("it runs");
+        running.abort();
+        let _ = running.await;
+    }
+
+    pub(crate) async fn export(&self) -> Result<Value, CallError> {
+        self.call(operation::EXPORT_STATE, "", &json!(null)).await
+    }
+
+    pub(crate) async fn import(&self, state: &Value) {
+        self.call::<()>(operation::IMPORT_STATE, "", state).await.expect("it takes the state");
+    }
+
+    /// Ends it as a host ends the generation that is not served any more.
+    pub(crate) async fn retire(mut self) {
+        self.cancel_run().await;
+        self.call::<()>(operation::STOP, "", &json!(null)).await.expect("it stops");
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        operation: &str,
+        key: &str,
+        request: &impl Serialize,
+    ) -> Result<T, CallError> {
+        let body = serde_json::to_vec(request).expect("JSON");
+        let call = self.plugin.call(operation.into(), context(key), RVec::new(), body.into());
+        match call.await {
+            RResult::ROk(reply) => Ok(serde_json::from_slice(&reply.body).expect("JSON")),
+            RResult::RErr(error) => Err(RBox::into_inner(error)),
+        }
+    }
+}
+
+impl Drop for Life {
     fn drop(&mut self) {
         // Dropping the last plugin takes back the panic hook, which a panicking thread must not do.
         if std::thread::panicking() {
@@ -284,14 +359,16 @@ impl Services {
             "net/1/close" => {
                 let request: net::Close = read(body);
                 let open = self.connections.lock().expect("not poisoned").remove(&request.name);
-                if let Some((written, read)) = open {
-                    written.end();
-                    read.end();
+                if let Some(pipes) = open {
+                    pipes.end();
                 }
                 self.closed.lock().expect("not poisoned").push(request.name);
                 json_answer(&())
             }
             "channel-inbox/1/deliver" => {
+                if let Some(error) = self.unwilling.lock().expect("not poisoned").clone() {
+                    return Err(Box::new(error));
+                }
                 self.gateway.acquire().await.expect("never closed").forget();
                 let _ = self.messages.send(read(body));
                 json_answer(&())
@@ -304,15 +381,25 @@ impl Services {
         }
     }
 
-    async fn connect(&self, request: net::Connect) -> Result<(Pipe, Pipe), CallError> {
+    /// Opens a connection, or lends the one that was kept under this name.
+    async fn connect(&self, request: net::Connect) -> Result<(Pipes, bool), CallError> {
+        let open = self.connections.lock().expect("not poisoned").get(&request.name).cloned();
+        match open {
+            Some(pipes) if pipes.written.has_ended() || pipes.read.has_ended() => {}
+            Some(pipes) if pipes.is_held() => {
+                return Err(CallError::new(class::CONFLICT, net::code::HELD, "it is held"));
+            }
+            Some(pipes) => return Ok((pipes, true)),
+            None => {}
+        }
         if let Some(error) = self.refusal.lock().expect("not poisoned").clone() {
             return Err(error);
         }
-        let (written, read) = (Pipe::default(), Pipe::default());
+        let pipes = Pipes::new(request.keep_ms > 0);
+        let (written, read) = (pipes.written.clone(), pipes.read.clone());
         match &self.network {
             Network::Test(lines) => {
-                let line =
-                    Line { request: request.clone(), written: written.clone(), read: read.clone() };
+                let line = Line { request: request.clone(), written, read };
                 let _ = lines.send(line);
             }
             Network::Tcp => {
@@ -320,12 +407,11 @@ impl Services {
                 let stream = stream.map_err(|error| {
                     CallError::new(class::UNAVAILABLE, net::code::UNREACHABLE, error.to_string())
                 })?;
-                carry(stream, written.clone(), read.clone());
+                carry(stream, written, read);
             }
         }
-        let pipes = (written.clone(), read.clone());
-        self.connections.lock().expect("not poisoned").insert(request.name, pipes);
-        Ok((written, read))
+        self.connections.lock().expect("not poisoned").insert(request.name, pipes.clone());
+        Ok((pipes, false))
     }
 }
 
@@ -380,10 +466,14 @@ impl Host for HostEnd {
         let services = self.0.clone();
         async move {
             match services.connect(read(&body)).await {
-                Ok((written, read)) => RResult::ROk(Opened {
-                    head: Reply { metadata: RVec::new(), body: b"{}".as_slice().into() },
-                    stream: duplex(&written, &read),
-                }),
+                Ok((pipes, adopted)) => {
+                    let connected = net::Connected { adopted, ..net::Connected::default() };
+                    let head = serde_json::to_vec(&connected).expect("JSON");
+                    RResult::ROk(Opened {
+                        head: Reply { metadata: RVec::new(), body: head.into() },
+                        stream: pipes.duplex(),
+                    })
+                }
                 Err(error) => RResult::RErr(RBox::new(error)),
             }
         }

@@ -6,6 +6,7 @@ mod host;
 mod ngircd;
 mod pipe;
 mod receiving;
+mod reloading;
 mod sending;
 mod server;
 mod settings;

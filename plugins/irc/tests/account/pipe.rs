@@ -12,7 +12,10 @@ use loader_sdk::abi::{
 };
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
 };
 use tokio::sync::Notify;
 
@@ -61,6 +64,10 @@ impl Pipe {
         self.change(|state| state.stuffed = stuffed);
     }
 
+    pub(crate) fn has_ended(&self) -> bool {
+        self.change_quietly(|state| state.ended)
+    }
+
     /// The next bytes; `None` after the end.
     pub(crate) async fn pull(&self) -> Option<Vec<u8>> {
         self.until(|state| match state.messages.pop_front() {
@@ -87,25 +94,45 @@ impl Pipe {
     }
 }
 
-/// The plugin's end of a connection: it writes into one pipe and reads from the other.
-pub(crate) fn duplex(outgoing: &Pipe, incoming: &Pipe) -> Duplex {
-    Duplex {
-        sender: StreamSender_TO::from_value(Writing(outgoing.clone()), TD_Opaque),
-        receiver: StreamReceiver_TO::from_value(
-            Reading(incoming.clone(), outgoing.clone()),
-            TD_Opaque,
-        ),
+/// Both pipes of a connection, and whether somebody holds it.
+#[derive(Clone, Default)]
+pub(crate) struct Pipes {
+    pub(crate) written: Pipe,
+    pub(crate) read: Pipe,
+    held: Arc<AtomicBool>,
+    /// Whether it stays open when nobody holds it.
+    kept: bool,
+}
+
+impl Pipes {
+    pub(crate) fn new(kept: bool) -> Self {
+        Self { kept, ..Self::default() }
+    }
+
+    pub(crate) fn end(&self) {
+        self.written.end();
+        self.read.end();
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.load(SeqCst)
+    }
+
+    /// The plugin's end: it writes into one pipe and reads from the other.
+    pub(crate) fn duplex(&self) -> Duplex {
+        self.held.store(true, SeqCst);
+        Duplex {
+            sender: StreamSender_TO::from_value(Writing(self.written.clone()), TD_Opaque),
+            receiver: StreamReceiver_TO::from_value(
+                Reading(self.read.clone(), self.clone()),
+                TD_Opaque,
+            ),
+        }
     }
 }
 
-/// The plugin's way out.
+/// The plugin's way out. Dropping it alone says nothing to the other side.
 struct Writing(Pipe);
-
-impl Drop for Writing {
-    fn drop(&mut self) {
-        self.0.end();
-    }
-}
 
 impl StreamSender for Writing {
     fn try_send(&self, message: Message) -> SendOutcome {
@@ -135,13 +162,15 @@ impl StreamSender for Writing {
     }
 }
 
-/// The plugin's way in, and its way out: a host closes a connection that nobody reads.
-struct Reading(Pipe, Pipe);
+/// The plugin's way in. It is the one that holds the connection.
+struct Reading(Pipe, Pipes);
 
 impl Drop for Reading {
     fn drop(&mut self) {
-        self.0.end();
-        self.1.end();
+        self.1.held.store(false, SeqCst);
+        if !self.1.kept {
+            self.1.end();
+        }
     }
 }
 

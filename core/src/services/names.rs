@@ -1,7 +1,7 @@
-//! The names of connections: who may open, take over or close what.
+//! The names of connections: who may open, take over or close what. `C` is what a connection can be
+//! told.
 
-use super::{connection::Command, held};
-use crate::{message::Failure, stream::Sender};
+use crate::stream::Sender;
 use futures_util::{FutureExt, future::BoxFuture};
 use std::{
     collections::HashMap,
@@ -16,50 +16,56 @@ use tokio::sync::mpsc;
 pub(super) type Key = (Arc<str>, String);
 
 /// Which connections there are.
-#[derive(Default)]
-pub(super) struct Names {
-    table: Mutex<HashMap<Key, Entry>>,
+pub(super) struct Names<C> {
+    table: Mutex<HashMap<Key, Entry<C>>>,
     reservations: AtomicU64,
 }
 
-struct Entry {
+struct Entry<C> {
     /// Tells this entry from a later one of the same name.
     reservation: u64,
-    state: State,
+    state: State<C>,
 }
 
-enum State {
+enum State<C> {
     /// It is being dialled for somebody; resolves when that somebody is gone.
     Dialling(BoxFuture<'static, ()>),
     /// The way to the connection.
-    Open(mpsc::UnboundedSender<Command>),
+    Open(mpsc::UnboundedSender<C>),
 }
 
-pub(super) enum Reserved {
-    New(Reservation),
-    Open(mpsc::UnboundedSender<Command>),
+/// What a name is to whoever wants to hold it.
+pub(super) enum Reserved<C> {
+    /// Free, and now theirs.
+    New(Reservation<C>),
+    /// That of an open connection.
+    Open(mpsc::UnboundedSender<C>),
+    /// Being dialled for somebody else.
+    Taken,
 }
 
-impl Names {
-    fn table(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
+impl<C> Default for Names<C> {
+    fn default() -> Self {
+        Self { table: Mutex::default(), reservations: AtomicU64::new(0) }
+    }
+}
+
+impl<C> Names<C> {
+    fn table(&self) -> MutexGuard<'_, HashMap<Key, Entry<C>>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Finds the connection of a name, or reserves the name for this holder.
-    pub(super) fn reserve(
-        self: &Arc<Self>,
-        key: &Key,
-        holder: &Sender,
-    ) -> Result<Reserved, Failure> {
+    pub(super) fn reserve(self: &Arc<Self>, key: &Key, holder: &Sender) -> Reserved<C> {
         let mut table = self.table();
         match table.get_mut(key).map(|entry| &mut entry.state) {
             Some(State::Open(commands)) if !commands.is_closed() => {
-                return Ok(Reserved::Open(commands.clone()));
+                return Reserved::Open(commands.clone());
             }
             Some(State::Dialling(gone)) => {
                 // Who gave up a moment ago may try again, although the dialling has yet to notice.
                 if gone.now_or_never().is_none() {
-                    return Err(held(&key.1));
+                    return Reserved::Taken;
                 }
             }
             Some(State::Open(_)) | None => {}
@@ -68,11 +74,11 @@ impl Names {
         let state = State::Dialling(Box::pin(holder.closed()));
         table.insert(key.clone(), Entry { reservation: number, state });
         drop(table);
-        Ok(Reserved::New(Reservation { names: self.clone(), key: key.clone(), number }))
+        Reserved::New(Reservation { names: self.clone(), key: key.clone(), number })
     }
 
     /// Tells the open connection of a name something.
-    pub(super) fn tell(&self, key: &Key, command: Command) {
+    pub(super) fn tell(&self, key: &Key, command: C) {
         if let Some(Entry { state: State::Open(commands), .. }) = self.table().get(key) {
             // One that has just closed needs no telling.
             let _ = commands.send(command);
@@ -80,7 +86,7 @@ impl Names {
     }
 
     /// Tells every open connection something.
-    pub(super) fn tell_all(&self, command: impl Fn() -> Command) {
+    pub(super) fn tell_all(&self, command: impl Fn() -> C) {
         for entry in self.table().values() {
             if let State::Open(commands) = &entry.state {
                 let _ = commands.send(command());
@@ -90,15 +96,15 @@ impl Names {
 }
 
 /// The right to a name. Dropping it frees the name.
-pub(super) struct Reservation {
-    names: Arc<Names>,
+pub(super) struct Reservation<C> {
+    names: Arc<Names<C>>,
     key: Key,
     number: u64,
 }
 
-impl Reservation {
+impl<C> Reservation<C> {
     /// Says where the connection can be told things. Nothing happens when another has the name.
-    pub(super) fn announce(&self, commands: mpsc::UnboundedSender<Command>) {
+    pub(super) fn announce(&self, commands: mpsc::UnboundedSender<C>) {
         if let Some(entry) = self.names.table().get_mut(&self.key)
             && entry.reservation == self.number
         {
@@ -107,7 +113,7 @@ impl Reservation {
     }
 }
 
-impl Drop for Reservation {
+impl<C> Drop for Reservation<C> {
     fn drop(&mut self) {
         let mut table = self.names.table();
         if table.get(&self.key).is_some_and(|entry| entry.reservation == self.number) {

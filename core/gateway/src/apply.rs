@@ -1,0 +1,157 @@
+//! Another configuration for a gateway that runs: only what differs is done.
+
+use crate::{
+    Gateway, Settings,
+    config::Config,
+    difference::{self, AccountChange, Key, difference, within_reach},
+    gateway::engine_options,
+    secrets,
+};
+use loader_contract::channel::CONTRACT;
+use loader_core::{Action, Change, diagnostic::Diagnostic, discovery::discover};
+use serde::Serialize;
+use std::{collections::BTreeSet, sync::Arc};
+
+/// What another configuration changes in a gateway that runs.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Applied {
+    /// The settings that differ and count at once.
+    pub changed: Vec<Key>,
+    /// The settings that differ from what the gateway was started with and count at its next start.
+    pub after_restart: Vec<Key>,
+    /// What is done with plugins.
+    pub plugins: Vec<Change>,
+    /// What is done with accounts.
+    pub accounts: Vec<AccountChange>,
+}
+
+impl Applied {
+    /// Whether there is nothing to do, now or later.
+    pub fn is_nothing(&self) -> bool {
+        self.changed.is_empty()
+            && self.after_restart.is_empty()
+            && self.plugins.is_empty()
+            && self.accounts.is_empty()
+    }
+
+    /// What could not be done, and what was noticed.
+    pub fn findings(&self) -> impl Iterator<Item = &Diagnostic> {
+        let plugins = self.plugins.iter().flat_map(|change| &change.findings);
+        plugins.chain(self.accounts.iter().filter_map(|change| change.finding.as_ref()))
+    }
+}
+
+/// What there is to do, and what with.
+struct Plan {
+    reached: Config,
+    /// The plugins whose manifests want to be reloaded for what differs.
+    affected: BTreeSet<String>,
+    by_default: secrets::Permitted,
+    applied: Applied,
+}
+
+impl Gateway {
+    /// What [`apply`](Self::apply) would do. Nothing is done.
+    pub async fn compare(&self, settings: Settings) -> Applied {
+        let Plan { reached, affected, mut applied, .. } = self.plan(&settings.config).await;
+        let engine = self.engine();
+        let options = engine_options(&Settings { config: reached, ..settings }, engine.services());
+        applied.plugins = engine.compare(options, &affected).await;
+        applied
+    }
+
+    /// Goes on with another configuration: changes the accounts, plugins and settings that differ, and
+    /// leaves everything else alone. Where the state is kept, where plugins are looked for, and the like
+    /// count at the next start; the answer names them.
+    ///
+    /// What a plugin refuses leaves it, or the account, as it was, and the rest is done all the same; the
+    /// same configuration applied again tries it again.
+    pub async fn apply(&self, settings: Settings) -> Applied {
+        let _turn = self.0.applying.lock().await;
+        let started = self.config();
+        let Plan { reached, affected, by_default, mut applied } = self.plan(&settings.config).await;
+        let settings = Settings { config: reached, ..settings };
+        let engine = self.engine();
+        let permit = || {
+            let permitted = secrets::permitted(&by_default, &engine.snapshot(), &settings.config);
+            self.0.secrets.replace(settings.secrets.clone(), permitted);
+        };
+        // A plugin that is loaded now may want a secret while it starts, and another for an account.
+        permit();
+        self.0.conversations.adjust(&settings.config);
+        self.0.config.store(Arc::new(settings.config.clone()));
+        let options = engine_options(&settings, engine.services());
+        applied.plugins = engine.apply(options, affected).await;
+        permit();
+        for change in &mut applied.accounts {
+            change.finding = self.0.channels.change(engine, change, &settings.config).await;
+        }
+        let mut effective = settings.config.clone();
+        for refused in applied.accounts.iter().filter(|change| change.finding.is_some()) {
+            put_back(&mut effective, &started, refused);
+        }
+        self.0.config.store(Arc::new(effective));
+        self.connect_anew(&settings.config, &applied).await;
+        self.0.channels.forget_unserved(engine);
+        applied
+    }
+
+    async fn plan(&self, wanted: &Config) -> Plan {
+        let started = self.config();
+        let reached = within_reach(&started, wanted);
+        let changed = difference(&started, &reached);
+        let roots = self.0.roots.clone();
+        let found = tokio::task::spawn_blocking(move || {
+            let candidates = discover(&roots).candidates;
+            let by_default = secrets::by_default(&candidates);
+            (candidates, by_default)
+        });
+        let (candidates, by_default) = found.await.unwrap_or_default();
+        let is_affected = |prefixes: &[String]| {
+            prefixes.iter().any(|prefix| changed.iter().any(|key| key.touches(prefix)))
+        };
+        let affected =
+            candidates.iter().filter(|one| is_affected(&one.spec().reload.config_prefixes));
+        let affected = affected.map(|one| one.id().to_owned()).collect();
+        let applied = Applied {
+            after_restart: difference(&reached, wanted),
+            accounts: difference::accounts(&started, &reached),
+            changed,
+            plugins: Vec::new(),
+        };
+        Plan { reached, affected, by_default, applied }
+    }
+
+    /// Connects the accounts of channels that have a fresh generation. One that was handed its
+    /// predecessor's accounts has them already, and nothing happens to them.
+    async fn connect_anew(&self, config: &Config, applied: &Applied) {
+        let snapshot = self.engine().snapshot();
+        let is_fresh = |plugin: &str| {
+            applied.plugins.iter().any(|change| {
+                let action = change.action;
+                let is_fresh = matches!(action, Action::Load | Action::Reload) && !change.failed();
+                change.plugin == plugin && is_fresh
+            })
+        };
+        for ((channel, account), settings) in difference::connected(config) {
+            let capability = snapshot.capability(CONTRACT, channel);
+            let is_done = applied.accounts.iter().any(|change| {
+                (change.channel.as_str(), change.account.as_str()) == (channel, account)
+            });
+            if !is_done && capability.is_some_and(|one| is_fresh(&one.plugin)) {
+                self.0.channels.connect(self.engine(), channel, account, settings).await;
+            }
+        }
+    }
+}
+
+/// An account as it was before a change that was refused.
+fn put_back(config: &mut Config, before: &Config, change: &AccountChange) {
+    let AccountChange { channel, account, .. } = change;
+    let settings = before.channels.get(channel).and_then(|one| one.accounts.get(account));
+    let accounts = &mut config.channels.entry(channel.clone()).or_default().accounts;
+    match settings {
+        Some(settings) => drop(accounts.insert(account.clone(), settings.clone())),
+        None => drop(accounts.remove(account)),
+    }
+}

@@ -1,0 +1,56 @@
+//! `loader new`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Make the crate of a new plugin
+///
+/// Writes a folder with everything that a plugin needs: a manifest, code that does something small,
+/// its test, and a README with the next commands. It builds at once with `cargo build --release`, and
+/// `loader plugins link` uses it where it is. A folder that exists is not touched.
+#[derive(Args)]
+#[command(after_long_help = "Examples:
+  loader new weather --kind provider              a provider of text, in ./weather
+  loader new desk --kind channel --path ~/lines   a channel, in a folder of another name
+  loader new pages --kind route --sdk ~/loader    against the SDK of this repository")]
+pub(crate) struct New {
+    /// The plugin's id, which names its crate and its library too: lower-case letters, digits, `-`
+    /// and `_`
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// What it is to be
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Kind,
+    /// The folder to make; without it, one of the plugin's name in the working directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) path: Option<PathBuf>,
+    /// The repository of loader, or the folder `abi/sdk` in it; or a version of `loader-sdk`
+    ///
+    /// Without it, the repository that this program was built from, as long as it is there and nobody
+    /// else can change it. A version is taken from the registry that cargo uses.
+    #[arg(long, value_name = "DIR|VERSION")]
+    pub(crate) sdk: Option<String>,
+}
+
+/// What a new plugin is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Continues conversations: `text-inference/1`
+    Provider,
+    /// Connects people: `channel/1`
+    Channel,
+    /// Answers HTTP requests below a path: `http-route/1`
+    Route,
+}
+
+impl Kind {
+    /// Its name on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::Channel => "channel",
+            Self::Route => "route",
+        }
+    }
+}

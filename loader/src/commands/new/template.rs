@@ -1,0 +1,103 @@
+//! The files of a new plugin. `templates/` holds them as they are; what differs stands in `{{…}}`.
+
+use loader_core::manifest::Platform;
+
+use super::name::Name;
+use super::sdk::Sdk;
+use crate::args::Kind;
+
+/// One file of a new plugin.
+pub(super) struct File {
+    /// Its path in the plugin's folder.
+    pub(super) path: &'static str,
+    /// What is in it.
+    pub(super) text: String,
+}
+
+/// A file as the templates have it: its path in the plugin's folder, and its text.
+type Template = (&'static str, &'static str);
+
+/// What every plugin has.
+const COMMON: &[Template] = &[
+    (".gitignore", include_str!("templates/gitignore")),
+    ("Cargo.toml", include_str!("templates/package.toml")),
+];
+
+const PROVIDER: &[Template] = &[
+    ("README.md", include_str!("templates/provider/README.md")),
+    ("config.schema.json", include_str!("templates/provider/config.schema.json")),
+    ("plugin.toml", include_str!("templates/provider/plugin.toml")),
+    ("src/lib.rs", include_str!("templates/provider/lib.rs")),
+    ("src/tests.rs", include_str!("templates/provider/tests.rs")),
+];
+
+const CHANNEL: &[Template] = &[
+    ("README.md", include_str!("templates/channel/README.md")),
+    ("account.schema.json", include_str!("templates/channel/account.schema.json")),
+    ("plugin.toml", include_str!("templates/channel/plugin.toml")),
+    ("src/account.rs", include_str!("templates/channel/account.rs")),
+    ("src/lib.rs", include_str!("templates/channel/lib.rs")),
+    ("src/tests.rs", include_str!("templates/channel/tests.rs")),
+];
+
+const ROUTE: &[Template] = &[
+    ("README.md", include_str!("templates/route/README.md")),
+    ("config.schema.json", include_str!("templates/route/config.schema.json")),
+    ("plugin.toml", include_str!("templates/route/plugin.toml")),
+    ("src/lib.rs", include_str!("templates/route/lib.rs")),
+    ("src/tests.rs", include_str!("templates/route/tests.rs")),
+];
+
+/// The files of a plugin of this kind.
+pub(super) fn files(kind: Kind, name: &Name, sdk: &Sdk) -> Vec<File> {
+    let own = match kind {
+        Kind::Provider => PROVIDER,
+        Kind::Channel => CHANNEL,
+        Kind::Route => ROUTE,
+    };
+    let values = [
+        ("{{name}}", name.as_str().to_owned()),
+        ("{{library}}", name.library()),
+        ("{{platform}}", Platform::current().map_or("path", Platform::key).to_owned()),
+        ("{{sdk}}", sdk.dependency()),
+    ];
+    let fill = |text: &str| {
+        values.iter().fold(text.to_owned(), |text, (mark, value)| text.replace(mark, value))
+    };
+    let files = COMMON.iter().chain(own);
+    files.map(|(path, text)| File { path, text: fill(text) }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+    use loader_core::manifest::Manifest;
+    use proptest::prelude::*;
+    use std::path::Path;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_the_name_the_files_fit_together(name in "[a-z][a-z0-9_-]{0,63}") {
+            // The few words that mean something else.
+            let name = Name::read(&super::super::name::near(&name)).expect("it can be used");
+            let sdk = Sdk::Version("0.1".into());
+            for kind in Kind::value_variants() {
+                let files = files(*kind, &name, &sdk);
+                let text = |path| &files.iter().find(|file| file.path == path).expect(path).text;
+                let parsed = Manifest::parse(Path::new("plugin.toml"), text("plugin.toml"));
+                prop_assert_eq!(&parsed.diagnostics, &[]);
+                let manifest = parsed.manifest.expect("there is no error");
+                prop_assert_eq!(&manifest.id, name.as_str());
+                let package: toml::Table = text("Cargo.toml").parse().expect("TOML");
+                prop_assert_eq!(package["package"]["name"].as_str(), Some(name.as_str()));
+                let version = manifest.version.to_string();
+                prop_assert_eq!(package["package"]["version"].as_str(), Some(version.as_str()));
+                for file in &files {
+                    prop_assert!(!file.text.contains("{{"), "{}", file.path);
+                }
+            }
+        }
+    }
+}
