@@ -269,9 +269,10 @@ impl Generation {
     /// Not an `async fn`: the invocation crosses at once instead of moving through futures.
     fn enter(&self, invocation: Invocation) -> Visiting<CallFuture> {
         let Invocation { operation, context, metadata, body } = invocation;
-        let future = self.resident.visit(&operation, || {
-            self.plugin().call((&*operation).into(), context, metadata.into_abi(), body.into())
-        });
+        let visit = self.resident.visit(&operation);
+        let future =
+            self.plugin().call((&*operation).into(), context, metadata.into_abi(), body.into());
+        drop(visit);
         self.resident.visiting(operation, future)
     }
 
@@ -296,10 +297,11 @@ impl Generation {
     async fn handle(&self, invocation: Invocation, end: StreamEnd) -> Result<(), Failure> {
         let Invocation { operation, context, metadata, body } = invocation;
         let stream = ends::lend(end, &self.relay);
-        let (named, metadata) = ((&*operation).into(), metadata.into_abi());
-        let future = self.resident.visit(&operation, || {
-            self.plugin().open(named, context, metadata, body.into(), stream)
-        });
+        let future = {
+            let _visit = self.resident.visit(&operation);
+            let metadata = metadata.into_abi();
+            self.plugin().open((&*operation).into(), context, metadata, body.into(), stream)
+        };
         let future = self.resident.visiting(operation, future);
         match AssertUnwindSafe(future).catch_unwind().await {
             Ok(RResult::ROk(())) => Ok(()),

@@ -40,7 +40,9 @@ impl Image {
         let refuse = |finding: Diagnostic| {
             finding.at(staged.candidate().manifest_path()).about(staged.spec().id.clone())
         };
-        let opened = resident.visit("open", || open_library(staged.path()));
+        let visit = resident.visit("open");
+        let opened = open_library(staged.path());
+        drop(visit);
         let (library, header) = opened.map_err(refuse).inspect_err(|_| resident.leave())?;
         let address = std::ptr::from_ref(&*header).addr();
         verify_identity(&staged, address).map_err(|message| {
@@ -58,9 +60,10 @@ impl Image {
     /// Runs plugin code, so call it on a thread of the generation. A refused image is still to be
     /// [closed](Self::close).
     pub(crate) fn accept(&self) -> Result<Root, Diagnostic> {
+        let _visit = self.resident.visit("open");
         // SAFETY: the library is held by the image, and an image is closed only after everything
         // made from its root module is gone.
-        let root = self.resident.visit("open", || unsafe { layout::accept(self.header) });
+        let root = unsafe { layout::accept(self.header) };
         root.map(|root| Root(root, self.resident)).map_err(|incompatible| explain(&incompatible))
     }
 
@@ -99,7 +102,10 @@ impl Image {
         std::mem::forget(self);
         // The library's destructors run during the close, and what they leave on the thread goes
         // with the thread.
-        let close = move || resident.visit("unload", || library.close());
+        let close = move || {
+            let _visit = resident.visit("unload");
+            library.close()
+        };
         let closed = thread::Builder::new().name("loader-unload".into()).spawn(close);
         let closed = closed.map(|handle| handle.join());
         if !matches!(closed, Ok(Ok(Ok(())))) || platform::is_mapped(staged.path()) {
@@ -159,7 +165,8 @@ impl Root {
     ///
     /// Runs plugin code, so call it on a thread of the generation.
     pub(crate) fn create(&self, plugin_id: &str, host: HostBox) -> Result<PluginBox, Failure> {
-        match self.1.visit("create", || (self.0.create())(plugin_id.into(), host)) {
+        let _visit = self.1.visit("create");
+        match (self.0.create())(plugin_id.into(), host) {
             RResult::ROk(plugin) => Ok(plugin),
             RResult::RErr(error) => Err(Failure::from_abi(error, format!("plugin:{plugin_id}"))),
         }

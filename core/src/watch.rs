@@ -12,8 +12,6 @@ mod limits;
 mod look;
 mod plan;
 mod settling;
-#[cfg(test)]
-mod tests;
 mod tracker;
 
 use crate::diagnostic::Diagnostic;
@@ -244,3 +242,6 @@ impl Shared {
         self.state().trouble.take().is_some()
     }
 }
+
+#[cfg(test)]
+mod tests;

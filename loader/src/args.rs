@@ -5,6 +5,7 @@ mod channels;
 mod chat;
 mod completions;
 mod config;
+mod dev;
 mod doctor;
 mod global;
 mod new;
@@ -24,6 +25,7 @@ pub(crate) use self::channels::{Channels, ListChannels};
 pub(crate) use self::chat::Chat;
 pub(crate) use self::completions::Completions;
 pub(crate) use self::config::{Config, ConfigApply};
+pub(crate) use self::dev::Dev;
 pub(crate) use self::doctor::Doctor;
 pub(crate) use self::global::{Colour, Global};
 pub(crate) use self::new::{Kind, New};
@@ -120,6 +122,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Abi(Abi),
     New(New),
+    Dev(Dev),
     Completions(Completions),
     #[command(name = Trial::COMMAND)]
     Trial(Trial),
@@ -162,6 +165,7 @@ impl Command {
             Self::Abi(Abi::Explain(_)) => "abi.explain",
             Self::Doctor(_) => "doctor",
             Self::New(_) => "new",
+            Self::Dev(_) => "dev",
             Self::Completions(_) => "completions",
             Self::Trial(_) => Trial::COMMAND,
         }

@@ -5,6 +5,7 @@ mod channels;
 mod chat;
 mod completions;
 mod config;
+mod dev;
 mod doctor;
 mod library;
 mod new;
@@ -22,7 +23,8 @@ use crate::output::{CommandResult, Output};
 pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
     let read = |flags| Context::read(&arguments.global, flags);
     match &arguments.command {
-        Command::Run(run) => run::run(run, &read(run::flags(run))?, output),
+        Command::Run(run) => run::run(run, &read(run::flags(run))?, output, |_| ()),
+        Command::Dev(wanted) => dev::dev(wanted, &read(dev::flags(wanted))?, output),
         Command::Status(wanted) => status::status(&read(Vec::new())?, wanted),
         Command::Chat(chat) => chat::chat(chat, &read(Vec::new())?, output),
         Command::Plugins(command) => plugins::execute(command, &arguments.global, output),

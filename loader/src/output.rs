@@ -78,6 +78,7 @@ impl From<Answer> for Outcome {
 }
 
 /// Where and how to print.
+#[derive(Clone)]
 pub(crate) struct Output {
     json: bool,
     quiet: bool,

@@ -4,6 +4,7 @@ use crate::{Home, build, process::Running};
 use std::{
     fs,
     os::unix::process::ExitStatusExt as _,
+    path::Path,
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
@@ -48,7 +49,7 @@ impl Gateway {
     pub async fn start_with(home: &Home, config: &str, arguments: &[&str]) -> Self {
         let file = home.state().with_file_name("loader.toml");
         fs::write(&file, config).expect("the configuration can be written");
-        let mut process = Running::start(&build::loader(), |command| {
+        let process = Running::start(&build::loader(), |command| {
             command.arg("--config").arg(&file);
             command.arg("--state-dir").arg(home.state());
             command.arg("--plugins-dir").arg(home.plugins());
@@ -56,6 +57,21 @@ impl Gateway {
             command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
             command.env("HOME", home.state()).stderr(Stdio::piped());
         });
+        Self::ready(process).await
+    }
+
+    /// Starts it as `loader dev` in the folder of a plugin. Cargo finds what it needs where it does here.
+    pub async fn develop(home: &Home, folder: &Path) -> Self {
+        let process = Running::start(&build::loader(), |command| {
+            command.arg("--state-dir").arg(home.state());
+            command.arg("--plugins-dir").arg(home.plugins());
+            command.args(["dev", ".", "--listen", "127.0.0.1:0", "--ready-json"]);
+            command.current_dir(folder).env("XDG_DATA_HOME", home.state()).stderr(Stdio::piped());
+        });
+        Self::ready(process).await
+    }
+
+    async fn ready(mut process: Running) -> Self {
         let log = Arc::new(Log::default());
         let stderr = process.child.stderr.take().expect("stderr is piped");
         let writer = log.clone();

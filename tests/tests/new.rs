@@ -173,6 +173,19 @@ fn accept(server: &TcpListener) -> TcpStream {
 }
 
 #[test]
+fn one_that_is_not_built_yet_is_refused_with_the_command_that_builds_it() {
+    let newcomer = Newcomer::new();
+    newcomer.ask(&["new", "weather", "--kind", "provider"]);
+    newcomer.ask(&["plugins", "link", "weather"]);
+    let list = newcomer.loader(&["plugins", "list", "--json"]);
+    let finding = &envelope(&list)["data"]["plugins"][0]["diagnostics"][0];
+    assert_eq!(finding["code"], "LDR-VET-FILE", "{finding:#}");
+    let package = newcomer.desk().join("weather/Cargo.toml");
+    let command = format!("cargo build --release --manifest-path {}", package.display());
+    assert_eq!(finding["hint"], command);
+}
+
+#[test]
 fn each_kind_has_these_files() {
     let newcomer = Newcomer::new();
     let common =

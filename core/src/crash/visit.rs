@@ -5,6 +5,7 @@
 
 use super::resident::{self, Place, Resident};
 use std::{
+    marker::PhantomData,
     pin::Pin,
     ptr,
     sync::{
@@ -36,53 +37,63 @@ thread_local! {
     };
 }
 
-/// Puts the mark back to what it was, also when the visit ends by a panic.
-struct Return {
+impl Mark {
+    /// The operation counts only while a plugin is visited, so that the two never belong to different
+    /// visits.
+    #[inline]
+    fn set(&self, visited: *mut Place, operation: *mut u8, length: usize) {
+        self.operation.store(operation, Release);
+        self.length.store(length, Release);
+        self.visited.store(visited, Release);
+    }
+
+    /// Ends what was visited before, to be gone back to.
+    fn suspend(&self, visited: *mut Place) -> Suspended {
+        self.visited.store(ptr::null_mut(), Release);
+        let (operation, length) = (self.operation.load(Relaxed), self.length.load(Relaxed));
+        Suspended { visited, operation, length }
+    }
+}
+
+/// A visit within which there is another one.
+struct Suspended {
     visited: *mut Place,
     operation: *mut u8,
     length: usize,
 }
 
-impl Return {
-    #[inline]
-    fn go(visited: *mut Place, operation: *mut u8, length: usize) -> Self {
-        MARK.with(|mark| {
-            let before = Self {
-                visited: mark.visited.load(Relaxed),
-                operation: mark.operation.load(Relaxed),
-                length: mark.length.load(Relaxed),
-            };
-            mark.set(visited, operation, length);
-            before
-        })
-    }
+/// Code of a plugin runs on this thread until it is dropped, which puts the mark back to what it was.
+#[must_use = "the visit ends when it is dropped"]
+pub(crate) struct Visit<'a> {
+    before: Option<Suspended>,
+    /// The mark points there. It is this thread's, as long as this is not sent to another.
+    operation: PhantomData<(&'a str, *const ())>,
 }
 
-impl Drop for Return {
+impl Drop for Visit<'_> {
     #[inline]
     fn drop(&mut self) {
-        MARK.with(|mark| mark.set(self.visited, self.operation, self.length));
-    }
-}
-
-impl Mark {
-    /// In an order in which the bytes are never more than there are.
-    #[inline]
-    fn set(&self, visited: *mut Place, operation: *mut u8, length: usize) {
-        self.length.store(0, Release);
-        self.operation.store(operation, Release);
-        self.length.store(length, Release);
-        self.visited.store(visited, Release);
+        MARK.with(|mark| {
+            mark.visited.store(ptr::null_mut(), Release);
+            if let Some(before) = &self.before {
+                mark.set(before.visited, before.operation, before.length);
+            }
+        });
     }
 }
 
 impl Resident {
-    /// Runs code of the plugin on this thread, for this operation. Visits nest.
+    /// Enters the plugin on this thread, for this operation. Visits nest.
     #[inline]
-    pub(crate) fn visit<Answer>(self, operation: &str, code: impl FnOnce() -> Answer) -> Answer {
+    pub(crate) fn visit(self, operation: &str) -> Visit<'_> {
         let place = ptr::from_ref(self.0).cast_mut();
-        let _return = Return::go(place, operation.as_ptr().cast_mut(), operation.len());
-        code()
+        let before = MARK.with(|mark| {
+            let visited = mark.visited.load(Relaxed);
+            let before = (!visited.is_null()).then(|| mark.suspend(visited));
+            mark.set(place, operation.as_ptr().cast_mut(), operation.len());
+            before
+        });
+        Visit { before, operation: PhantomData }
     }
 
     /// Polls and drops a future of the plugin's as visits for this operation.
@@ -116,26 +127,32 @@ pub(crate) fn owner_of_new_thread(function: usize) -> Option<Resident> {
 pub(crate) struct Visiting<F> {
     resident: Resident,
     operation: Arc<str>,
-    /// There until it is dropped.
+    /// There until it is ready or dropped.
     future: Option<F>,
 }
 
 impl<F: Future + Unpin> Future for Visiting<F> {
     type Output = F::Output;
 
+    /// Ends the future once it is ready: its end is part of the same visit.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let Self { resident, operation, future } = &mut *self;
-        match future {
-            Some(future) => resident.visit(operation, || Pin::new(future).poll(context)),
-            None => Poll::Pending,
+        let Some(running) = future else { return Poll::Pending };
+        let _visit = resident.visit(operation);
+        let polled = Pin::new(running).poll(context);
+        if polled.is_ready() {
+            *future = None;
         }
+        polled
     }
 }
 
 impl<F> Drop for Visiting<F> {
     fn drop(&mut self) {
-        let future = self.future.take();
-        self.resident.visit(&self.operation, || drop(future));
+        if let Some(future) = self.future.take() {
+            let _visit = self.resident.visit(&self.operation);
+            drop(future);
+        }
     }
 }
 
@@ -155,14 +172,21 @@ mod tests {
             |generation| Resident::new("visited", "1.0.0", generation, Digest::of(b"image"));
         let (outer, inner) = (resident(11), resident(12));
         assert_eq!(now(), None);
-        outer.visit("call", || {
+        {
+            let _outer = outer.visit("call");
             assert_eq!(now(), Some((11, 4)));
-            inner.visit("nested", || assert_eq!(now(), Some((12, 6))));
+            {
+                let _inner = inner.visit("nested");
+                assert_eq!(now(), Some((12, 6)));
+            }
             assert_eq!(now(), Some((11, 4)));
-            let panicked = catch_unwind(|| inner.visit("nested", || panic!("it happens")));
+            let panicked = catch_unwind(|| {
+                let _inner = inner.visit("nested");
+                panic!("it happens");
+            });
             assert!(panicked.is_err());
             assert_eq!(now(), Some((11, 4)));
-        });
+        }
         assert_eq!(now(), None);
         outer.leave();
         inner.leave();
@@ -175,7 +199,10 @@ mod tests {
         let thread = std::thread::spawn(move || {
             owner.own_thread();
             assert_eq!(now(), Some((21, 0)));
-            guest.visit("call", || assert_eq!(now(), Some((22, 4))));
+            {
+                let _visit = guest.visit("call");
+                assert_eq!(now(), Some((22, 4)));
+            }
             assert_eq!(now(), Some((21, 0)));
         });
         thread.join().expect("as it should be");

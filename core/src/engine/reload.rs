@@ -195,6 +195,8 @@ impl Reloading<'_> {
         self.write(|reload| {
             reload.state = State::Over.name();
             reload.verdict = verdict;
+            // One that was refused before there was anything to discard is decided here.
+            reload.decide();
         });
         let Some(reload) = self.engine.ledger.get(self.number) else { return };
         tell(&reload);

@@ -69,7 +69,8 @@ impl Relay {
                 slot.queued.store(false, Ordering::Release);
                 let waker = slot.waker().take();
                 if let Some(waker) = waker {
-                    self.0.resident.visit("wake", || waker.wake());
+                    let _visit = self.0.resident.visit("wake");
+                    waker.wake();
                 }
             }
             Poll::Pending
@@ -102,7 +103,8 @@ impl Wake for Slot {
         if self.relay.direct {
             let waker = self.waker().take();
             if let Some(waker) = waker {
-                self.relay.resident.visit("wake", || waker.wake());
+                let _visit = self.relay.resident.visit("wake");
+                waker.wake();
             }
         } else if !self.relay.closed.load(Ordering::Acquire)
             && !self.queued.swap(true, Ordering::AcqRel)
@@ -120,7 +122,8 @@ impl Drop for Slot {
         // leaked by the plugin; its code may be gone, so it is leaked for good.
         if let Some(waker) = self.waker().take() {
             if self.relay.direct {
-                self.relay.resident.visit("wake", || drop(waker));
+                let _visit = self.relay.resident.visit("wake");
+                drop(waker);
             } else {
                 std::mem::forget(waker);
             }

@@ -239,7 +239,10 @@ fn drop_plugin(mut generation: Arc<Generation>, patience: Duration) -> Result<()
     let (dropped, done) = mpsc::channel();
     if let Some(workers) = &generation.workers {
         workers.spawn(async move {
-            resident.visit("drop", || drop(plugin));
+            {
+                let _visit = resident.visit("drop");
+                drop(plugin);
+            }
             let _ = dropped.send(());
         });
     }

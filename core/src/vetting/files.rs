@@ -189,6 +189,11 @@ pub(super) fn unreadable(
 /// What is to be done about a library that is not there or is not whole.
 fn build_and_copy(candidate: &Candidate, library: &RelativePath) -> String {
     let name = library.as_str().rsplit('/').next().unwrap_or_default();
+    if library.as_str() == format!("target/release/{name}") {
+        // Built there, with nothing to copy.
+        let package = shell_word(&candidate.folder().join("Cargo.toml"));
+        return format!("cargo build --release --manifest-path {package}");
+    }
     let target = shell_word(&library.under(candidate.folder()));
     // Through a new name, since what is there may be a pipe, or be read by somebody.
     format!(

@@ -24,19 +24,32 @@ pub(crate) enum Content {
     Missing,
 }
 
-/// A file that says which one it is, and ends with the digest of all before.
+/// A library that says which one it is. Where its table of sections should be, and that is at its
+/// end, stands the digest of all before.
 pub(crate) fn content(serial: u64) -> Vec<u8> {
-    let mut bytes = serial.to_string().into_bytes();
-    bytes.resize(64 * 1024, b' ');
+    const BODY: usize = 64 * 1024;
+    let mut bytes = header(BODY as u64 + 64).to_vec();
+    bytes.extend(serial.to_string().as_bytes());
+    bytes.resize(BODY, b' ');
     let digest = Digest::of(&bytes).to_string();
+    assert_eq!(digest.len(), 64);
     bytes.extend(digest.as_bytes());
     bytes
+}
+
+/// The header of a library whose table of sections ends at this byte.
+pub(crate) fn header(end: u64) -> [u8; 64] {
+    let mut header = [0; 64];
+    header[..6].copy_from_slice(b"\x7fELF\x02\x01");
+    header[0x28..0x30].copy_from_slice(&(end - 64).to_le_bytes());
+    (header[0x3a], header[0x3c]) = (64, 1);
+    header
 }
 
 pub(crate) fn read(path: &Path) -> Content {
     let Ok(bytes) = fs::read(path) else { return Content::Missing };
     let whole = || {
-        let text = std::str::from_utf8(&bytes).ok()?;
+        let text = std::str::from_utf8(bytes.get(64..)?).ok()?;
         let serial = text.split(' ').next()?.parse().ok()?;
         (content(serial) == bytes).then_some(serial)
     };

@@ -1,6 +1,6 @@
 //! All the ways in which linkers, editors and copiers write.
 
-use crate::desk::{Content, Desk, content, read};
+use crate::desk::{Content, Desk, content, header, read};
 use loader_core::watch::Options;
 use std::{
     env,
@@ -203,15 +203,6 @@ async fn times_and_modes_are_changes_too() {
     fs::set_permissions(&desk.library, Permissions::from_mode(0o700)).unwrap();
     desk.wait_for(&desk.plugin).await;
     assert_eq!(read(&desk.library), Content::Whole(0));
-}
-
-/// The header of a library whose table of sections ends at this byte.
-fn header(end: u64) -> Vec<u8> {
-    let mut header = vec![0; 64];
-    header[..6].copy_from_slice(b"\x7fELF\x02\x01");
-    header[0x28..0x30].copy_from_slice(&(end - 64).to_le_bytes());
-    (header[0x3a], header[0x3c]) = (64, 1);
-    header
 }
 
 #[tokio::test]

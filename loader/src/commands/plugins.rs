@@ -7,6 +7,7 @@ mod history;
 mod inspect;
 mod install;
 mod link;
+pub(super) mod linked;
 mod list;
 mod origin;
 mod pack;

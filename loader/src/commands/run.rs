@@ -37,8 +37,13 @@ pub(super) fn flags(arguments: &Run) -> Vec<(String, toml::Value)> {
     listen.map(|listen| ("gateway.listen".to_owned(), listen.to_string().into())).collect()
 }
 
-/// Serves until it is asked to stop.
-pub(super) fn run(arguments: &Run, context: &Context, output: &Output) -> CommandResult {
+/// Serves until it is asked to stop. Whoever goes along is told of the gateway once it serves.
+pub(super) fn run(
+    arguments: &Run,
+    context: &Context,
+    output: &Output,
+    companion: impl FnOnce(&Gateway),
+) -> CommandResult {
     let log = &context.resolved.config.log;
     let filter =
         Filter::parse(&log.filter).map_err(|finding| Refusal::new(Exit::Configuration, finding))?;
@@ -54,7 +59,7 @@ pub(super) fn run(arguments: &Run, context: &Context, output: &Output) -> Comman
     let runtime = runtime
         .map_err(|error| Finding::error("LDR-RUNTIME", format!("cannot start threads: {error}")))?;
     let server = Server { arguments, context, output, token, claim };
-    let result = runtime.block_on(server.serve(switch));
+    let result = runtime.block_on(server.serve(switch, companion));
     runtime.shutdown_timeout(LAST_MOMENTS);
     result
 }
@@ -88,7 +93,7 @@ struct Server<'a> {
 }
 
 impl Server<'_> {
-    async fn serve(mut self, switch: Switch) -> CommandResult {
+    async fn serve(mut self, switch: Switch, companion: impl FnOnce(&Gateway)) -> CommandResult {
         let (mut signals, hang_up) = (StopSignals::new()?, HangUp::new()?);
         let config = &self.context.resolved.config;
         let (listen, drain) =
@@ -142,6 +147,7 @@ impl Server<'_> {
             self.tell(&[finding]);
         }
         self.announce(&ready);
+        companion(&gateway);
 
         tokio::select! {
             signal = signals.asked() => info!(signal, "asked to stop"),

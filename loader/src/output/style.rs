@@ -7,6 +7,7 @@ use super::text::harmless;
 use crate::finding::Finding;
 
 /// The colours, or none. No meaning is carried by colour alone.
+#[derive(Clone)]
 pub(super) struct Style {
     colour: bool,
 }
