@@ -9,19 +9,22 @@
 //! no other plugin folder has, and what it links is looked at as if it lay in the root.
 
 mod findings;
+mod roots;
 
 use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
-    folder::{Folder, Unreadable, shell_word},
+    folder::{Folder, Identity, Opened, Unreadable, Ways, shell_word},
     manifest::{self, Bundle, Content, Manifest, PluginSpec, RelativePath},
-    trust::lock::{self, Installed, Lock},
+    processors::on_all_processors,
+    trust::lock::Installed,
 };
-use findings::{collision, missing, not_used, unlocked, unreadable};
+use findings::{collision, not_used, unreadable};
+use roots::{Place, Sight};
 use serde::Serialize;
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt, fs, io,
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    fmt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -58,6 +61,19 @@ pub struct Discovery {
     pub candidates: Vec<Candidate>,
     /// Everything there is to say, in the order of the roots.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A folder that was looked in, and what came of it.
+#[derive(Debug, Clone)]
+pub struct Searched {
+    /// The folder.
+    pub root: Root,
+    /// Why nothing could be looked at there, if so: the end of a sentence that begins with its path.
+    pub problem: Option<String>,
+    /// How many plugins it holds, those that are hidden among them.
+    pub plugins: usize,
+    /// What else it holds, and why that is no plugin.
+    pub refused: Vec<Diagnostic>,
 }
 
 /// A plugin whose manifest was read, and nothing else. Cheap to clone.
@@ -194,13 +210,51 @@ pub(crate) type TakesPart<'a> = &'a dyn Fn(Origin, &str, Option<&str>) -> bool;
 
 /// Looks for plugins, and names those that take no part.
 pub(crate) fn discover_where(roots: &[Root], takes_part: TakesPart<'_>) -> Discovery {
+    let Visited { plugins, diagnostics, .. } = visit(roots, takes_part, |_, _| ());
+    let candidates = plugins.into_iter().map(|(candidate, ())| candidate).collect();
+    Discovery { candidates, diagnostics }
+}
+
+/// What came of a visit.
+pub(crate) struct Visited<Look> {
+    /// Each plugin that is not hidden, in the order of their ids, and what the look at it found.
+    pub(crate) plugins: Vec<(Candidate, Look)>,
+    /// Every root, in order.
+    pub(crate) searched: Vec<Searched>,
+    /// Everything there is to say, in the order of the roots.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// Looks for plugins, and at each while its folder is open; at those that are hidden, too.
+pub(crate) fn visit<Look: Send>(
+    roots: &[Root],
+    takes_part: TakesPart<'_>,
+    look: impl Fn(&Candidate, &Visit) -> Look + Sync,
+) -> Visited<Look> {
     let mut search = Search::new(takes_part);
-    for root in roots {
-        search.look_in(root);
+    let mut sights = Vec::new();
+    for (number, root) in roots.iter().enumerate() {
+        let (found, problem) = match roots::look_in(root) {
+            Ok(found) => (found, None),
+            Err(error) => (roots::unusable(root, &error), Some(roots::problem(&error))),
+        };
+        sights.extend(found.into_iter().map(|sight| (number, sight)));
+        search.searched.push(Searched {
+            root: root.clone(),
+            problem,
+            plugins: 0,
+            refused: Vec::new(),
+        });
     }
-    let mut candidates: Vec<Candidate> = search.winners.values().flat_map(candidates_of).collect();
-    candidates.sort_by(|one, other| one.id().cmp(other.id()));
-    Discovery { candidates, diagnostics: search.diagnostics }
+    let ways = Ways::default();
+    let seen = on_all_processors(&sights, |(number, sight)| match sight {
+        Sight::Folder(place) => (*number, Seen::look_at(place, &ways, &look)),
+        Sight::Finding(finding) => (*number, Seen::nothing(None, vec![finding.clone()])),
+    });
+    seen.into_iter().for_each(|(number, seen)| search.take(number, seen));
+    let mut plugins: Vec<(Candidate, Look)> = search.winners.into_values().flatten().collect();
+    plugins.sort_by(|(one, _), (other, _)| one.id().cmp(other.id()));
+    Visited { plugins, searched: search.searched, diagnostics: search.diagnostics }
 }
 
 /// Looks at one plugin folder. No candidate means that the diagnostics say why.
@@ -209,160 +263,109 @@ pub(crate) fn look_at(
     root: &Root,
     provenance: Provenance,
 ) -> (Vec<Candidate>, Vec<Diagnostic>) {
-    match read(folder.to_owned(), root, provenance) {
-        Ok((found, diagnostics)) => (candidates_of(&Arc::new(found)).collect(), diagnostics),
-        Err(diagnostics) => (Vec::new(), diagnostics),
-    }
+    let place = Place { path: folder.to_owned(), root: root.clone(), provenance };
+    let seen = Seen::look_at(&place, &Ways::default(), &|_: &Candidate, _: &Visit| ());
+    let candidates = seen.plugins.into_iter().map(|(candidate, ())| candidate).collect();
+    (candidates, seen.diagnostics)
 }
 
-/// The plugins of a folder.
-fn candidates_of(found: &Arc<Found>) -> impl Iterator<Item = Candidate> {
-    let plugins = found.manifest.plugins().into_iter();
-    plugins.map(|spec| Candidate { found: Arc::clone(found), spec: Arc::new(spec) })
+/// A plugin's folder, and its manifest as it was read, both open.
+pub(crate) struct Visit {
+    /// The folder, reached from `/`.
+    pub(crate) folder: Folder,
+    /// The manifest, read to its end.
+    pub(crate) manifest: Opened,
 }
 
-struct Search<'a> {
-    takes_part: TakesPart<'a>,
-    /// The folder that won each id, by the id of its manifest: a pack wins or loses as a whole.
-    winners: BTreeMap<String, Arc<Found>>,
-    /// Folders that were looked at; two roots may lead to the same one.
-    seen: BTreeSet<PathBuf>,
+/// What was found in one place.
+struct Seen<Look> {
+    /// Which folder it is, whatever its path.
+    identity: Option<Identity>,
+    /// Its plugins, which share a manifest; none when the diagnostics say why.
+    plugins: Vec<(Candidate, Look)>,
     diagnostics: Vec<Diagnostic>,
 }
 
-impl<'a> Search<'a> {
-    fn new(takes_part: TakesPart<'a>) -> Self {
-        let (winners, seen) = (BTreeMap::new(), BTreeSet::new());
-        Self { takes_part, winners, seen, diagnostics: Vec::new() }
+impl<Look> Seen<Look> {
+    fn nothing(identity: Option<Identity>, diagnostics: Vec<Diagnostic>) -> Self {
+        Self { identity, plugins: Vec::new(), diagnostics }
     }
 
-    fn look_in(&mut self, root: &Root) {
-        if root.path.join(manifest::FILE_NAME).symlink_metadata().is_ok() {
-            return self.look_at(root.path.clone(), root, Provenance::Placed);
-        }
-        let folders = match plugin_folders(&root.path) {
-            Ok(folders) => folders,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if root.required {
-                    let hint =
-                        format!("mkdir -p {}, or name another folder", shell_word(&root.path));
-                    let message = "the plugin folder does not exist";
-                    let finding = Diagnostic::warning("LDR-DISCOVERY-ROOT", message);
-                    self.diagnostics.push(finding.at(&root.path).hint(hint));
-                }
-                return;
-            }
-            Err(error) => {
-                let message = format!("the plugin folder cannot be read: {error}");
-                let finding = Diagnostic::error("LDR-DISCOVERY-ROOT", message).at(&root.path);
-                let hint = format!("name a folder you may read; ls -ld {}", shell_word(&root.path));
-                self.diagnostics.push(finding.hint(hint));
-                return;
-            }
+    fn look_at(place: &Place, ways: &Ways, look: &impl Fn(&Candidate, &Visit) -> Look) -> Self {
+        let folder = ways.reach(&place.root.path, &place.path);
+        let identity = folder.as_ref().ok().and_then(Folder::identity);
+        let (found, visit, diagnostics) = match read(folder, place) {
+            Ok(read) => read,
+            Err(diagnostics) => return Self::nothing(identity, diagnostics),
         };
-        let (mut releases, mut placed) = (BTreeSet::new(), Vec::new());
-        for (path, is_link) in folders {
-            if is_link {
-                let message = "a symbolic link in a plugin folder is not followed";
-                let hint = Unreadable::Link(path.clone()).mending(&path).unwrap_or_default();
-                let finding = Diagnostic::warning("LDR-DISCOVERY-LINK", message);
-                self.diagnostics.push(finding.at(&path).hint(hint));
-            } else if is_release(&path) {
-                releases.insert(path);
-            } else {
-                placed.push(path);
-            }
-        }
-        // What is said in the lock was meant; what merely lies there comes after it.
-        self.look_in_lock(root, &releases);
-        for path in placed {
-            self.look_at(path, root, Provenance::Placed);
-        }
-    }
-
-    /// Looks at what the lock of a root names. `releases` are the folders that count only then.
-    fn look_in_lock(&mut self, root: &Root, releases: &BTreeSet<PathBuf>) {
-        let lock = match Lock::read(&root.path) {
-            Ok(Some(lock)) => lock,
-            Ok(None) => {
-                let refused = releases.iter().map(|path| unlocked(path, &root.path));
-                return self.diagnostics.extend(refused);
-            }
-            Err(damage) => return self.diagnostics.push(damage),
-        };
-        for linked in &lock.linked {
-            // What is linked is a root of its own: it lies elsewhere.
-            let root = Root { path: linked.path.clone(), ..root.clone() };
-            self.look_at(linked.path.clone(), &root, Provenance::Linked);
-        }
-        for release in lock.installed.iter().filter(|release| release.current) {
-            let path = root.path.join(&release.folder);
-            match releases.contains(&path) {
-                true => {
-                    let release = Provenance::Installed(Arc::new(release.clone()));
-                    self.look_at(path, root, release);
-                }
-                false => self.diagnostics.push(missing(release, &path)),
-            }
-        }
-    }
-
-    fn look_at(&mut self, path: PathBuf, root: &Root, provenance: Provenance) {
-        if let Ok(canonical) = fs::canonicalize(&path)
-            && !self.seen.insert(canonical)
-        {
-            return;
-        }
-        let found = match read(path, root, provenance) {
-            Ok((found, warnings)) => {
-                self.diagnostics.extend(warnings);
-                found
-            }
-            Err(problems) => return self.diagnostics.extend(problems),
-        };
-        let plugins = found.manifest.plugins();
-        if !plugins.iter().any(|one| (self.takes_part)(root.origin, &one.id, one.slot.as_deref())) {
-            return self.diagnostics.push(not_used(&found));
-        }
-        match self.winners.get(&found.manifest.id) {
-            Some(winner) => self.diagnostics.push(collision(winner, &found)),
-            None => drop(self.winners.insert(found.manifest.id.clone(), Arc::new(found))),
-        }
+        let found = Arc::new(found);
+        let plugins = found.manifest.plugins().into_iter().map(|spec| {
+            let candidate = Candidate { found: Arc::clone(&found), spec: Arc::new(spec) };
+            let look = look(&candidate, &visit);
+            (candidate, look)
+        });
+        Self { identity, plugins: plugins.collect(), diagnostics }
     }
 }
 
-/// The folders in a root, by name, and whether each is a symbolic link. Names that begin with `.`
-/// or `_` are not looked at.
-fn plugin_folders(root: &Path) -> io::Result<Vec<(PathBuf, bool)>> {
-    let mut folders = Vec::new();
-    for entry in fs::read_dir(root)? {
-        let entry = entry?;
-        if entry.file_name().as_encoded_bytes().starts_with(b".")
-            || entry.file_name().as_encoded_bytes().starts_with(b"_")
-        {
-            continue;
+/// Who wins, of what was seen.
+struct Search<'a, Look> {
+    takes_part: TakesPart<'a>,
+    /// The plugins that won each id of a manifest: a pack wins or loses as a whole.
+    winners: BTreeMap<String, Vec<(Candidate, Look)>>,
+    /// Folders that were looked at; two roots may lead to the same one.
+    known: BTreeSet<Identity>,
+    searched: Vec<Searched>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a, Look> Search<'a, Look> {
+    fn new(takes_part: TakesPart<'a>) -> Self {
+        let (winners, known) = (BTreeMap::new(), BTreeSet::new());
+        Self { takes_part, winners, known, searched: Vec::new(), diagnostics: Vec::new() }
+    }
+
+    /// Takes what was seen in a root, by its number.
+    fn take(&mut self, number: usize, seen: Seen<Look>) {
+        let searched = &mut self.searched[number];
+        searched.plugins += seen.plugins.len();
+        let refused = seen.diagnostics.iter().filter(|_| seen.plugins.is_empty());
+        searched.refused.extend(refused.cloned());
+        if seen.identity.is_some_and(|identity| !self.known.insert(identity)) {
+            return;
         }
-        let kind = entry.file_type()?;
-        let leads_to_a_folder = || fs::metadata(entry.path()).is_ok_and(|target| target.is_dir());
-        if kind.is_dir() || (kind.is_symlink() && leads_to_a_folder()) {
-            folders.push((entry.path(), kind.is_symlink()));
+        self.diagnostics.extend(seen.diagnostics);
+        let Some((first, _)) = seen.plugins.first() else { return };
+        let takes_part = |(one, _): &(Candidate, Look)| {
+            (self.takes_part)(one.origin(), one.id(), one.spec().slot.as_deref())
+        };
+        if !seen.plugins.iter().any(takes_part) {
+            return self.diagnostics.push(not_used(&first.found));
+        }
+        match self.winners.entry(first.manifest().id.clone()) {
+            Entry::Occupied(winner) => {
+                let (winner, _) = &winner.get()[0];
+                self.diagnostics.push(collision(&winner.found, &first.found));
+            }
+            Entry::Vacant(place) => drop(place.insert(seen.plugins)),
         }
     }
-    folders.sort();
-    Ok(folders)
 }
 
 /// Reads the manifest of a plugin folder. Warnings come with it, errors instead of it.
 fn read(
-    path: PathBuf,
-    root: &Root,
-    provenance: Provenance,
-) -> Result<(Found, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let manifest_path = path.join(manifest::FILE_NAME);
+    folder: Result<Folder, Unreadable>,
+    place: &Place,
+) -> Result<(Found, Visit, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let manifest_path = place.path.join(manifest::FILE_NAME);
     let refused = |finding: Diagnostic| vec![finding.at(&manifest_path)];
-    let bytes = Folder::open(&path)
-        .and_then(|folder| folder.file(&RelativePath::manifest())?.read(manifest::MAX_BYTES as u64))
-        .map_err(|problem| refused(unreadable(&path, &problem)))?;
+    let (visit, bytes) = folder
+        .and_then(|folder| {
+            let mut manifest = folder.file(&RelativePath::manifest())?;
+            let bytes = manifest.read(manifest::MAX_BYTES as u64)?;
+            Ok((Visit { folder, manifest }, bytes))
+        })
+        .map_err(|problem| refused(unreadable(&place.path, &problem)))?;
     let manifest_digest = Digest::of(&bytes);
     let text = String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
@@ -374,23 +377,18 @@ fn read(
     match parsed.manifest {
         Some(manifest) => {
             let found = Found {
-                origin: root.origin,
-                root: root.path.clone(),
-                folder: path,
+                origin: place.root.origin,
+                root: place.root.path.clone(),
+                folder: place.path.clone(),
                 manifest,
                 manifest_path,
                 manifest_digest,
-                provenance,
+                provenance: place.provenance.clone(),
             };
-            Ok((found, parsed.diagnostics))
+            Ok((found, visit, parsed.diagnostics))
         }
         None => Err(parsed.diagnostics),
     }
-}
-
-/// Whether a folder holds an installed release, by its name.
-fn is_release(path: &Path) -> bool {
-    path.file_name().and_then(|name| name.to_str()).is_some_and(lock::is_release_folder)
 }
 
 impl fmt::Display for Origin {

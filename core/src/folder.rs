@@ -6,6 +6,8 @@
 
 mod way;
 
+pub(crate) use way::Ways;
+
 use crate::manifest::RelativePath;
 use rustix::{
     fs::{self, Mode, OFlags, Stat, StatVfsMountFlags},
@@ -17,22 +19,27 @@ use std::{
     io::{self, Read},
     os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// A plugin's folder, open.
+#[derive(Clone)]
 pub(crate) struct Folder {
-    handle: OwnedFd,
+    handle: Arc<OwnedFd>,
     path: PathBuf,
     /// Every folder and symbolic link on the way, from `/` to the folder itself; empty when nobody
     /// looked.
     pub(crate) way: Vec<Step>,
 }
 
+/// The device and the number of a folder on it.
+pub(crate) type Identity = (fs::Dev, u64);
+
 /// A folder, symbolic link or file on the way, as it was when it was opened.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
     /// Its path, for messages.
-    pub(crate) path: PathBuf,
+    pub(crate) path: Arc<Path>,
     /// What the system says of it.
     pub(crate) found: Stat,
     /// Whether it lies above the folder that plugins are kept in.
@@ -73,21 +80,38 @@ impl Folder {
     /// Opens a folder, wherever it is.
     pub(crate) fn open(path: &Path) -> Result<Self, Unreadable> {
         let handle = fs::open(path, way::FOLDER, Mode::empty()).map_err(refused)?;
-        Ok(Self { handle, path: path.to_owned(), way: Vec::new() })
+        Ok(Self { handle: Arc::new(handle), path: path.to_owned(), way: Vec::new() })
     }
 
     /// Opens a plugin's folder, and looks at everything from `/` to it. `root` is the folder that
     /// plugins are kept in, or the plugin's own; links may lead there, but not from there on.
     pub(crate) fn reach(root: &Path, path: &Path) -> Result<Self, Unreadable> {
+        Self::walk(root)?.below(path)
+    }
+
+    /// Opens a folder that plugins are kept in, and looks at everything from `/` to it.
+    fn walk(root: &Path) -> Result<Self, Unreadable> {
         let (handle, way) = way::walk(root)?;
-        let mut folder = Self { handle, path: root.to_owned(), way };
-        for name in path.strip_prefix(root).map_err(|_| Unreadable::Missing)? {
-            folder.path.push(name);
-            folder.handle = open_below(&folder.handle, Path::new(name), way::FOLDER)
-                .map_err(|errno| at_link(errno, &folder.path))?;
-            folder.way.push(Step::of(&folder.handle, &folder.path)?);
+        Ok(Self { handle: Arc::new(handle), path: root.to_owned(), way })
+    }
+
+    /// Goes on to a folder below, and looks at everything on the way.
+    fn below(mut self, path: &Path) -> Result<Self, Unreadable> {
+        let names = path.strip_prefix(&self.path).map_err(|_| Unreadable::Missing)?;
+        for name in names {
+            self.path.push(name);
+            let handle = open_below(&self.handle, Path::new(name), way::FOLDER)
+                .map_err(|errno| at_link(errno, &self.path))?;
+            self.way.push(Step::of(&handle, &self.path)?);
+            self.handle = Arc::new(handle);
         }
-        Ok(folder)
+        Ok(self)
+    }
+
+    /// Which folder it is, whatever its path; `None` when nobody looked.
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        let found = self.way.last()?.found;
+        Some((found.st_dev, found.st_ino))
     }
 
     /// Opens a regular file inside the folder.
@@ -101,7 +125,7 @@ impl Folder {
                 return Err(Unreadable::Missing);
             }
             path.push(name);
-            let folder = opened.as_ref().unwrap_or(&self.handle);
+            let folder = opened.as_ref().unwrap_or_else(|| &*self.handle);
             let handle = open_below(folder, Path::new(name), reading)
                 .map_err(|errno| at_link(errno, &path))?;
             chain.push(Step::of(&handle, &path)?);
@@ -120,7 +144,7 @@ impl Folder {
 impl Step {
     fn of(handle: impl AsFd, path: &Path) -> Result<Self, Unreadable> {
         let found = fs::fstat(handle).map_err(Unreadable::System)?;
-        Ok(Self { path: path.to_owned(), found, is_above: false })
+        Ok(Self { path: path.into(), found, is_above: false })
     }
 
     /// Whether it is a regular file.

@@ -21,6 +21,7 @@ use crate::{
     durable,
     folder::{Folder, shell_word},
     manifest::RelativePath,
+    nearest::nearest,
     trust::{
         Mark, Records,
         lock::{Action, Installed, Linked, Lock},
@@ -95,7 +96,7 @@ impl Installer<'_> {
         let _hold = Hold::take(self.root).map_err(one)?;
         let mut lock = self.lock().map_err(one)?;
         let before = lock.current(id).cloned();
-        let before = before.ok_or_else(|| vec![not_installed(id).at(self.root)])?;
+        let before = before.ok_or_else(|| vec![not_installed(id, &lock, self.root)])?;
         if version.is_some_and(|version| before.version.to_string() == version) {
             let warnings = prepared::examine_kept(self, &before)?;
             let release = before.clone();
@@ -138,7 +139,7 @@ impl Installer<'_> {
             let was_removed = lock.changes.iter().rev().find(|change| change.id == id);
             return match was_removed.is_some_and(|change| change.action == Action::Remove) {
                 true => Ok(Removed { releases: Vec::new(), warnings: Vec::new() }),
-                false => Err(not_installed(id).at(self.root)),
+                false => Err(not_installed(id, &lock, self.root)),
             };
         }
         let from = gone.iter().find(|one| one.current).map(|one| one.folder.clone());
@@ -265,10 +266,20 @@ fn sync_folders(folder: &Path, files: impl Iterator<Item = RelativePath>) -> io:
     folders.iter().rev().try_for_each(|folder| durable::sync_folder(folder))
 }
 
-fn not_installed(id: &str) -> Diagnostic {
-    Diagnostic::error("LDR-INSTALL-UNKNOWN", format!("`{id}` is not installed"))
-        .about(id)
-        .hint("loader plugins list")
+/// Nothing of this id is among the releases that count in a folder.
+pub fn not_installed(id: &str, lock: &Lock, root: &Path) -> Diagnostic {
+    let ids: Vec<&str> = lock.installed.iter().map(|release| release.id.as_str()).collect();
+    let others = match lock.installed.iter().filter(|release| release.current).count() {
+        0 => "nothing is".to_owned(),
+        1 => "one other plugin is".to_owned(),
+        count => format!("{count} other plugins are"),
+    };
+    let message = format!("`{}` is not installed: {others}", id.escape_debug());
+    let hint = match nearest(id, ids) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "loader plugins list".to_owned(),
+    };
+    Diagnostic::error("LDR-INSTALL-UNKNOWN", message).at(root).about(id).hint(hint)
 }
 
 fn nothing_kept(lock: &Lock, before: &Installed, version: Option<&str>) -> Diagnostic {

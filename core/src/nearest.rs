@@ -4,10 +4,7 @@
 const FARTHEST: usize = 4;
 
 /// The known name closest to `written`; `None` when none is close enough to be worth suggesting.
-pub(crate) fn nearest<'a>(
-    written: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = written.chars().count();
     let allowed = length.div_ceil(3).min(FARTHEST);
     known

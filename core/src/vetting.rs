@@ -20,16 +20,19 @@ pub(crate) mod permissions;
 mod signed;
 mod standing;
 
+pub(crate) use bundle::vet_visited_bundle;
 pub use bundle::{MAX_SKILL_BYTES, VettedBundle, vet_bundle};
+use files::Inside;
 pub use files::who_can_change;
-pub use known::{Known, State};
+pub(crate) use known::Known;
+pub use known::State;
 pub(crate) use library::read_facts;
 pub use signed::Released;
 
 use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
-    discovery::Candidate,
+    discovery::{Candidate, Visit},
     folder::Opened,
     manifest::{Platform, PluginSpec, RelativePath},
     trust::{Records, Trust},
@@ -210,21 +213,21 @@ pub fn vet(candidate: &Candidate, policy: &Policy) -> Result<Vetted, Vec<Diagnos
     vet_fresh(candidate, policy).map(Fresh::into_vetted)
 }
 
-/// The same, for one that is only looked at: what is known of a library that has not changed since is
-/// not found out again.
-pub fn vet_known(
+/// The same, for one that is only looked at, while its folder is open: what is known of a library that
+/// has not changed since is not found out again.
+pub(crate) fn vet_known(
     candidate: &Candidate,
+    visit: &Visit,
     policy: &Policy,
     known: &Known,
 ) -> Result<Vetted, Vec<Diagnostic>> {
-    let vetted = look_at(candidate, policy, |library, opened: &mut Opened| {
-        if let Some(known::Finding { digest, facts }) = known.recall(opened) {
+    let vetted = look_at(candidate, policy, Some(visit), |library, opened: &mut Opened| {
+        if let Some((digest, facts)) = known.recall(opened) {
             return Ok(Looked { digest, facts: Ok(facts) });
         }
         let looked = Looked::at(&files::read(candidate, library, opened)?, library, policy);
         if let Ok(facts) = &looked.facts {
-            let finding = known::Finding { digest: looked.digest, facts: facts.clone() };
-            known.remember(opened, &finding);
+            known.remember(opened, looked.digest, facts);
         }
         Ok(looked)
     });
@@ -234,7 +237,7 @@ pub fn vet_known(
 /// The same, for a plugin that is to be staged right away.
 pub fn vet_fresh(candidate: &Candidate, policy: &Policy) -> Result<Fresh, Vec<Diagnostic>> {
     let mut bytes = Vec::new();
-    let vetted = look_at(candidate, policy, |library, opened: &mut Opened| {
+    let vetted = look_at(candidate, policy, None, |library, opened: &mut Opened| {
         bytes = files::read(candidate, library, opened)?;
         Ok(Looked::at(&bytes, library, policy))
     });
@@ -269,11 +272,14 @@ pub(crate) fn denial_of_bundle(manifest: Digest, policy: &Policy) -> Option<Diag
 fn look_at(
     candidate: &Candidate,
     policy: &Policy,
+    visit: Option<&Visit>,
     look: impl FnOnce(&RelativePath, &mut Opened) -> Result<Looked, Diagnostic>,
 ) -> Result<(Vetted, File), Vec<Diagnostic>> {
     let library = library_for_this_platform(candidate).map_err(|refusal| vec![refusal])?;
     let mut findings = Vec::new();
-    let Some(mut opened) = files::open(candidate, library, policy, &mut findings) else {
+    let mut inside = Inside::enter(candidate, visit, policy, &mut findings)
+        .map_err(|problem| vec![files::unreadable(candidate, library, &problem)])?;
+    let Some(mut opened) = files::open(candidate, &mut inside, library, &mut findings) else {
         return Err(findings);
     };
     let Looked { digest, facts } = match look(library, &mut opened) {
@@ -285,8 +291,9 @@ fn look_at(
     };
     let standing = standing::check(candidate, Some(digest), policy);
     findings.extend(standing.into_iter().map(|refusal| refusal.at(&opened.path)));
-    findings.extend(locked::check(candidate, &[(library, digest)], policy));
-    let (released, said) = signed::check(candidate, &[(library, digest)], policy);
+    let (folder, read) = (inside.folder(), [(library, digest)]);
+    findings.extend(locked::check(candidate, folder, &read, policy));
+    let (released, said) = signed::check(candidate, folder, &read, policy);
     findings.extend(said);
     let facts = match facts {
         Ok(facts) => facts,

@@ -1,9 +1,10 @@
 //! One thing there is to say: an error or a warning, from whichever part of the program.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use loader_core::diagnostic::{Diagnostic, Place, Severity};
+use loader_core::discovery::Origin;
 use loader_core::message::Failure;
 use serde::Serialize;
 use serde_json::Value;
@@ -22,12 +23,26 @@ pub(crate) struct Finding {
     /// Where, if it is in a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) place: Option<Place>,
+    /// Where something was looked for in vain.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) looked_in: Vec<Looked>,
     /// The plugin it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) plugin: Option<String>,
     /// The exact command or edit that mends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hint: Option<String>,
+}
+
+/// A folder in which something was looked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Looked {
+    /// The folder.
+    pub(crate) path: PathBuf,
+    /// Who named it.
+    pub(crate) origin: Origin,
+    /// What came of it: the end of a sentence that begins with the folder.
+    pub(crate) outcome: String,
 }
 
 impl Finding {
@@ -59,6 +74,7 @@ impl Finding {
             severity,
             message: text(&value["message"])?,
             place,
+            looked_in: Vec::new(),
             plugin: text(&value["plugin"]),
             hint: text(&value["hint"]),
         })
@@ -91,7 +107,8 @@ impl From<Diagnostic> for Finding {
     fn from(diagnostic: Diagnostic) -> Self {
         let Diagnostic { code, severity, message, place, plugin, hint } = diagnostic;
         let hint = hint.filter(|hint| !hint.is_empty());
-        Self { code: code.into(), severity, message, place, plugin, hint }
+        let (code, looked_in) = (code.into(), Vec::new());
+        Self { code, severity, message, place, looked_in, plugin, hint }
     }
 }
 
@@ -107,6 +124,7 @@ impl From<Problem> for Finding {
             },
             message: problem.message,
             place,
+            looked_in: Vec::new(),
             plugin: None,
             hint: problem.hint,
         }
@@ -121,6 +139,7 @@ impl From<Failure> for Finding {
             severity: Severity::Error,
             message: failure.message,
             place: None,
+            looked_in: Vec::new(),
             hint: Some(failure.hint).filter(|hint| !hint.is_empty()),
         }
     }

@@ -33,6 +33,7 @@
 //! ```
 
 mod check;
+mod correction;
 mod document;
 mod effective;
 mod environment;
@@ -41,7 +42,6 @@ mod files;
 mod flags;
 mod interpolate;
 mod key;
-mod nearest;
 mod node;
 mod origin;
 mod problem;
@@ -63,7 +63,6 @@ use self::node::Table;
 use self::shape::TableShape;
 
 pub(crate) use self::files::{ConfigFile, places};
-pub(crate) use self::nearest::nearest;
 pub(crate) use self::origin::{Layer, Origin};
 pub(crate) use self::problem::{Problem, Severity};
 pub(crate) use self::show::Setting;

@@ -289,6 +289,18 @@ mod tests {
     }
 
     #[test]
+    fn who_looks_at_many_misses_no_crash_that_a_start_reads_meanwhile() {
+        let state = State::new();
+        let digest = Digest::of(b"library");
+        let resident = Resident::new("it", "1.0.0", 1, digest);
+        state.crashed(1, Some(resident), None);
+        let records = Records::of(state.path()).listed();
+        assert_eq!(state.codes(), ["LDR-CRASH-PLUGIN"]);
+        assert!(records.quarantine(digest).is_some());
+        resident.leave();
+    }
+
+    #[test]
     fn three_crashes_of_nobody_are_a_loop_and_signals_from_outside_are_none() {
         let state = State::new();
         for process in 1..=4 {

@@ -8,15 +8,16 @@ use super::{Engine, Inner, survey};
 use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
-    discovery::{Candidate, Discovery},
+    discovery::{Candidate, Visit},
+    folder::Unreadable,
     manifest::{Content, Platform},
     reload::Cause,
     trust::lock,
     watch::{self, Targets, Watch},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    fs::{self, File},
+    collections::{BTreeSet, HashMap},
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -30,10 +31,10 @@ impl Engine {
     /// loads new ones, and stops those whose release was removed.
     pub fn follow(&self) -> Result<(), Diagnostic> {
         let options = self.0.options();
-        let found = survey::find(&options);
+        let found = survey::find_and_look(&options, seen_of).plugins;
         let watch = Watch::start(targets(&self.0, &found), watch::Options::default())?;
-        let seen = found.candidates.iter();
-        let seen = seen.filter_map(|one| Some((one.id().to_owned(), seen_of(one)?))).collect();
+        let seen = found.iter().filter_map(|(one, seen)| Some((one.id().to_owned(), (*seen)?)));
+        let seen = seen.collect();
         let weak = Arc::downgrade(&self.0);
         tokio::spawn(async move {
             let mut follower = Follower { watch, seen, told: None };
@@ -62,20 +63,17 @@ impl Follower {
         self.tell_trouble();
         let inner = engine.0.clone();
         let look = move || {
-            let found = survey::find(&inner.options());
-            let folders: BTreeMap<String, (PathBuf, Option<Seen>)> = found
-                .candidates
-                .iter()
-                .map(|one| (one.id().to_owned(), (real(one.folder()), seen_of(one))))
-                .collect();
-            (targets(&inner, &found), found, folders)
+            let found = survey::find_and_look(&inner.options(), |candidate, visit| {
+                Some((real(candidate.folder()), seen_of(candidate, visit)?))
+            });
+            (targets(&inner, &found.plugins), found.plugins)
         };
-        let Ok((targets, found, folders)) = tokio::task::spawn_blocking(look).await else { return };
+        let Ok((targets, found)) = tokio::task::spawn_blocking(look).await else { return };
         self.watch.retarget(targets);
         let lock_changed = changed.iter().any(|path| path.ends_with(lock::FILE_NAME));
-        for candidate in &found.candidates {
+        for (candidate, seen) in &found {
             let id = candidate.id();
-            let Some((folder, Some(seen))) = folders.get(id) else { continue };
+            let Some((folder, seen)) = seen else { continue };
             let is_settled = lock_changed || changed.contains(folder);
             if !is_settled || self.seen.get(id) == Some(seen) {
                 continue;
@@ -133,12 +131,12 @@ impl Engine {
     }
 
     /// Stops installed plugins that the lock does not name any more.
-    async fn let_go_of_removed(&self, found: &Discovery) {
+    async fn let_go_of_removed<Look>(&self, found: &[(Candidate, Look)]) {
         let removed: Vec<String> = {
             let loaded = self.0.loaded();
             let installed =
                 loaded.iter().filter(|one| one.running.candidate().installed().is_some());
-            let is_there = |id: &str| found.candidates.iter().any(|one| one.id() == id);
+            let is_there = |id: &str| found.iter().any(|(one, _)| one.id() == id);
             installed.map(|one| one.id.clone()).filter(|id| !is_there(id)).collect()
         };
         for id in removed {
@@ -149,7 +147,7 @@ impl Engine {
 }
 
 /// What there is to watch: the roots, the folders of what was found and of what is loaded.
-fn targets(inner: &Inner, found: &Discovery) -> Targets {
+fn targets<Look>(inner: &Inner, found: &[(Candidate, Look)]) -> Targets {
     let options = inner.options();
     let mut targets = Targets::default();
     for root in &options.roots {
@@ -159,7 +157,7 @@ fn targets(inner: &Inner, found: &Discovery) -> Targets {
     }
     let loaded: Vec<Candidate> =
         inner.loaded().iter().map(|one| one.running.candidate().clone()).collect();
-    for candidate in found.candidates.iter().chain(&loaded) {
+    for candidate in found.iter().map(|(candidate, _)| candidate).chain(&loaded) {
         let files = targets.folders.entry(real(candidate.folder())).or_default();
         files.extend(files_of(candidate));
     }
@@ -183,15 +181,19 @@ fn files_of(candidate: &Candidate) -> BTreeSet<PathBuf> {
     files
 }
 
-/// What a plugin's files are now; nothing while its library cannot be read.
-fn seen_of(candidate: &Candidate) -> Option<Seen> {
+/// What a plugin's files are now; nothing while its library is not there.
+fn seen_of(candidate: &Candidate, visit: &Visit) -> Option<Seen> {
     let manifest = candidate.manifest_digest();
     let Content::Library(library) = &candidate.spec().content else {
         return Some((manifest, None));
     };
     let file = library.file_for(Platform::current()?)?;
-    let file = File::open(file.under(candidate.folder())).ok()?;
-    Some((manifest, Some(Digest::of_reader(file).ok()?)))
+    match visit.folder.file(file) {
+        Ok(library) => Some((manifest, Some(Digest::of_reader(library.file).ok()?))),
+        Err(Unreadable::Missing) => None,
+        // What is there instead of a file is told when it is examined.
+        Err(_) => Some((manifest, None)),
+    }
 }
 
 /// The folder without symbolic links; as it is while it does not exist.

@@ -4,18 +4,21 @@ use super::{Decision, Options};
 use crate::{
     configuration,
     diagnostic::Diagnostic,
-    discovery::{Candidate, Discovery, Origin, discover_where},
+    discovery::{Candidate, Discovery, Origin, Searched, Visit, Visited, discover_where, visit},
     probe::{Probed, try_out},
     staging::Store,
     trust::Records,
-    vetting::{Fresh, Known, Passed, Policy, State, Vetted, vet, vet_bundle, vet_fresh, vet_known},
+    vetting::{
+        Fresh, Known, Passed, Policy, State, Vetted, vet, vet_fresh, vet_known, vet_visited_bundle,
+    },
 };
-use std::{panic::resume_unwind, thread};
 
 /// Every plugin that was found, and what there is to say about the roots.
 pub struct Survey {
     /// The plugins, by id.
     pub plugins: Vec<Surveyed>,
+    /// Where they were looked for, in order, and what came of it.
+    pub searched: Vec<Searched>,
     /// What there is to say that concerns no single plugin.
     pub diagnostics: Vec<Diagnostic>,
     /// Whether what was found before counted; `None` when nobody asked for it.
@@ -37,7 +40,7 @@ pub struct Surveyed {
 pub fn survey(options: &Options) -> Survey {
     let known = options.index.as_ref().map(|host| {
         let libraries: Vec<&str> = options.trust.libraries.iter().map(String::as_str).collect();
-        Known::open(&options.state_dir, format!("{host}, trusting [{}]", libraries.join(", ")))
+        Known::open(&options.state_dir, &format!("{host}, trusting [{}]", libraries.join(", ")))
     });
     let survey = survey_with(options, known.as_ref());
     if let Some(known) = known {
@@ -47,43 +50,30 @@ pub fn survey(options: &Options) -> Survey {
 }
 
 fn survey_with(options: &Options, known: Option<&Known>) -> Survey {
-    let found = find(options);
-    let policy = policy(options);
-    let look = |candidate: &Candidate| {
-        let decision = options.enablement.decide(candidate);
+    let mut policy = policy(options);
+    if known.is_some() {
+        policy.records = policy.records.map(|records| records.listed());
+    }
+    let look = |candidate: &Candidate, visit: &Visit| {
         let passed = match (candidate.bundle(), known) {
-            (Some(bundle), _) => vet_bundle(candidate, bundle, &policy).map(Passed::Bundle),
-            (_, Some(known)) => vet_known(candidate, &policy, known).map(Passed::Plugin),
+            (Some(bundle), _) => {
+                vet_visited_bundle(candidate, bundle, visit, &policy).map(Passed::Bundle)
+            }
+            (_, Some(known)) => vet_known(candidate, visit, &policy, known).map(Passed::Plugin),
             (_, None) => vet(candidate, &policy).map(Passed::Plugin),
         };
-        let verdict = passed.and_then(|passed| {
+        passed.and_then(|passed| {
             check_configuration(options, candidate)?;
             Ok(passed)
-        });
-        Surveyed { candidate: candidate.clone(), decision, verdict }
+        })
     };
-    Survey {
-        plugins: on_all_processors(&found.candidates, look),
-        diagnostics: found.diagnostics,
-        index: known.map(|known| known.state().clone()),
-    }
-}
-
-/// Looks at each in turn, several at a time; the answers come in the order of the questions.
-fn on_all_processors<Answer: Send>(
-    candidates: &[Candidate],
-    look: impl Fn(&Candidate) -> Answer + Sync,
-) -> Vec<Answer> {
-    let workers = thread::available_parallelism().map_or(1, usize::from);
-    let parts = candidates.chunks(candidates.len().div_ceil(workers).max(1));
-    thread::scope(|scope| {
-        let look = &look;
-        let parts: Vec<_> = parts
-            .map(|part| scope.spawn(move || part.iter().map(look).collect::<Vec<_>>()))
-            .collect();
-        let answers = parts.into_iter().map(|part| part.join());
-        answers.flat_map(|answers| answers.unwrap_or_else(|panic| resume_unwind(panic))).collect()
-    })
+    let Visited { plugins, searched, diagnostics } = find_and_look(options, look);
+    let plugins = plugins.into_iter().map(|(candidate, verdict)| {
+        let decision = options.enablement.decide(&candidate);
+        Surveyed { candidate, decision, verdict }
+    });
+    let index = known.map(|known| known.state().clone());
+    Survey { plugins: plugins.collect(), searched, diagnostics, index }
 }
 
 /// Surveys the roots, and does with every plugin that is switched on what is done before it is opened:
@@ -147,11 +137,24 @@ pub(super) fn find_one(options: &Options, id: &str) -> Result<Candidate, Vec<Dia
     Err(vec![Diagnostic::error("LDR-RELOAD-DISABLED", message).about(id).at(candidate.folder())])
 }
 
-/// Looks in the roots. A plugin of a workspace hides no other unless it is switched on.
+/// Looks in the roots.
 pub(super) fn find(options: &Options) -> Discovery {
-    discover_where(&options.roots, &|origin, id, slot| {
+    discover_where(&options.roots, &takes_part(options))
+}
+
+/// Looks in the roots, and at each plugin while its folder is open.
+pub(super) fn find_and_look<Look: Send>(
+    options: &Options,
+    look: impl Fn(&Candidate, &Visit) -> Look + Sync,
+) -> Visited<Look> {
+    visit(&options.roots, &takes_part(options), look)
+}
+
+/// A plugin of a workspace hides no other unless it is switched on.
+fn takes_part(options: &Options) -> impl Fn(Origin, &str, Option<&str>) -> bool {
+    |origin, id, slot| {
         origin != Origin::Workspace || options.enablement.decide_for(id, slot, origin).enabled
-    })
+    }
 }
 
 /// What plugins must satisfy to be loaded with these options.

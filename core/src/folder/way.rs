@@ -4,15 +4,17 @@
 //! The walk follows links as the system would, and keeps each one. A folder is looked at through the
 //! handle that leads on, so that nobody can show one folder and lead through another.
 
-use super::{Step, Unreadable, refused};
+use super::{Folder, Step, Unreadable, refused};
 use rustix::{
     fs::{self, FileType, Mode, OFlags},
     io::Errno,
 };
 use std::{
+    collections::BTreeMap,
     ffi::{OsStr, OsString},
     os::{fd::OwnedFd, unix::ffi::OsStrExt},
     path::{Component, Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 /// As many links as Linux follows.
@@ -23,6 +25,28 @@ const MAX_LINKS: usize = 40;
 pub(super) const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 #[cfg(not(target_os = "linux"))]
 pub(super) const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
+
+/// The folders that plugins are kept in, each walked to once: for those who look at many plugins at about
+/// the same moment.
+#[derive(Default)]
+pub(crate) struct Ways(Mutex<BTreeMap<PathBuf, Folder>>);
+
+impl Ways {
+    /// As [`Folder::reach`], by the way that was walked before.
+    pub(crate) fn reach(&self, root: &Path, path: &Path) -> Result<Folder, Unreadable> {
+        if root == path {
+            // No other plugin is reached through it, and a folder that is kept stays open.
+            return Folder::reach(root, path);
+        }
+        let mut walked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = match walked.get(root) {
+            Some(folder) => folder.clone(),
+            None => walked.entry(root.to_owned()).or_insert(Folder::walk(root)?).clone(),
+        };
+        drop(walked);
+        folder.below(path)
+    }
+}
 
 /// Opens a folder and returns what is on the way to it, itself at the end by the name it was given.
 /// Everything but the folder itself lies above it.
@@ -51,7 +75,7 @@ pub(super) fn walk(folder: &Path) -> Result<(OwnedFd, Vec<Step>), Unreadable> {
     let handle = walk.folders.pop().ok_or(Unreadable::Missing)?;
     // `..` may have led back to a folder that is among the steps already.
     steps.push(Step::of(&handle, folder)?);
-    let itself = steps.iter().rposition(|step| step.is_above && step.path == walk.here);
+    let itself = steps.iter().rposition(|step| step.is_above && *step.path == *walk.here);
     if let Some(itself) = itself {
         steps.remove(itself);
     }
@@ -109,7 +133,7 @@ impl Walk {
                 }
                 let target = fs::readlinkat(folder, name, Vec::new()).map_err(refused)?;
                 self.queue(Path::new(OsStr::from_bytes(target.as_bytes())));
-                Ok(Step { path, found, is_above: false })
+                Ok(Step { path: path.into(), found, is_above: false })
             }
             Err(errno) => Err(refused(errno)),
         }

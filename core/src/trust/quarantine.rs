@@ -1,12 +1,11 @@
 //! What came of single libraries: those that opened when they were tried, those that did damage then,
 //! and those that crashed the program while they served.
 
-use super::Records;
+use super::{Records, records::QUARANTINE};
 use crate::{diagnostic::Diagnostic, digest::Digest};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-const QUARANTINE: &str = "quarantine";
 const PROBED: &str = "probed";
 
 /// Why a library is not tried again.
@@ -99,9 +98,10 @@ pub struct ProbeRecord {
 impl Records {
     /// Why these bytes are not tried again; `None` when they were never in quarantine.
     pub fn quarantine(&self, library: Digest) -> Option<QuarantineRecord> {
-        let known = self.against(QUARANTINE, &library.to_string());
-        let unread = || self.unread().iter().find(|(digest, _)| *digest == library);
-        unread().map(|(_, record)| record.clone()).or(known)
+        // A start moves what is unread to what is remembered, so this order misses nothing.
+        let unread = self.unread().iter().find(|(digest, _)| *digest == library);
+        let unread = unread.map(|(_, record)| record.clone());
+        unread.or_else(|| self.remembered_quarantine(library))
     }
 
     /// The same, without crashes that no start has read yet.

@@ -16,16 +16,26 @@ use super::QuarantineRecord;
 use crate::{crash, diagnostic::Diagnostic, digest::Digest, durable, folder::shell_word};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::{OsStr, OsString},
     fs, io,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
 
+/// What never runs any more.
+const DENIED: &str = "denied";
+
+/// What did damage when it was tried.
+pub(super) const QUARANTINE: &str = "quarantine";
+
 /// What this machine remembers. Cheap to clone; every question reads the file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Records {
     folder: PathBuf,
+    /// The names of all facts of some kinds, if they were read beforehand.
+    names: BTreeMap<&'static str, BTreeSet<OsString>>,
     /// The crashes that no start has read yet, once they were asked for.
     unread: Arc<OnceLock<Vec<(Digest, QuarantineRecord)>>>,
 }
@@ -43,7 +53,24 @@ pub struct DenialRecord {
 impl Records {
     /// The records in a state folder, which need not exist.
     pub fn of(state: &Path) -> Self {
-        Self { folder: state.join("trust"), unread: Arc::default() }
+        Self { folder: state.join("trust"), names: BTreeMap::new(), unread: Arc::default() }
+    }
+
+    /// The same for one who asks about many plugins at about this moment: what speaks against nothing now
+    /// is not looked for again.
+    pub(crate) fn listed(self) -> Self {
+        let names = |kind| {
+            let names = match fs::read_dir(self.folder.join(kind)) {
+                Ok(entries) => entries.map(|entry| Ok(entry?.file_name())).collect(),
+                Err(error) if is_nothing(&error) => Ok(BTreeSet::new()),
+                Err(error) => Err(error),
+            };
+            // Where they cannot be listed, each is looked for.
+            io::Result::ok(names).map(|names| (kind, names))
+        };
+        // A start moves crashes into quarantine: first those that none has read, so that none is missed.
+        self.unread();
+        Self { names: [DENIED, QUARANTINE].into_iter().filter_map(names).collect(), ..self }
     }
 
     /// What crashed the program and no start has read yet.
@@ -65,22 +92,22 @@ impl Records {
 
     /// Why these bytes never run any more; `None` when they may.
     pub fn denial(&self, digest: Digest) -> Option<DenialRecord> {
-        self.against("denied", &digest.to_string())
+        self.against(DENIED, &digest.to_string())
     }
 
     /// The folder whose content says which bytes never run any more.
     pub(crate) fn denials(&self) -> PathBuf {
-        self.folder.join("denied")
+        self.folder.join(DENIED)
     }
 
     /// Remembers that these bytes never run any more.
     pub fn deny(&self, digest: Digest, record: &DenialRecord) -> Result<(), Diagnostic> {
-        self.write("denied", &digest.to_string(), record)
+        self.write(DENIED, &digest.to_string(), record)
     }
 
     /// Forgets a denial. Says whether there was one.
     pub fn allow(&self, digest: Digest) -> Result<bool, Diagnostic> {
-        self.remove("denied", &digest.to_string())
+        self.remove(DENIED, &digest.to_string())
     }
 
     /// The file of a fact.
@@ -95,11 +122,12 @@ impl Records {
         kind: &str,
         name: &str,
     ) -> Option<Fact> {
+        if self.names.get(kind).is_some_and(|names| !names.contains(OsStr::new(name))) {
+            return None;
+        }
         match fs::read(self.path(kind, name)) {
             Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            // There is no folder of that name, so there is no fact in it.
-            Err(error) if error.kind() == io::ErrorKind::NotADirectory => None,
+            Err(error) if is_nothing(&error) => None,
             Err(_) => Some(Fact::default()),
         }
     }
@@ -149,6 +177,11 @@ impl Records {
         durable::remove(&path).map_err(|error| unwritable(&path, &error))?;
         Ok(existed)
     }
+}
+
+/// Whether nothing is there, or no folder of the name in which it would be.
+fn is_nothing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Diagnostic {

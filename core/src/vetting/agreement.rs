@@ -101,11 +101,11 @@ fn check_capabilities(candidate: &Candidate, facts: &Facts) -> Option<Diagnostic
         .provides
         .iter()
         .map(|capability| format!("{} {}", capability.contract, capability.id))
-        .map(|capability| capability.escape_debug().to_string())
         .collect();
     (declared != built).then(|| {
         let only = |these: &BTreeSet<String>, those: &BTreeSet<String>| {
-            listed(these.difference(those).map(String::as_str))
+            let names = these.difference(those).map(|name| name.escape_debug().to_string());
+            listed(names.collect::<Vec<_>>().iter().map(String::as_str))
         };
         let message = format!(
             "the manifest and the library provide different things: only the manifest has {}; only \

@@ -6,7 +6,7 @@ use super::{Policy, Released, about, files::Inside, locked, signed, standing};
 use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
-    discovery::Candidate,
+    discovery::{Candidate, Visit},
     folder::{Unreadable, shell_word},
     manifest::{Bundle, RelativePath},
     skill::Skill,
@@ -53,8 +53,27 @@ pub fn vet_bundle(
     bundle: &Bundle,
     policy: &Policy,
 ) -> Result<VettedBundle, Vec<Diagnostic>> {
+    judge(candidate, bundle, None, policy)
+}
+
+/// The same, while its folder is open.
+pub(crate) fn vet_visited_bundle(
+    candidate: &Candidate,
+    bundle: &Bundle,
+    visit: &Visit,
+    policy: &Policy,
+) -> Result<VettedBundle, Vec<Diagnostic>> {
+    judge(candidate, bundle, Some(visit), policy)
+}
+
+fn judge(
+    candidate: &Candidate,
+    bundle: &Bundle,
+    visit: Option<&Visit>,
+    policy: &Policy,
+) -> Result<VettedBundle, Vec<Diagnostic>> {
     let mut findings = Vec::new();
-    let looked = look_at(candidate, bundle, policy, &mut findings);
+    let looked = look_at(candidate, bundle, visit, policy, &mut findings);
     let findings = about(candidate, findings);
     match looked {
         Some((skills, released)) if !findings.iter().any(Diagnostic::is_error) => {
@@ -68,11 +87,12 @@ pub fn vet_bundle(
 fn look_at(
     candidate: &Candidate,
     bundle: &Bundle,
+    visit: Option<&Visit>,
     policy: &Policy,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<(Vec<Skill>, Option<Released>)> {
     let manifest = RelativePath::manifest();
-    let entered = Inside::enter(candidate, policy, findings);
+    let entered = Inside::enter(candidate, visit, policy, findings);
     let mut inside = entered
         .map_err(|problem| findings.push(unreadable(candidate, &manifest, &problem)))
         .ok()?;
@@ -93,8 +113,8 @@ fn look_at(
     }
     let standing = standing::check(candidate, None, policy);
     findings.extend(standing.into_iter().map(|refusal| refusal.at(candidate.manifest_path())));
-    findings.extend(locked::check(candidate, &read, policy));
-    let (released, said) = signed::check(candidate, &read, policy);
+    findings.extend(locked::check(candidate, inside.folder(), &read, policy));
+    let (released, said) = signed::check(candidate, inside.folder(), &read, policy);
     findings.extend(said);
     Some((skills, released))
 }

@@ -4,12 +4,12 @@ use super::{Policy, permissions::Permissions};
 use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
-    discovery::Candidate,
+    discovery::{Candidate, Visit},
     folder::{Folder, Opened, Step, Unreadable, shell_word},
     manifest::{self, RelativePath},
 };
 use rustix::process::geteuid;
-use std::{collections::BTreeSet, path::Path};
+use std::{borrow::Cow, collections::BTreeSet, path::Path};
 
 /// A larger library is refused.
 pub const MAX_LIBRARY_BYTES: u64 = 512 * 1024 * 1024;
@@ -17,17 +17,10 @@ pub const MAX_LIBRARY_BYTES: u64 = 512 * 1024 * 1024;
 /// Opens the library, and says what speaks against the plugin's files; without the library, why.
 pub(super) fn open(
     candidate: &Candidate,
+    inside: &mut Inside<'_>,
     library: &RelativePath,
-    policy: &Policy,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<Opened> {
-    let mut inside = match Inside::enter(candidate, policy, findings) {
-        Ok(inside) => inside,
-        Err(problem) => {
-            findings.push(unreadable(candidate, library, &problem));
-            return None;
-        }
-    };
     let opened = inside.open(library, findings);
     if let Ok(opened) = &opened {
         findings.extend(check_mount(&inside.folder.way, opened));
@@ -43,26 +36,37 @@ pub(super) fn open(
 
 /// A plugin's folder, open, and the rules for everything on the way to a file in it.
 pub(super) struct Inside<'a> {
-    folder: Folder,
+    folder: Cow<'a, Folder>,
+    /// The manifest as it was read, if it is still open.
+    manifest: Option<&'a Opened>,
     /// `None` when nobody asks who can change the files.
     permissions: Option<Permissions<'a>>,
 }
 
 impl<'a> Inside<'a> {
-    /// Goes to the folder, and says what speaks against the way there.
+    /// Goes to the folder, unless somebody is there already, and says what speaks against the way there.
     pub(super) fn enter(
         candidate: &Candidate,
+        visit: Option<&'a Visit>,
         policy: &'a Policy,
         findings: &mut Vec<Diagnostic>,
     ) -> Result<Self, Unreadable> {
-        let folder = Folder::reach(candidate.root(), candidate.folder())?;
+        let folder = match visit {
+            Some(visit) => Cow::Borrowed(&visit.folder),
+            None => Cow::Owned(Folder::reach(candidate.root(), candidate.folder())?),
+        };
         let trust = &policy.trust;
         let permissions = || Permissions::new(&trust.owners, candidate.is_linked());
-        let mut inside = Self { permissions: trust.check_permissions.then(permissions), folder };
-        if let Some(permissions) = &mut inside.permissions {
-            findings.extend(permissions.check(&inside.folder.way));
+        let mut permissions = trust.check_permissions.then(permissions);
+        if let Some(permissions) = &mut permissions {
+            findings.extend(permissions.check(&folder.way));
         }
-        Ok(inside)
+        Ok(Self { folder, manifest: visit.map(|visit| &visit.manifest), permissions })
+    }
+
+    /// The folder.
+    pub(super) fn folder(&self) -> &Folder {
+        &self.folder
     }
 
     /// Opens a file, and says what speaks against it.
@@ -72,17 +76,24 @@ impl<'a> Inside<'a> {
         findings: &mut Vec<Diagnostic>,
     ) -> Result<Opened, Unreadable> {
         let opened = self.folder.file(file)?;
-        if let Some(permissions) = &mut self.permissions {
-            findings.extend(permissions.check(&opened.chain));
-        }
+        self.judge(&opened, findings);
         Ok(opened)
     }
 
     /// Says what speaks against the manifest.
     pub(super) fn check_manifest(&mut self, candidate: &Candidate, findings: &mut Vec<Diagnostic>) {
+        if let Some(manifest) = self.manifest {
+            return self.judge(manifest, findings);
+        }
         match self.open(&RelativePath::manifest(), findings) {
             Ok(opened) => findings.extend(has_changed(candidate, opened)),
             Err(problem) => findings.push(changed(candidate, &format!("it {problem} any more"))),
+        }
+    }
+
+    fn judge(&mut self, opened: &Opened, findings: &mut Vec<Diagnostic>) {
+        if let Some(permissions) = &mut self.permissions {
+            findings.extend(permissions.check(&opened.chain));
         }
     }
 }
@@ -157,7 +168,12 @@ fn mount_point<'a>(way: &'a [Step], opened: &'a Opened) -> &'a Path {
     steps.get(others.map_or(0, |last| last + 1)).map_or(&opened.path, |step| &step.path)
 }
 
-fn unreadable(candidate: &Candidate, library: &RelativePath, problem: &Unreadable) -> Diagnostic {
+/// Why there is no library.
+pub(super) fn unreadable(
+    candidate: &Candidate,
+    library: &RelativePath,
+    problem: &Unreadable,
+) -> Diagnostic {
     let path = library.under(candidate.folder());
     let hint = problem.mending(&path).unwrap_or_else(|| match problem {
         Unreadable::TooLarge { .. } => {

@@ -2,45 +2,46 @@
 //! does not read all of their bytes each time.
 //!
 //! Only those who look use it. What is loaded, installed or diagnosed is read anew, every byte of it, and
-//! nothing that is written here lets anything run. A file counts as unchanged when the system says the same
-//! device, inode, size, and times of both its content and its status; no ordinary user can set the last
+//! nothing that is written here lets anything run. A file counts as unchanged when the system says all the
+//! same of it, the times of both its content and its status among it; no ordinary user can set the last
 //! one back. What changed within the last moments before it was looked at is not remembered, since it could
 //! change again within the same tick of the clock.
+//!
+//! ```text
+//! loader-index 2 <digest of everything below>
+//! <which host found it, and by which rules>
+//! <what the system says of a file> <digest> <facts>
+//! ```
+//!
+//! A line is taken apart only when its library is looked for.
 
 use crate::{digest::Digest, durable, folder::Opened};
 use loader_abi::facts::Facts;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
 /// How long a file must have been left alone.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// The version of the file's format.
-const FORMAT: u32 = 1;
+/// The beginning of the file: what it is, and the version of its format.
+const FORMAT: &str = "loader-index 2";
 
-/// What was found in one library that has no defect.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Finding {
-    /// The digest of its bytes.
-    pub(super) digest: Digest,
-    /// What it says about itself.
-    pub(super) facts: Facts,
-}
+/// What was found in libraries that have no defect, by what the system says of them: a digest and facts.
+type Findings = BTreeMap<String, Arc<str>>;
 
 /// What was found before, and what is found now.
-#[derive(Debug)]
-pub struct Known {
+pub(crate) struct Known {
     path: PathBuf,
     judge: String,
-    before: BTreeMap<String, Finding>,
+    before: Findings,
     state: State,
-    now: Mutex<BTreeMap<String, Finding>>,
+    now: Mutex<Findings>,
 }
 
 /// Whether what was found before counts.
@@ -53,32 +54,15 @@ pub enum State {
     Stale(String),
 }
 
-#[derive(Serialize, Deserialize)]
-struct Document {
-    index: u32,
-    /// Which host found it, and by which rules.
-    judge: String,
-    libraries: BTreeMap<String, Finding>,
-}
-
 impl Known {
     /// Reads what was found before by the same host with the same rules. Whatever is wrong with the file,
     /// everything is looked at anew.
-    pub(crate) fn open(state: &Path, judge: String) -> Self {
-        let path = state.join("index.json");
-        let (before, state) = match fs::read(&path) {
-            Err(error) => (BTreeMap::new(), State::Stale(format!("it cannot be read: {error}"))),
-            Ok(bytes) => match serde_json::from_slice::<Document>(&bytes) {
-                Err(error) => (BTreeMap::new(), State::Stale(format!("it is damaged: {error}"))),
-                Ok(document) if document.index != FORMAT => {
-                    (BTreeMap::new(), State::Stale(format!("it has format {}", document.index)))
-                }
-                Ok(document) if document.judge != judge => {
-                    let reason = format!("`{}` wrote it", document.judge.escape_debug());
-                    (BTreeMap::new(), State::Stale(reason))
-                }
-                Ok(document) => (document.libraries, State::Fresh),
-            },
+    pub(crate) fn open(state: &Path, judge: &str) -> Self {
+        let path = state.join("index");
+        let judge = judge.escape_debug().to_string();
+        let (before, state) = match read(fs::read_to_string(&path), &judge) {
+            Ok(before) => (before, State::Fresh),
+            Err(reason) => (Findings::new(), State::Stale(reason)),
         };
         Self { path, judge, before, state, now: Mutex::default() }
     }
@@ -89,32 +73,56 @@ impl Known {
     }
 
     /// What was found in this file, if it has not changed since.
-    pub(super) fn recall(&self, opened: &Opened) -> Option<Finding> {
-        let finding = self.before.get(&fingerprint(opened)?)?.clone();
-        self.remember(opened, &finding);
+    pub(super) fn recall(&self, opened: &Opened) -> Option<(Digest, Facts)> {
+        let fingerprint = fingerprint(opened)?;
+        let found = self.before.get(&fingerprint)?;
+        let (digest, facts) = found.split_once(' ')?;
+        let finding = (digest.parse().ok()?, serde_json::from_str(facts).ok()?);
+        self.now().insert(fingerprint, Arc::clone(found));
         Some(finding)
     }
 
     /// Remembers what was found in a file, if it has been left alone for long enough.
-    pub(super) fn remember(&self, opened: &Opened, finding: &Finding) {
-        let Some(fingerprint) = fingerprint(opened) else { return };
-        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        now.insert(fingerprint, finding.clone());
+    pub(super) fn remember(&self, opened: &Opened, digest: Digest, facts: &Facts) {
+        let facts = serde_json::to_string(facts).ok();
+        if let Some((fingerprint, facts)) = fingerprint(opened).zip(facts) {
+            self.now().insert(fingerprint, format!("{digest} {facts}").into());
+        }
+    }
+
+    fn now(&self) -> impl std::ops::DerefMut<Target = Findings> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes down what was found, if that is news. That it cannot be written is no matter.
     pub(crate) fn save(self) {
-        let libraries = self.now.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let is_same = libraries.len() == self.before.len()
-            && libraries.keys().all(|key| self.before.contains_key(key));
-        if is_same && self.state == State::Fresh {
+        let now = self.now.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if self.state == State::Fresh && now.keys().eq(self.before.keys()) {
             return;
         }
-        let document = Document { index: FORMAT, judge: self.judge, libraries };
-        if let Ok(bytes) = serde_json::to_vec(&document) {
-            let _ = durable::write(&self.path, &bytes);
-        }
+        let lines = now.iter().map(|(file, found)| format!("{file} {found}\n"));
+        let body = format!("{}\n{}", self.judge, lines.collect::<String>());
+        let text = format!("{FORMAT} {}\n{body}", Digest::of(body.as_bytes()));
+        let _ = durable::write(&self.path, text.as_bytes());
     }
+}
+
+/// What a file holds, or why it does not count.
+fn read(text: io::Result<String>, judge: &str) -> Result<Findings, String> {
+    let text = text.map_err(|error| format!("it cannot be read: {error}"))?;
+    let (head, body) = text.split_once('\n').unwrap_or_default();
+    let Some(digest) = head.strip_prefix(FORMAT) else {
+        return Err("it has another format".to_owned());
+    };
+    if digest.trim_start().parse() != Ok(Digest::of(body.as_bytes())) {
+        return Err("it is damaged".to_owned());
+    }
+    let (writer, lines) = body.split_once('\n').unwrap_or_default();
+    if writer != judge {
+        return Err(format!("`{writer}` wrote it"));
+    }
+    let pairs = lines.lines().filter_map(|line| line.split_once(' '));
+    Ok(pairs.map(|(file, found)| (file.to_owned(), found.into())).collect())
 }
 
 /// What the system says of a file; `None` when it changed only just now.
@@ -127,9 +135,13 @@ fn fingerprint(opened: &Opened) -> Option<String> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
     (now.checked_sub(changed)? >= SETTLED).then(|| {
         format!(
-            "{}:{}:{}:{}.{}:{}.{}",
+            "{}:{}:{}:{}:{}:{}:{}:{}.{}:{}.{}",
             found.st_dev,
             found.st_ino,
+            found.st_mode,
+            found.st_nlink,
+            found.st_uid,
+            found.st_gid,
             found.st_size,
             found.st_mtime,
             found.st_mtime_nsec,

@@ -19,16 +19,17 @@ use std::{
 /// read to be used, and the digests of what was read.
 pub(super) fn check(
     candidate: &Candidate,
+    folder: &Folder,
     read: &[(&RelativePath, Digest)],
     policy: &Policy,
 ) -> Vec<Diagnostic> {
     match candidate.provenance() {
         Provenance::Installed(release) => {
-            let mut refusals = check_files(candidate, release, read);
+            let mut refusals = check_files(candidate, folder, release, read);
             refusals.extend(check_mark(candidate, release, policy));
             refusals
         }
-        Provenance::Prepared(release) => check_files(candidate, release, read),
+        Provenance::Prepared(release) => check_files(candidate, folder, release, read),
         Provenance::Placed if candidate.origin() == Origin::User => {
             vec![untracked(candidate, policy.trust.untracked)]
         }
@@ -39,6 +40,7 @@ pub(super) fn check(
 /// Compares every file that is used here; the libraries of other platforms are not.
 fn check_files(
     candidate: &Candidate,
+    folder: &Folder,
     release: &Installed,
     read: &[(&RelativePath, Digest)],
 ) -> Vec<Diagnostic> {
@@ -51,10 +53,8 @@ fn check_files(
             let found = if let Some(digest) = read.get(path) {
                 Ok(*digest)
             } else {
-                let opened = Folder::open(candidate.folder()).and_then(|folder| folder.file(path));
-                opened
-                    .and_then(|mut opened| opened.read(MAX_LIBRARY_BYTES))
-                    .map(|bytes| Digest::of(&bytes))
+                let bytes = folder.file(path).and_then(|mut file| file.read(MAX_LIBRARY_BYTES));
+                bytes.map(|bytes| Digest::of(&bytes))
             };
             let what = match found {
                 Ok(found) if found == *wanted => return None,

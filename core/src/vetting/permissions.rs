@@ -18,8 +18,8 @@ use rustix::{
 use std::{
     collections::BTreeSet,
     fs,
-    path::{Path, PathBuf},
-    sync::OnceLock,
+    path::Path,
+    sync::{Arc, OnceLock},
 };
 
 /// Others may write: the group's and everybody's write bits. An access-control list that lets somebody
@@ -60,7 +60,7 @@ pub(crate) struct Permissions<'a> {
     our_group: u32,
     owners: &'a BTreeSet<u32>,
     is_linked: bool,
-    seen: BTreeSet<PathBuf>,
+    seen: BTreeSet<Arc<Path>>,
 }
 
 impl<'a> Permissions<'a> {
@@ -75,7 +75,7 @@ impl<'a> Permissions<'a> {
     pub(crate) fn check(&mut self, steps: &[Step]) -> Vec<Diagnostic> {
         let findings = steps.iter().filter_map(|step| {
             let finding = self.check_one(step)?;
-            self.seen.insert(step.path.clone()).then(|| finding.at(&step.path))
+            self.seen.insert(Arc::clone(&step.path)).then(|| finding.at(&step.path))
         });
         findings.collect()
     }
@@ -142,7 +142,7 @@ impl<'a> Permissions<'a> {
             "everybody can put files there (mode {:04o}), a plugin of their own among them",
             step.found.st_mode & 0o7777
         );
-        let hint = if SHARED.iter().any(|shared| step.path == Path::new(shared)) {
+        let hint = if SHARED.iter().any(|shared| *step.path == *Path::new(shared)) {
             "move the plugins to a folder that only you can write".to_owned()
         } else {
             let command = format!("chmod go-w,-t {}", shell_word(&step.path));

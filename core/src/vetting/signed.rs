@@ -30,22 +30,24 @@ pub struct Released {
 /// read to be used, and the digests of what was read.
 pub(super) fn check(
     candidate: &Candidate,
+    folder: &Folder,
     read: &[(&RelativePath, Digest)],
     policy: &Policy,
 ) -> (Option<Released>, Vec<Diagnostic>) {
     let mut findings = Vec::new();
-    let released = look_at(candidate, read, policy, &mut findings);
+    let released = look_at(candidate, folder, read, policy, &mut findings);
     (released, findings)
 }
 
 fn look_at(
     candidate: &Candidate,
+    folder: &Folder,
     read: &[(&RelativePath, Digest)],
     policy: &Policy,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<Released> {
-    let folder = candidate.folder();
-    let content = |name, limit| match read_beside(candidate, name, limit) {
+    let release_path = candidate.folder().join(FILE_NAME);
+    let content = |name, limit| match read_beside(candidate, folder, name, limit) {
         Ok(content) => Ok(content),
         Err(refusal) => Err(vec![refusal]),
     };
@@ -59,7 +61,7 @@ fn look_at(
         });
         let id = &candidate.manifest().id;
         let judgement = signature::judge(&policy.trust, candidate.origin(), id, claim)
-            .map_err(|refusal| vec![refusal.at(&folder.join(FILE_NAME))])?;
+            .map_err(|refusal| vec![refusal.at(&release_path)])?;
         Ok((release, judgement))
     });
     match judged {
@@ -68,7 +70,7 @@ fn look_at(
             None
         }
         Ok((release, judgement)) => {
-            findings.extend(judgement.warning.map(|warning| warning.at(&folder.join(FILE_NAME))));
+            findings.extend(judgement.warning.map(|warning| warning.at(&release_path)));
             let signer = judgement.signed_by.as_ref().map(|signed| signed.publisher.as_str());
             findings.extend(withdrawn(candidate, signer));
             let (release, warnings) = release?;
@@ -97,12 +99,12 @@ fn withdrawn(candidate: &Candidate, signer: Option<&str>) -> Option<Diagnostic> 
 /// A small file beside the manifest; `None` when there is none.
 fn read_beside(
     candidate: &Candidate,
+    folder: &Folder,
     name: &str,
     limit: usize,
 ) -> Result<Option<Vec<u8>>, Diagnostic> {
     let path: RelativePath = name.parse().expect("a file name");
-    let folder = Folder::open(candidate.folder());
-    match folder.and_then(|folder| folder.file(&path)?.read(limit as u64)) {
+    match folder.file(&path).and_then(|mut file| file.read(limit as u64)) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(Unreadable::Missing) => Ok(None),
         Err(problem) => {

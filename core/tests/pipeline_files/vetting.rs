@@ -229,6 +229,19 @@ fn a_manifest_that_does_not_fit_this_host_is_refused() {
 }
 
 #[test]
+fn names_that_need_escaping_are_compared_as_they_are() {
+    let name = r#"it"s\it"#;
+    let mut named = facts();
+    named.plugins[0].provides[1].id = name.into();
+    let library = Elf::new(&named).bytes();
+    let folder = Folder::new();
+    let manifest = MANIFEST.replace("[\"hello\"]", &format!("['{name}']"));
+    vet(&folder.candidate(&manifest, &library), &policy()).expect("they agree");
+    let shown = r#"only the library has health/1 it\"s\\it"#;
+    refusal(&Folder::new(), MANIFEST, &library, "LDR-VET-PROVIDES", shown);
+}
+
+#[test]
 fn every_independent_disagreement_is_told_at_once() {
     let mut spoilt = facts();
     spoilt.version = "9.9.9".into();

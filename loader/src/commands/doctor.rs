@@ -18,8 +18,8 @@ use self::patient::Patient;
 use self::repair::{Repair, plan};
 use self::report::Report;
 use crate::args::{Doctor, Global};
+use crate::commands::plugins::unknown;
 use crate::exit_code::Exit;
-use crate::finding::Finding;
 use crate::output::{CommandResult, Outcome, Output, Refusal};
 
 /// Looks at everything.
@@ -43,8 +43,7 @@ fn look(wanted: &Doctor, global: &Global, output: &Output, sections: &[Section])
         && !report.speaks_of(id)
     {
         let message = format!("no plugin `{}` was found", id.escape_debug());
-        let unknown = Finding::error("LDR-PLUGINS-UNKNOWN", message);
-        let unknown = unknown.hint("see which there are: loader plugins list");
+        let unknown = unknown(&configured.survey, id, message);
         let warnings = configured.context.warnings();
         return Err(Refusal { warnings, ..Refusal::new(Exit::NotFound, unknown) });
     }

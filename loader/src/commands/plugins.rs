@@ -17,12 +17,14 @@ mod rollback;
 mod search;
 mod signal;
 mod site;
+mod unknown;
 mod update;
 
 pub(super) use self::list::nothing_found;
 pub(super) use self::origin::Search;
 pub(super) use self::signal::Signal;
 pub(super) use self::site::findings;
+pub(super) use self::unknown::unknown;
 
 use super::doctor;
 use crate::args::{Global, Plugins, Quarantine};
@@ -38,7 +40,7 @@ use serde::Serialize;
 pub(super) fn execute(command: &Plugins, global: &Global, output: &Output) -> CommandResult {
     let context = || Context::read(global, Vec::new());
     match command {
-        Plugins::List => list::list(&context()?),
+        Plugins::List => list::list(&context()?, output),
         Plugins::Inspect(wanted) => inspect::inspect(&context()?, &wanted.id),
         Plugins::Reload(wanted) => super::reloads::reload(&context()?, wanted),
         Plugins::Doctor(wanted) => doctor::of_plugins(wanted, global, output),

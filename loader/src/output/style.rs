@@ -41,6 +41,11 @@ impl Style {
             let arrow = self.paint(AnsiColor::Blue, "-->");
             text.push_str(&format!("  {arrow} {}\n", harmless(&place.to_string())));
         }
+        for looked in &finding.looked_in {
+            let path = looked.path.display();
+            let line = format!("{path} ({}) {}", looked.origin, looked.outcome);
+            text.push_str(&format!("  looked in {}\n", harmless(&line)));
+        }
         if let Some(hint) = &finding.hint {
             let label = self.paint(AnsiColor::Cyan, "hint:");
             text.push_str(&format!("  {label} {}\n", harmless(hint)));

@@ -6,8 +6,8 @@
 
 use std::path::Path;
 
+use super::correction::correct;
 use super::key::Key;
-use super::nearest::correct;
 use super::node::{Node, Table, Value};
 use super::origin::Layer;
 use super::problem::{Problem, code};

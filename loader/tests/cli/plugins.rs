@@ -155,6 +155,8 @@ exit: 4
 -- stdout
 -- stderr
 error[LDR-PLUGINS-UNKNOWN]: no plugin `helo` was found
+  looked in [ROOT]/home/.local/share/loader/plugins (user) does not exist
+  looked in [ROOT]/plugins (bundled) holds 2 plugins, none of this id
   hint: did you mean `hello`?
 "
     );
@@ -164,6 +166,18 @@ error[LDR-PLUGINS-UNKNOWN]: no plugin `helo` was found
         "code": "LDR-PLUGINS-UNKNOWN",
         "severity": "error",
         "message": "no plugin `x` was found",
+        "looked_in": [
+            {
+                "path": "[ROOT]/home/.local/share/loader/plugins",
+                "origin": "user",
+                "outcome": "does not exist",
+            },
+            {
+                "path": "[ROOT]/plugins",
+                "origin": "bundled",
+                "outcome": "holds 2 plugins, none of this id",
+            },
+        ],
         "hint": "see which there are: loader plugins list",
     });
     assert_eq!(
@@ -175,6 +189,39 @@ error[LDR-PLUGINS-UNKNOWN]: no plugin `helo` was found
             "errors": [error],
             "warnings": [],
         })
+    );
+}
+
+#[test]
+fn a_plugin_that_is_nowhere_was_looked_for_in_each_root_in_order() {
+    let context = Context::with_plugins();
+    context.write("plugins/broken/plugin.toml", "manifest = 2\n");
+    let one = context.write("one/README", "no plugin\n").parent().expect("a folder").to_owned();
+    let paths = [one.clone(), one.with_file_name("two")];
+    let setting = format!("[plugins]\nload_paths = {paths:?}\n");
+    context.write("home/.config/loader/loader.toml", setting);
+    let looked = "\
+  looked in [ROOT]/one (config) holds no plugin
+  looked in [ROOT]/two (config) does not exist
+  looked in [ROOT]/home/.local/share/loader/plugins (user) does not exist
+  looked in [ROOT]/plugins (bundled) holds 2 plugins, none of this id; LDR-MANIFEST-FORMAT: the manifest has format 2; this loader reads format 1 [[ROOT]/plugins/broken/plugin.toml:1:12]
+";
+    for command in ["inspect", "audit", "deny", "doctor"] {
+        let id = if command == "doctor" { "--plugin=ekho" } else { "ekho" };
+        let outcome = context.run(&["plugins", command, id]);
+        assert_eq!(outcome.code, Some(4), "{outcome}");
+        assert!(outcome.stderr.contains(looked), "{command}\n{outcome}");
+        assert!(outcome.stderr.ends_with("hint: did you mean `echo`?\n"), "{outcome}");
+    }
+    let outcome = context.run(&["plugins", "update", "ekho"]);
+    assert_eq!(outcome.code, Some(4), "{outcome}");
+    assert_eq!(
+        outcome.stderr,
+        "\
+error[LDR-INSTALL-UNKNOWN]: ekho: `ekho` is not installed: nothing is
+  --> [ROOT]/home/.local/share/loader/plugins
+  hint: loader plugins list
+"
     );
 }
 

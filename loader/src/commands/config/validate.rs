@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use loader_contract::{channel, text_inference};
 use loader_core::Survey;
 use loader_core::diagnostic::Diagnostic;
+use loader_core::nearest::nearest;
 use loader_core::services::secrets;
 use loader_gateway::config::Config;
 use serde_json::json;
@@ -15,7 +16,6 @@ use crate::finding::Finding;
 use crate::http::Policy;
 use crate::logging::Filter;
 use crate::output::{Answer, CommandResult, Refusal};
-use crate::settings::nearest;
 
 /// Checks the configuration, the plugins' own included.
 pub(in crate::commands) fn validate(context: &Context) -> CommandResult {
@@ -136,7 +136,7 @@ fn check_name(key: &str, what: &str, name: &str, known: &BTreeSet<String>) -> Op
         "plugin" => format!("`{key}` names the plugin `{name}`, which was not found"),
         _ => message,
     };
-    let hint = match nearest(name, known) {
+    let hint = match nearest(name, known.iter().map(String::as_str)) {
         Some(nearest) => format!("did you mean `{nearest}`?"),
         None => "see what there is: loader plugins list".to_owned(),
     };

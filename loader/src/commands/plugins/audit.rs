@@ -8,7 +8,7 @@ use loader_core::discovery::Candidate;
 use loader_core::manifest::Platform;
 use serde_json::{Value, json};
 
-use super::inspect::not_found;
+use super::unknown::not_found;
 use crate::commands::library;
 use crate::context::Context;
 use crate::exit_code::Exit;

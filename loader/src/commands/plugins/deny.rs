@@ -6,6 +6,7 @@ use loader_core::digest::Digest;
 use loader_core::trust::{DenialRecord, Records};
 use serde_json::json;
 
+use super::unknown::unknown;
 use crate::args::{Allow, Deny};
 use crate::context::Context;
 use crate::exit_code::Exit;
@@ -39,8 +40,7 @@ fn digest_of(context: &Context, id: &str) -> Result<Digest, Refusal> {
     let plugin = survey.plugins.iter().find(|plugin| plugin.candidate.id() == id);
     let plugin = plugin.ok_or_else(|| {
         let message = format!("`{}` is neither a digest nor a plugin", id.escape_debug());
-        let unknown = Finding::error("LDR-PLUGINS-UNKNOWN", message);
-        Refusal::new(Exit::NotFound, unknown.hint("loader plugins list"))
+        Refusal::new(Exit::NotFound, unknown(&survey, id, message))
     })?;
     match &plugin.verdict {
         Ok(passed) => Ok(passed.digest()),

@@ -1,21 +1,19 @@
 //! `loader plugins inspect`: everything about one plugin that can be known without running it.
 
-use std::path::Path;
-
+use loader_core::Surveyed;
 use loader_core::moment;
 use loader_core::skill::Skill;
 use loader_core::trust::{ProbeRecord, Records};
 use loader_core::vetting::{Passed, Vetted};
-use loader_core::{Survey, Surveyed};
 use loader_gateway::Settings;
 use serde_json::json;
 
+use super::unknown::not_found;
 use super::{Signal, Status, provides};
 use crate::context::Context;
-use crate::exit_code::Exit;
 use crate::finding::Finding;
-use crate::output::{Answer, CommandResult, Refusal, harmless};
-use crate::settings::{Origin, nearest};
+use crate::output::{Answer, CommandResult, harmless};
+use crate::settings::Origin;
 
 /// Shows one plugin.
 pub(in crate::commands) fn inspect(context: &Context, id: &str) -> CommandResult {
@@ -151,32 +149,5 @@ impl Sheet {
         self.line("compiler", &facts.rustc);
         self.line("target", &facts.target);
         self.line("on panic", &facts.panic);
-    }
-}
-
-/// No plugin has this id. One whose manifest makes no sense has none, but its folder may be named so.
-pub(super) fn not_found(context: &Context, survey: &Survey, id: &str) -> Refusal {
-    let is_meant = |diagnostic: &&loader_core::diagnostic::Diagnostic| {
-        let place = diagnostic.place.as_ref().map(|place| place.path.as_path());
-        let is_it = place.and_then(Path::file_name).is_some_and(|name| name == id);
-        let folder = place.and_then(Path::parent).and_then(Path::file_name);
-        let is_within = folder.is_some_and(|name| name == id) && diagnostic.is_error();
-        is_it || is_within || diagnostic.plugin.as_deref() == Some(id) && diagnostic.is_error()
-    };
-    let broken: Vec<_> = survey.diagnostics.iter().filter(is_meant).cloned().collect();
-    if !broken.is_empty() {
-        let errors = broken.into_iter().map(Finding::from).collect();
-        return Refusal { exit: Exit::Failure, errors, warnings: context.warnings() };
-    }
-    let ids: Vec<String> =
-        survey.plugins.iter().map(|plugin| plugin.candidate.id().to_owned()).collect();
-    let hint = match nearest(id, &ids) {
-        Some(nearest) => format!("did you mean `{nearest}`?"),
-        None => "see which there are: loader plugins list".to_owned(),
-    };
-    let message = format!("no plugin `{}` was found", id.escape_debug());
-    Refusal {
-        warnings: context.warnings(),
-        ..Refusal::new(Exit::NotFound, Finding::error("LDR-PLUGINS-UNKNOWN", message).hint(hint))
     }
 }

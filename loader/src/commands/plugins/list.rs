@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use super::{Signal, Status, provides};
 use crate::context::Context;
 use crate::finding::Finding;
-use crate::output::{Answer, CommandResult, table};
+use crate::output::{Answer, CommandResult, Output, table};
 use crate::shell;
 
 /// Lists the plugins, in the order of their ids.
-pub(in crate::commands) fn list(context: &Context) -> CommandResult {
+pub(in crate::commands) fn list(context: &Context, output: &Output) -> CommandResult {
     let settings = context.gateway_settings(None);
     let survey = loader_gateway::survey(&settings);
     let mut warnings = context.warnings();
@@ -24,15 +24,11 @@ pub(in crate::commands) fn list(context: &Context) -> CommandResult {
         |plugin: &&Surveyed| matches!(Status::of(plugin), Status::Refused | Status::Quarantined);
     let refusals = survey.plugins.iter().filter(is_refused);
     let refusals: Vec<Finding> = refusals.flat_map(findings).collect();
-    Ok(Answer {
-        text: write(&survey.plugins),
-        data: json!({
-            "plugins": survey.plugins.iter().map(describe).collect::<Vec<_>>(),
-            "index": survey.index,
-        }),
-        warnings: [warnings, refusals].concat(),
-    }
-    .into())
+    let mut data = json!({ "index": survey.index });
+    // Put in place rather than copied into it.
+    data["plugins"] = survey.plugins.iter().map(describe).collect();
+    let text = if output.is_json() { String::new() } else { write(&survey.plugins) };
+    Ok(Answer { text, data, warnings: [warnings, refusals].concat() }.into())
 }
 
 fn write(plugins: &[Surveyed]) -> String {

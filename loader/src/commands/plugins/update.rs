@@ -1,6 +1,6 @@
 //! `loader plugins update`: the newest release of plugins, from where each came from.
 
-use loader_core::installation::Terms;
+use loader_core::installation::{Terms, not_installed};
 use loader_core::trust::lock::Installed;
 
 use super::install::{Job, answer};
@@ -8,9 +8,8 @@ use super::origin::Search;
 use super::site::{Site, UNTRIED, refusal};
 use crate::args::Update;
 use crate::context::Context;
-use crate::exit_code::Exit;
 use crate::finding::Finding;
-use crate::output::{CommandResult, Output, Refusal};
+use crate::output::{CommandResult, Output};
 
 /// Updates plugins. The first that cannot be updated ends it; those before it stay updated.
 pub(in crate::commands) fn update(
@@ -25,9 +24,7 @@ pub(in crate::commands) fn update(
     let releases: Vec<&Installed> = lock.installed.iter().filter(named).collect();
     let is_known = |id: &&String| releases.iter().any(|release| release.id == **id);
     if let Some(unknown) = wanted.ids.iter().find(|id| !is_known(id)) {
-        let message = format!("`{}` is not installed", unknown.escape_debug());
-        let finding = Finding::error("LDR-INSTALL-UNKNOWN", message).hint("loader plugins list");
-        return Err(Refusal::new(Exit::NotFound, finding));
+        return Err(refusal(vec![not_installed(unknown, &lock, &site.root)]));
     }
     let search = Search::new(context, output, wanted.prerelease)?;
     let terms = Terms { accept: wanted.accept || site.accepts, allow_downgrade: false };
