@@ -7,8 +7,7 @@ use crate::{
     gateway::engine_options,
     secrets,
 };
-use loader_contract::channel::CONTRACT;
-use loader_core::{Action, Change, diagnostic::Diagnostic, discovery::discover};
+use loader_core::{Change, diagnostic::Diagnostic, discovery::discover};
 use serde::Serialize;
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -91,7 +90,6 @@ impl Gateway {
             put_back(&mut effective, &started, refused);
         }
         self.0.config.store(Arc::new(effective));
-        self.connect_anew(&settings.config, &applied).await;
         self.0.channels.forget_unserved(engine);
         applied
     }
@@ -120,28 +118,6 @@ impl Gateway {
             plugins: Vec::new(),
         };
         Plan { reached, affected, by_default, applied }
-    }
-
-    /// Connects the accounts of channels that have a fresh generation. One that was handed its
-    /// predecessor's accounts has them already, and nothing happens to them.
-    async fn connect_anew(&self, config: &Config, applied: &Applied) {
-        let snapshot = self.engine().snapshot();
-        let is_fresh = |plugin: &str| {
-            applied.plugins.iter().any(|change| {
-                let action = change.action;
-                let is_fresh = matches!(action, Action::Load | Action::Reload) && !change.failed();
-                change.plugin == plugin && is_fresh
-            })
-        };
-        for ((channel, account), settings) in difference::connected(config) {
-            let capability = snapshot.capability(CONTRACT, channel);
-            let is_done = applied.accounts.iter().any(|change| {
-                (change.channel.as_str(), change.account.as_str()) == (channel, account)
-            });
-            if !is_done && capability.is_some_and(|one| is_fresh(&one.plugin)) {
-                self.0.channels.connect(self.engine(), channel, account, settings).await;
-            }
-        }
     }
 }
 

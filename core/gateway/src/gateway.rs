@@ -5,7 +5,7 @@ use crate::{
     channels::{Channels, Inbox},
     config::{self, Config},
     conversation::Conversations,
-    difference, health, inference, models,
+    difference, health, inference, models, reconnection,
     routes::Routes,
     secrets, status,
 };
@@ -66,7 +66,7 @@ pub(crate) struct Inner {
     /// Where plugins are looked for.
     pub(crate) roots: Vec<Root>,
     host: String,
-    engine: Engine,
+    pub(crate) engine: Engine,
     events: EventBus,
     pub(crate) secrets: Arc<Secrets>,
     pub(crate) channels: Arc<Channels>,
@@ -302,7 +302,9 @@ impl Gateway {
             routes: Routes::default(),
             applying: tokio::sync::Mutex::default(),
         };
-        Ok((Self(Arc::new(inner)), diagnostics))
+        let inner = Arc::new(inner);
+        reconnection::follow(&inner);
+        Ok((Self(inner), diagnostics))
     }
 
     /// The engine below.

@@ -24,6 +24,7 @@ mod inference;
 mod models;
 pub mod openai;
 pub mod picker;
+mod reconnection;
 mod routes;
 mod secrets;
 mod status;
