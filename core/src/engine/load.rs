@@ -156,8 +156,9 @@ impl Inner {
         let mut all = self.loaded();
         let loaded = all.iter_mut().find(|loaded| loaded.id == id)?;
         let before = std::mem::replace(&mut loaded.running, running);
-        let findings = self.register(&loaded.running, &loaded.served);
+        // Calls first: whoever hears of the fresh generation finds it answering.
         loaded.served.serve(Some(loaded.running.keeper.generation().clone()));
+        let findings = self.register(&loaded.running, &loaded.served);
         Some((before, findings))
     }
 

@@ -69,8 +69,35 @@ async fn the_status_is_for_who_has_the_token() {
     let operator = ask(&edge, empty(request("GET", "/admin/status"))).await;
     assert_eq!(
         (operator.status.as_u16(), operator.json()),
-        (200, json!({ "release": "loader 0.1.0", "plugins": [], "retained": [], "accounts": [] }))
+        (
+            200,
+            json!({
+                "release": "loader 0.1.0", "plugins": [], "retained": [], "accounts": [],
+                "process": { "thread_local_keys": 3, "retained": 0, "most_retained": 64 },
+            })
+        )
     );
+}
+
+#[tokio::test]
+async fn reloads_are_for_who_has_the_token_and_what_is_unknown_is_a_404() {
+    let edge = edge(Fake::new());
+    for path in ["/admin/reloads", "/admin/reloads/1", "/admin/events"] {
+        assert_eq!(ask(&edge, empty(anonymous("GET", path))).await.status, 401, "{path}");
+    }
+    let none = ask(&edge, empty(request("GET", "/admin/reloads"))).await;
+    assert_eq!((none.status.as_u16(), none.json()), (200, json!([])));
+    for (method, path, code) in [
+        ("GET", "/admin/reloads/7", (404, "LDR-RELOAD-NUMBER")),
+        ("GET", "/admin/reloads/seven", (404, "LDR-HTTP-NO-ROUTE")),
+        ("GET", "/admin/reloads/7?wait=long", (400, "LDR-RELOAD-WISH")),
+        ("POST", "/admin/plugins/nobody/reload", (404, "LDR-RELOAD-UNKNOWN")),
+        ("GET", "/admin/plugins/nobody/reload", (405, "LDR-HTTP-METHOD")),
+        ("POST", "/admin/plugins/nobody", (404, "LDR-HTTP-NO-ROUTE")),
+    ] {
+        let answered = ask(&edge, empty(request(method, path))).await;
+        assert_eq!(answered.fault(), (code.0, code.1.into()), "{method} {path}");
+    }
 }
 
 #[tokio::test]
