@@ -74,7 +74,7 @@ fn validate_accepts_what_is_right() {
     );
     let envelope = context.run(&["config", "validate", "--json"]).json();
     assert_eq!(envelope["schema"], "loader.config.validate/1");
-    assert_eq!(envelope["data"], json!({ "settings": 22, "files": 1, "plugins": 2 }));
+    assert_eq!(envelope["data"], json!({ "settings": 30, "files": 1, "plugins": 2 }));
 }
 
 #[test]
