@@ -34,7 +34,7 @@ fuzz_target!(|text: &str| {
             }
         }
         let catalogues = [catalogue];
-        assert_eq!(search(&catalogues, "").len(), catalogues[0].entries.len());
+        assert_eq!(search(&catalogues, "", true).len(), catalogues[0].entries.len());
         for entry in &catalogues[0].entries {
             let chosen = choose(&catalogues, &entry.id, None, Platform::current(), true);
             if let Ok(found) = chosen {
