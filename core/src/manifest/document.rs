@@ -105,7 +105,11 @@ fn check_format(root: &mut Fields<'_>) -> Option<()> {
     if i64::from_str_radix(number.as_str(), number.radix()) == Ok(FORMAT) {
         return Some(());
     }
-    let message = format!("the manifest has format {number}; this loader reads format {FORMAT}");
+    let number = number.to_string();
+    let message = format!(
+        "the manifest has format {}; this loader reads format {FORMAT}",
+        number.escape_debug()
+    );
     let hint = format!("upgrade loader, or write `manifest = {FORMAT}`");
     notes.error("LDR-MANIFEST-FORMAT", value.span().start, message, hint);
     None
