@@ -56,8 +56,8 @@ async fn the_next_generation_takes_over_with_every_unread_message() {
     drop(opened);
     // Sent while nobody held the socket.
     socket.send(Frame::binary(&b"orphaned"[..])).await.unwrap();
-    socket.send(Frame::Ping("still there".into())).await.unwrap();
     assert_eq!(next(&mut socket).await, Frame::text("queued"));
+    socket.send(Frame::Ping("still there".into())).await.unwrap();
     assert_eq!(next(&mut socket).await, Frame::Pong("still there".into()));
     let opened = adopt(&old.reloaded(), &kept(&server)).await;
     socket.send(Frame::text("fresh")).await.unwrap();
