@@ -3,10 +3,10 @@
 use crate::{
     Call, Error, Host, Metadata, Plugin, Registration, Result, Stream, allocation,
     current::{self, Current},
+    custody::Custody,
     guard::{self, Guarded},
     host::HostObject,
     log,
-    pause::Pause,
     registration::{Capability, Invocation},
     tasks::Tasks,
 };
@@ -51,7 +51,7 @@ pub fn create<P: Plugin>(
             tasks,
             index,
             plugin: OnceLock::new(),
-            pause: Pause::default(),
+            custody: Custody::default(),
         };
         Plugin_TO::from_value(Adapter(Some(Arc::new(state))), TD_Opaque)
     });
@@ -72,8 +72,8 @@ struct State<P> {
     tasks: Arc<Tasks>,
     index: usize,
     plugin: OnceLock<Arc<P>>,
-    /// Of the author's `run`, while another generation serves.
-    pause: Pause,
+    /// Of its state; the author's `run` stands still while another generation has it.
+    custody: Custody,
 }
 
 struct Adapter<P: Plugin>(Option<Arc<State<P>>>);
@@ -281,7 +281,7 @@ async fn start<P: Plugin>(state: &State<P>, body: &[u8]) -> Result<()> {
 async fn run<P: Plugin>(state: &State<P>) -> Result<()> {
     use futures_util::future::{Either, select};
     let plugin = started(state)?;
-    let main = std::pin::pin!(state.pause.around(plugin.run()));
+    let main = std::pin::pin!(state.custody.around(plugin.run()));
     let tasks = std::pin::pin!(state.tasks.drive());
     match select(main, tasks).await {
         Either::Left((result, tasks)) => {
@@ -295,21 +295,14 @@ async fn run<P: Plugin>(state: &State<P>) -> Result<()> {
 
 async fn export<P: Plugin>(state: &State<P>) -> Result<Option<lifecycle::StateBytes>> {
     let plugin = started(state)?.clone();
-    let exported = match state.registration.handover() {
-        Some(handover) => Some((handover.export)(plugin).await?),
-        None => None,
-    };
-    state.pause.begin();
-    Ok(exported)
+    state.custody.give(plugin, state.registration.handover()).await
 }
 
 async fn import<P: Plugin>(state: &State<P>, body: RVec<u8>) -> Result<()> {
     let plugin = started(state)?.clone();
-    if let Some(handover) = state.registration.handover().filter(|_| !body.is_empty()) {
-        (handover.import)(plugin, body.into_vec()).await?;
-    }
-    state.pause.end();
-    Ok(())
+    // A generation without state gives none, and takes what it gave.
+    let given = if body.is_empty() { None } else { serde_json::from_slice(&body)? };
+    state.custody.take(plugin, state.registration.handover(), given).await
 }
 
 fn started<P: Plugin>(state: &State<P>) -> Result<&Arc<P>> {

@@ -47,6 +47,7 @@ mod call;
 pub mod capability;
 mod config;
 mod current;
+mod custody;
 mod error;
 pub mod export;
 mod guard;

@@ -59,9 +59,19 @@ fn state_of(arguments: TokenStream, item: &TokenStream) -> Result<String, &'stat
         Some(before) => Some(value_of(before, "from").ok_or(USAGE)?),
     };
     let name = name_of(item).ok_or("a state is a struct or an enum without generics")?;
+    // Or its states would lead to each other in a circle.
+    let rises = before.map_or_else(String::new, |before| {
+        format!(
+            "const _: () = ::core::assert!(\
+                <{before} as ::loader_sdk::State>::VERSION < {version},\
+                \"the version of a state is higher than that of the state it comes from\"\
+            );"
+        )
+    });
     let before = before.unwrap_or(&name);
     Ok(format!(
-        "impl ::loader_sdk::State for {name} {{\
+        "{rises}\
+        impl ::loader_sdk::State for {name} {{\
             const VERSION: u32 = {version};\
             type Before = {before};\
         }}\
