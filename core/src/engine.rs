@@ -23,7 +23,7 @@ use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
     dispatch::{Dispatcher, MetricsSnapshot, Served, Target},
-    generation::{Keeper, Retained, Retirement},
+    generation::{Departure, Keeper, Retained, Retirement},
     message::Failure,
     platform,
     registry::{Registry, Snapshot, Status},
@@ -36,7 +36,7 @@ use load::Running;
 use reload::Turn;
 use serde::Serialize;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
@@ -50,6 +50,9 @@ use tracing::{info, warn};
 /// How many libraries are read, copied and tried at once: a trial that has to wait for a processor
 /// could be taken for one that hangs.
 const EXAMINED_AT_ONCE: usize = 16;
+
+/// How many builds of one plugin that did not do well are remembered.
+const REJECTED: usize = 64;
 
 /// A running engine. Dropping it without [`stop`](Engine::stop) leaves its plugins mapped.
 #[derive(Clone)]
@@ -67,8 +70,8 @@ struct Inner {
     retained: Mutex<Vec<Retained>>,
     next_generation: AtomicU64,
     ledger: Ledger,
-    /// Bytes that were tried on a reload and did not do well, by plugin.
-    rejected: Mutex<HashMap<String, HashSet<Digest>>>,
+    /// Bytes that were tried on a reload and did not do well, by plugin, the newest last.
+    rejected: Mutex<HashMap<String, Vec<Digest>>>,
     /// Reloads under way.
     tasks: TaskTracker,
     /// Whoever still drains is to hurry.
@@ -250,14 +253,29 @@ impl Inner {
     }
 
     /// The bytes that were tried on a reload of a plugin and did not do well.
-    fn rejected(&self, id: &str) -> HashSet<Digest> {
-        let rejected = self.rejected.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        rejected.get(id).cloned().unwrap_or_default()
+    fn rejected(&self, id: &str) -> Vec<Digest> {
+        self.rejections().get(id).cloned().unwrap_or_default()
     }
 
     fn reject(&self, id: &str, digest: Digest) {
-        let mut rejected = self.rejected.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        rejected.entry(id.to_owned()).or_default().insert(digest);
+        self.forgive(id, &digest);
+        let mut all = self.rejections();
+        let rejected = all.entry(id.to_owned()).or_default();
+        rejected.push(digest);
+        if rejected.len() > REJECTED {
+            rejected.remove(0);
+        }
+    }
+
+    /// Forgets that bytes did not do well: by now they do.
+    fn forgive(&self, id: &str, digest: &Digest) {
+        if let Some(rejected) = self.rejections().get_mut(id) {
+            rejected.retain(|one| one != digest);
+        }
+    }
+
+    fn rejections(&self) -> MutexGuard<'_, HashMap<String, Vec<Digest>>> {
+        self.rejected.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Takes what there is to say about earlier crashes.
@@ -281,13 +299,18 @@ impl Inner {
             });
         });
         served.serve(None);
-        self.retire(&id, running.keeper, drain).await
+        self.rejections().remove(&id);
+        self.retire(&id, running.keeper, drain).await.retirement
     }
 
-    async fn retire(&self, id: &str, keeper: Keeper, drain: Duration) -> Retirement {
+    async fn retire(&self, id: &str, keeper: Keeper, drain: Duration) -> Departure {
         let generation = keeper.number();
-        let retirement = keeper.retire(drain, &self.stopping).await;
-        match &retirement {
+        let departure = keeper.retire(drain, &self.stopping).await;
+        let Departure { retirement, cut_off } = &departure;
+        if *cut_off > 0 {
+            warn!(plugin = id, generation, cut_off, "calls and streams were cut off");
+        }
+        match retirement {
             Retirement::Unloaded => info!(plugin = id, generation, "retired and unloaded"),
             Retirement::Pinned(reason) => {
                 warn!(plugin = id, generation, reason, "retired, but its image stays mapped");
@@ -296,11 +319,11 @@ impl Inner {
                 warn!(plugin = id, generation, reason, "does not end and is left to itself");
             }
         }
-        if retirement != Retirement::Unloaded {
+        if *retirement != Retirement::Unloaded {
             let retained =
                 Retained { plugin: id.to_owned(), generation, retirement: retirement.clone() };
             self.retained().push(retained);
         }
-        retirement
+        departure
     }
 }

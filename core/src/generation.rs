@@ -24,7 +24,7 @@ pub use retire::{Retained, Retirement};
 
 pub(crate) use host::{Capabilities, CapabilityCall, CapabilityStream, call_id};
 pub(crate) use leases::{Door, Kind};
-pub(crate) use retire::Keeper;
+pub(crate) use retire::{Departure, Keeper};
 pub(crate) use start::{Launch, LaunchError, Launched, Limits, launch};
 
 use crate::{

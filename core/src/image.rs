@@ -15,6 +15,7 @@ use std::{
     mem::ManuallyDrop,
     os::unix::fs::MetadataExt as _,
     path::Path,
+    sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::{Duration, Instant},
 };
@@ -45,9 +46,13 @@ impl Image {
         drop(visit);
         let (library, header) = opened.map_err(refuse).inspect_err(|_| resident.leave())?;
         let address = std::ptr::from_ref(&*header).addr();
-        verify_identity(&staged, address).map_err(|message| {
-            refuse(Diagnostic::error("LDR-IMAGE-IDENTITY", message)).hint("restart the loader")
-        })?;
+        if let Err(message) = verify_identity(&staged, address) {
+            // The handle is on a library that others hold, too: nothing of the copy was mapped.
+            let _ = ManuallyDrop::into_inner(library).close();
+            resident.leave();
+            let finding = refuse(Diagnostic::error("LDR-IMAGE-IDENTITY", message));
+            return Err(finding.hint("restart the loader"));
+        }
         let span = platform::span_of(address);
         if let Some((begin, end)) = span.map(platform::ImageSpan::bounds) {
             resident.settle(begin, end);
@@ -106,8 +111,15 @@ impl Image {
             let _visit = resident.visit("unload");
             library.close()
         };
-        let closed = thread::Builder::new().name("loader-unload".into()).spawn(close);
-        let closed = closed.map(|handle| handle.join());
+        let (closed_sender, closed) = mpsc::channel();
+        let closing = thread::Builder::new().name("loader-unload".into()).spawn(move || {
+            let _ = closed_sender.send(close());
+        });
+        let closed = closing.map(|_| closed.recv_timeout(patience));
+        if matches!(closed, Ok(Err(RecvTimeoutError::Timeout))) {
+            staged.keep();
+            return Err("its destructors do not end".into());
+        }
         if !matches!(closed, Ok(Ok(Ok(())))) || platform::is_mapped(staged.path()) {
             staged.keep();
             return Err("the dynamic linker keeps it mapped".into());

@@ -20,7 +20,7 @@ pub(crate) struct Metrics {
     panics: AtomicU64,
     deadlines: AtomicU64,
     refused: AtomicU64,
-    /// Those of the errors that are the plugin's own.
+    /// Those of the errors that are the plugin's own, of the generation that served at that time.
     faults: AtomicU64,
     latency: [AtomicU64; BUCKETS],
 }
@@ -81,6 +81,13 @@ impl Metrics {
         self.failed(failure);
     }
 
+    /// Counts a failure against the generation that serves, if it is the plugin's own fault.
+    pub(crate) fn fault(&self, failure: Option<u32>) {
+        if failure.is_some_and(is_own_fault) {
+            self.faults.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     pub(crate) fn refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
@@ -88,9 +95,6 @@ impl Metrics {
     fn failed(&self, failure: Option<u32>) {
         let Some(class) = failure else { return };
         self.errors.fetch_add(1, Ordering::Relaxed);
-        if is_own_fault(class) {
-            self.faults.fetch_add(1, Ordering::Relaxed);
-        }
         match class {
             class::PANIC => self.panics.fetch_add(1, Ordering::Relaxed),
             class::DEADLINE => self.deadlines.fetch_add(1, Ordering::Relaxed),

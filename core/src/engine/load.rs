@@ -4,7 +4,7 @@ use super::{Engine, Inner, Loaded, Options, PluginOptions, survey};
 use crate::{
     diagnostic::Diagnostic,
     discovery::Candidate,
-    dispatch::Served,
+    dispatch::{Reading, Served},
     generation::{self, Keeper, Launch, LaunchError, Launched, Limits},
     probe::Probed,
     registry::{Capability, PluginRecord, Snapshot, Status},
@@ -24,6 +24,8 @@ pub(super) struct Running {
     pub(super) state: Option<StateDescription>,
     /// The settings it was started with, which may not be those of the options any more.
     pub(super) settings: PluginOptions,
+    /// The counters when calls began to come to it.
+    pub(super) since: Reading,
 }
 
 impl Running {
@@ -143,23 +145,26 @@ impl Inner {
             self.retire(candidate.id(), keeper, Duration::ZERO).await;
             return Err(vec![diagnostic]);
         }
-        Ok(Running { vetted, keeper, state, settings })
+        Ok(Running { vetted, keeper, state, settings, since: Reading::default() })
     }
 
     /// Sends the calls of a plugin to another generation. Returns the one that served, and what there
-    /// is to say; nothing, and the plugin is not served any more, when it was stopped meanwhile.
+    /// is to say; or what it was given when the plugin was stopped meanwhile.
     pub(super) fn exchange(
         &self,
         id: &str,
-        running: Running,
-    ) -> Option<(Running, Vec<Diagnostic>)> {
+        mut running: Running,
+    ) -> Result<(Running, Vec<Diagnostic>), Box<Running>> {
         let mut all = self.loaded();
-        let loaded = all.iter_mut().find(|loaded| loaded.id == id)?;
+        let Some(loaded) = all.iter_mut().find(|loaded| loaded.id == id) else {
+            return Err(Box::new(running));
+        };
+        running.since = loaded.served.reading();
         let before = std::mem::replace(&mut loaded.running, running);
         // Calls first: whoever hears of the fresh generation finds it answering.
         loaded.served.serve(Some(loaded.running.keeper.generation().clone()));
         let findings = self.register(&loaded.running, &loaded.served);
-        Some((before, findings))
+        Ok((before, findings))
     }
 
     /// Lets a plugin that started serve. From here on it is called.

@@ -166,7 +166,14 @@ impl Threads {
                 return false;
             }
         }
-        // Each has nothing left but its thread-local destructors.
+        // Each has nothing left but its thread-local destructors. The kernel tells nobody but a joiner
+        // when a thread is gone.
+        while !self.threads.iter().all(JoinHandle::is_finished) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            thread::sleep(Duration::from_micros(100));
+        }
         self.threads.into_iter().all(|thread| thread.join().is_ok())
     }
 }

@@ -27,6 +27,19 @@ pub enum Retirement {
     Wedged(String),
 }
 
+/// How a generation left off, and how it ended.
+pub(crate) struct Departure {
+    pub(crate) retirement: Retirement,
+    /// Calls and streams that had not ended when their time was up.
+    pub(crate) cut_off: usize,
+}
+
+impl From<Retirement> for Departure {
+    fn from(retirement: Retirement) -> Self {
+        Self { retirement, cut_off: 0 }
+    }
+}
+
 /// A generation that could not leave.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Retained {
@@ -135,8 +148,8 @@ impl Keeper {
     /// Ends the generation: lets calls under way finish until the deadline, then cancels them.
     ///
     /// The registry must not offer the generation any more.
-    pub(crate) async fn retire(mut self, drain: Duration, hurry: &CancellationToken) -> Retirement {
-        let Some(generation) = self.generation.take() else { return reap(self, None).await };
+    pub(crate) async fn retire(mut self, drain: Duration, hurry: &CancellationToken) -> Departure {
+        let Some(generation) = self.generation.take() else { return reap(self, None).await.into() };
         generation.leases.close();
         let patience = self.patience;
         self.generation = Some(generation.clone());
@@ -147,7 +160,8 @@ impl Keeper {
                 () = hurry.cancelled() => {}
             }
         }
-        if generation.leases() > 0 {
+        let cut_off = generation.leases();
+        if cut_off > 0 {
             generation.cancelled.cancel();
             generation.await_leaving(patience, Leases::all).await;
         }
@@ -161,7 +175,7 @@ impl Keeper {
         }
         generation.await_leaving(patience, Leases::all).await;
         self.generation = None;
-        reap(self, Some(generation)).await
+        Departure { retirement: reap(self, Some(generation)).await, cut_off }
     }
 }
 
@@ -216,6 +230,9 @@ fn let_go(mut keeper: Keeper, generation: Option<Arc<Generation>>) -> Retirement
     }
 }
 
+/// How long it takes to let go of a reference.
+const MOMENT: Duration = Duration::from_micros(100);
+
 /// Drops the plugin's object on a thread of the generation.
 fn drop_plugin(mut generation: Arc<Generation>, patience: Duration) -> Result<(), String> {
     let deadline = Instant::now() + patience;
@@ -225,7 +242,7 @@ fn drop_plugin(mut generation: Arc<Generation>, patience: Duration) -> Result<()
             Ok(generation) => break generation,
             Err(shared) if Instant::now() < deadline => {
                 generation = shared;
-                thread::yield_now();
+                thread::sleep(MOMENT);
             }
             Err(shared) => {
                 let calls = shared.leases();

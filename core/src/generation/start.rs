@@ -136,7 +136,8 @@ pub(crate) async fn launch(launch: Launch) -> Result<Launched, LaunchError> {
         Ok(Ok(Err((diagnostic, image)))) => {
             let placed = diagnostic.place.is_some();
             let keeper = Keeper::unborn(id.clone(), number, image, threads, limits.stop);
-            let retirement = keeper.retire(Duration::ZERO, &CancellationToken::new()).await;
+            let retirement =
+                keeper.retire(Duration::ZERO, &CancellationToken::new()).await.retirement;
             let diagnostic = if placed { diagnostic } else { diagnostic.at(&path).about(&*id) };
             return Err(failed(diagnostic, retirement));
         }
@@ -175,7 +176,8 @@ pub(crate) async fn launch(launch: Launch) -> Result<Launched, LaunchError> {
             if !failure.hint.is_empty() {
                 diagnostic = diagnostic.hint(failure.hint.clone());
             }
-            let retirement = keeper.retire(Duration::ZERO, &CancellationToken::new()).await;
+            let retirement =
+                keeper.retire(Duration::ZERO, &CancellationToken::new()).await.retirement;
             Err(failed(diagnostic, retirement))
         }
     }
@@ -186,7 +188,8 @@ fn create(image: &Image, plugin_id: &str, link: HostLink) -> Result<PluginBox, D
     let host = loader_abi::Host_TO::from_value(link, TD_Opaque);
     image.accept()?.create(plugin_id, host).map_err(|failure| {
         let message = format!("the plugin could not be created: {}", failure.message);
-        Diagnostic::error("LDR-START-CREATE", message)
+        let finding = Diagnostic::error("LDR-START-CREATE", message);
+        if failure.hint.is_empty() { finding } else { finding.hint(failure.hint) }
     })
 }
 

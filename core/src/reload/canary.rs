@@ -8,7 +8,7 @@ use crate::generation::Generation;
 use arc_swap::ArcSwapOption;
 use std::{
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -98,19 +98,24 @@ pub(crate) struct Canary {
     behind: ArcSwapOption<Behind>,
 }
 
-/// The generation before.
+/// The generation before. Callers may hold this after that one has retired.
 pub(crate) struct Behind {
-    generation: Arc<Generation>,
-    /// Whether it can still answer; not once its state was handed over.
-    answers: bool,
+    /// Of one that can still answer; not once its state was handed over.
+    answering: Weak<Generation>,
     failures: AtomicU64,
     failed: Notify,
 }
 
 impl Behind {
     /// The generation before, where it can still answer.
-    pub(crate) fn answering(&self) -> Option<&Arc<Generation>> {
-        self.answers.then_some(&self.generation)
+    pub(crate) fn answering(&self) -> Option<Arc<Generation>> {
+        self.answering.upgrade()
+    }
+
+    /// A call failed by the fresh generation's own fault.
+    pub(crate) fn note_failure(&self) {
+        self.failures.fetch_add(1, Relaxed);
+        self.failed.notify_one();
     }
 
     /// Calls that failed by the fresh generation's fault.
@@ -128,8 +133,7 @@ impl Canary {
     /// Begins the watch.
     pub(crate) fn watch(&self, old: &Arc<Generation>, answers: bool) -> Arc<Behind> {
         let behind = Arc::new(Behind {
-            generation: old.clone(),
-            answers,
+            answering: if answers { Arc::downgrade(old) } else { Weak::new() },
             failures: AtomicU64::new(0),
             failed: Notify::new(),
         });
@@ -152,8 +156,7 @@ impl Canary {
     /// A call failed by the generation's own fault.
     pub(crate) fn failed(&self) {
         if let Some(behind) = self.behind() {
-            behind.failures.fetch_add(1, Relaxed);
-            behind.failed.notify_one();
+            behind.note_failure();
         }
     }
 }

@@ -13,8 +13,11 @@ use tokio::sync::{broadcast, watch};
 /// How many reloads are remembered.
 const REMEMBERED: usize = 256;
 
+/// The state of one that waits for the reload, or the stop, before it.
+const WAITING: &str = "waiting";
+
 /// How many changes a slow listener may fall behind before it misses some.
-const BEHIND: usize = 1024;
+const BEHIND: usize = 256;
 
 /// Every reload since the engine started; of many, the newest.
 pub struct Ledger {
@@ -46,7 +49,7 @@ pub struct Reload {
     /// The generation that was to serve.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<Life>,
-    /// What is being done, or `over`.
+    /// What is being done, or `waiting`, or `over`.
     pub state: &'static str,
     /// What was done, in order.
     pub steps: Vec<Step>,
@@ -171,17 +174,17 @@ impl Ledger {
             began_ms: moment::now_ms(),
             from: None,
             to: None,
-            state: State::Examine.name(),
+            state: WAITING,
             steps: Vec::new(),
             verdict: None,
             findings: Vec::new(),
             decided_us: None,
             began: Instant::now(),
         });
-        if entries.reloads.len() > REMEMBERED {
+        while entries.reloads.len() > REMEMBERED {
             // One that goes on is remembered.
-            let first_over = entries.reloads.iter().position(Reload::is_over);
-            let _ = first_over.and_then(|index| entries.reloads.remove(index));
+            let Some(first_over) = entries.reloads.iter().position(Reload::is_over) else { break };
+            entries.reloads.remove(first_over);
         }
         id
     }

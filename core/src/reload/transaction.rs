@@ -96,6 +96,7 @@ pub(crate) const TABLE: &[Row] = &[
     (Import, Done, Publish, None),
     (Import, Failed, Resume, Some(Verdict::Refused)),
     (Publish, Done, Watch, None),
+    (Publish, Failed, Discard, Some(Verdict::Refused)),
     (Watch, Done, Retire, Some(Verdict::Kept)),
     // The fresh generation did not do well.
     (Watch, Failed, Return, Some(Verdict::Returned)),
@@ -109,6 +110,8 @@ pub(crate) const TABLE: &[Row] = &[
     (ImportBack, Failed, Return, None),
     (Return, Done, Discard, None),
     (Resume, Done, Discard, None),
+    // It goes on all the same; what it lost is noted.
+    (Resume, Failed, Discard, None),
     (Discard, Done, Over, None),
     (Retire, Done, Over, None),
 ];

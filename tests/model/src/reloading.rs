@@ -26,6 +26,8 @@ struct Generation {
     /// Whether it owns the state.
     owns: AtomicBool,
     count: AtomicU64,
+    /// What it gave away, until somebody says who goes on.
+    given: Mutex<Option<u64>>,
     gone: AtomicBool,
 }
 
@@ -41,6 +43,7 @@ impl Generation {
             leases: Leases::new(),
             owns: AtomicBool::new(owns),
             count: AtomicU64::new(0),
+            given: Mutex::new(None),
             gone: AtomicBool::new(false),
         })
     }
@@ -103,7 +106,8 @@ struct Reload<'a> {
     plugin: &'a Plugin,
     fresh: Option<Arc<Generation>>,
     old: Option<Arc<Generation>>,
-    exported: Option<u64>,
+    /// As in the engine: what arrived, or nothing of what was asked for.
+    exported: Option<Option<u64>>,
 }
 
 fn fails() -> bool {
@@ -121,21 +125,27 @@ fn hold(generation: &Generation) -> Event {
     Event::Failed
 }
 
-/// A generation that is asked for its state while nobody is inside, or that is about to be cut off.
+/// A generation that is asked for its state while nobody is inside, or that is about to be cut off. The
+/// answer may be lost, though the state was given.
 fn export(generation: &Generation) -> Option<u64> {
     if fails() {
         return None;
     }
     generation.owns.store(false, SeqCst);
-    Some(generation.count.load(SeqCst))
+    let count = generation.count.load(SeqCst);
+    *generation.given.lock().unwrap() = Some(count);
+    if fails() { None } else { Some(count) }
 }
 
+/// A generation takes a state, or without one what it gave away itself.
 fn import(generation: &Generation, state: Option<u64>) -> Event {
-    let Some(state) = state else { return Event::Failed };
     if fails() {
         return Event::Failed;
     }
-    generation.count.store(state, SeqCst);
+    let given = generation.given.lock().unwrap().take();
+    if let Some(state) = state.or(given) {
+        generation.count.store(state, SeqCst);
+    }
     generation.owns.store(true, SeqCst);
     Event::Done
 }
@@ -162,14 +172,12 @@ impl Actor for Reload<'_> {
             State::Check if fails() => Event::Failed,
             State::Check if self.plugin.stateful => Event::Stateful,
             State::Hold => hold(&self.plugin.serving()),
-            State::Export => match export(&self.plugin.serving()) {
-                Some(state) => {
-                    self.exported = Some(state);
-                    Event::Done
-                }
-                None => Event::Failed,
-            },
-            State::Import => import(self.fresh.as_ref().unwrap(), self.exported),
+            State::Export => {
+                let state = export(&self.plugin.serving());
+                self.exported = Some(state);
+                if state.is_some() { Event::Done } else { Event::Failed }
+            }
+            State::Import => import(self.fresh.as_ref().unwrap(), self.exported.unwrap()),
             State::Publish => {
                 self.old = Some(self.plugin.serve(self.fresh.take().unwrap()));
                 Event::Done
@@ -183,13 +191,13 @@ impl Actor for Reload<'_> {
             }
             State::Resume => {
                 let old = self.plugin.serving();
-                if let Some(state) = self.exported {
-                    // It takes back what it gave a moment ago.
-                    old.count.store(state, SeqCst);
+                let event = self.exported.map_or(Event::Done, |state| import(&old, state));
+                if event == Event::Failed {
+                    self.plugin.lost.store(true, SeqCst);
                     old.owns.store(true, SeqCst);
                 }
                 self.plugin.release(&old);
-                Event::Done
+                event
             }
             State::HoldBack => match hold(&self.plugin.serving()) {
                 Event::Failed => {
@@ -204,7 +212,7 @@ impl Actor for Reload<'_> {
             },
             State::ExportBack => match export(&self.plugin.serving()) {
                 Some(state) => {
-                    self.exported = Some(state);
+                    self.exported = Some(Some(state));
                     Event::Done
                 }
                 None => {
@@ -214,7 +222,7 @@ impl Actor for Reload<'_> {
             },
             State::ImportBack => {
                 let old = self.old.as_ref().unwrap();
-                let event = import(old, self.exported);
+                let event = import(old, self.exported.unwrap());
                 if event == Event::Failed {
                     self.plugin.lost.store(true, SeqCst);
                     old.owns.store(true, SeqCst);
@@ -295,6 +303,25 @@ fn reloads_of_a_plugin_with_state_hold_under_every_schedule() {
     shuttle::check_random(|| schedule(true), schedules());
 }
 
+/// Every state but the last.
+const STATES: [State; 15] = [
+    State::Examine,
+    State::Start,
+    State::Check,
+    State::Hold,
+    State::Export,
+    State::Import,
+    State::Publish,
+    State::Watch,
+    State::Resume,
+    State::HoldBack,
+    State::ExportBack,
+    State::ImportBack,
+    State::Return,
+    State::Discard,
+    State::Retire,
+];
+
 #[test]
 fn every_state_leads_somewhere_and_every_way_ends() {
     for (state, event, next, _) in TABLE {
@@ -302,6 +329,13 @@ fn every_state_leads_somewhere_and_every_way_ends() {
         assert_eq!(again, 1, "{state:?} {event:?} is there {again} times");
         let goes_on = *next == State::Over || TABLE.iter().any(|row| row.0 == *next);
         assert!(goes_on, "{next:?} is a dead end");
+    }
+    // Every step may go well; and every step may fail but for those that undo and end.
+    for state in STATES {
+        let legal = |event| TABLE.iter().any(|row| (row.0, row.1) == (state, event));
+        assert!(legal(Event::Done), "{state:?} cannot go well");
+        let may_fail = !matches!(state, State::Return | State::Discard | State::Retire);
+        assert_eq!(legal(Event::Failed), may_fail, "{state:?}");
     }
     // No way is longer than the table: there is no circle.
     fn longest(state: State, depth: usize) -> usize {

@@ -1,0 +1,197 @@
+//! One plugin as its callers know it: where its calls go, how many, and how they fare.
+
+use super::{
+    CallOptions, CallPolicy, Reading,
+    breaker::Breaker,
+    limits::Concurrency,
+    metrics::{Metrics, MetricsSnapshot},
+};
+use crate::{
+    generation::{Door, Generation, Kind, Lease},
+    message::Failure,
+};
+use arc_swap::ArcSwapOption;
+use loader_abi::class;
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::Notify;
+
+/// One plugin as its callers know it: stays the same while generations come and go.
+pub(crate) struct Served {
+    pub(super) id: Arc<str>,
+    slot: ArcSwapOption<Generation>,
+    /// Told when calls that wait for a handover may look again.
+    changed: Notify,
+    pub(super) concurrency: Concurrency,
+    breaker: Breaker,
+    pub(super) metrics: Metrics,
+    /// In nanoseconds.
+    timeout: AtomicU64,
+}
+
+impl AsRef<Concurrency> for Served {
+    fn as_ref(&self) -> &Concurrency {
+        &self.concurrency
+    }
+}
+
+impl Served {
+    pub(crate) fn new(id: Arc<str>, policy: CallPolicy) -> Self {
+        Self {
+            id,
+            slot: ArcSwapOption::empty(),
+            changed: Notify::new(),
+            concurrency: Concurrency::new(policy.max_concurrent),
+            breaker: Breaker::new(policy.breaker),
+            metrics: Metrics::default(),
+            timeout: AtomicU64::new(nanoseconds(policy.timeout)),
+        }
+    }
+
+    /// Calls that begin from now on obey this policy.
+    pub(crate) fn adjust(&self, policy: CallPolicy) {
+        self.concurrency.adjust(policy.max_concurrent);
+        self.breaker.adjust(policy.breaker);
+        self.timeout.store(nanoseconds(policy.timeout), Ordering::Relaxed);
+    }
+
+    /// Sends calls to this generation from now on.
+    pub(crate) fn serve(&self, generation: Option<Arc<Generation>>) {
+        // The old reference is dropped here; the keeper holds the last one.
+        self.slot.store(generation);
+        self.breaker.reset();
+        self.changed.notify_waiters();
+    }
+
+    /// Lets calls that wait for a handover look again.
+    pub(crate) fn wake(&self) {
+        self.changed.notify_waiters();
+    }
+
+    /// The counters that a watch over a generation compares.
+    pub(crate) fn reading(&self) -> Reading {
+        self.metrics.read()
+    }
+
+    pub(crate) fn metrics(&self) -> MetricsSnapshot {
+        self.metrics.snapshot()
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.concurrency.now()
+    }
+
+    pub(crate) fn breaker_is_open(&self) -> bool {
+        self.breaker.is_open()
+    }
+
+    /// How long a call that begins now may take.
+    pub(super) fn time_for(&self, options: &CallOptions, began: Instant) -> Duration {
+        match options.deadline {
+            Some(deadline) => deadline.saturating_duration_since(began),
+            None => Duration::from_nanos(self.timeout.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// The right to call the generation that serves, waiting while state is handed over.
+    pub(super) async fn lease(&self, kind: Kind, until: Option<Instant>) -> Result<Lease, Failure> {
+        if let Some(lease) = self.lease_now(kind)? {
+            return Ok(lease);
+        }
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if let Some(lease) = self.lease_now(kind)? {
+                return Ok(lease);
+            }
+            match until {
+                None => changed.await,
+                Some(until) => tokio::time::timeout_at(until.into(), changed)
+                    .await
+                    .map_err(|_| Failure::deadline())?,
+            }
+        }
+    }
+
+    /// The same at once; nothing while state is handed over.
+    fn lease_now(&self, kind: Kind) -> Result<Option<Lease>, Failure> {
+        // A generation may begin to retire between the look and the lease; its successor is in the
+        // slot by then.
+        for _ in 0..64 {
+            let Some(generation) = self.slot.load_full() else { break };
+            match generation.lease(kind) {
+                Ok(lease) => return Ok(Some(lease)),
+                // It is held: because it gives its state away, or because another has it already.
+                Err(Door::Held) if self.is_served(&generation) => return Ok(None),
+                Err(_) => {}
+            }
+        }
+        Err(Failure::new(
+            class::UNAVAILABLE,
+            "LDR-CALL-NOT-SERVED",
+            format!("the plugin `{}` is not served now", self.id),
+        )
+        .hint(format!("loader plugins inspect {}", self.id)))
+    }
+
+    /// Takes note of how a call to a generation ended.
+    pub(super) fn call_ended(&self, generation: u64, failure: Option<u32>, took: Duration) {
+        self.metrics.call_ended(failure, took);
+        self.ended(generation, failure);
+    }
+
+    /// Takes note of how the opening of a stream to a generation ended.
+    pub(super) fn stream_opened(&self, generation: u64, failure: Option<u32>) {
+        self.metrics.stream_opened(failure);
+        self.ended(generation, failure);
+    }
+
+    /// How one that serves no more fails says nothing about its successor.
+    fn ended(&self, generation: u64, failure: Option<u32>) {
+        let serves = || self.slot.load().as_ref().is_some_and(|one| one.number() == generation);
+        if failure.is_none() || serves() {
+            self.metrics.fault(failure);
+            self.breaker.record(failure);
+        }
+    }
+
+    fn is_served(&self, generation: &Arc<Generation>) -> bool {
+        self.slot.load().as_ref().is_some_and(|served| Arc::ptr_eq(served, generation))
+    }
+
+    pub(super) fn admit(&self) -> Result<(), Failure> {
+        self.breaker.admit().map_err(|wait| {
+            self.metrics.refused();
+            let mut failure = Failure::new(
+                class::UNAVAILABLE,
+                "LDR-CALL-BREAKER",
+                format!("the plugin `{}` failed too often in a row and is not called now", self.id),
+            )
+            .hint(format!("loader plugins inspect {}", self.id));
+            failure.retry_after = Some(wait);
+            failure
+        })
+    }
+
+    pub(super) fn busy(&self) -> Failure {
+        self.metrics.refused();
+        let most = self.concurrency.most();
+        Failure::new(
+            class::EXHAUSTED,
+            "LDR-CALL-BUSY",
+            format!("the plugin `{}` is serving {most} calls already", self.id),
+        )
+        .hint(format!("raise plugins.entries.{}.max_concurrent_calls", self.id))
+    }
+}
+
+/// Of ever, as many as there are.
+pub(super) fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
