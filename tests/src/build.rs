@@ -1,7 +1,7 @@
 //! Builds fixtures and bundled plugins once, in release form, into the shared target folder.
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -31,6 +31,17 @@ pub fn crate_folder(name: &str) -> PathBuf {
 pub fn library(name: &str) -> PathBuf {
     build();
     target().join("release").join(format!("lib{}.so", name.replace('-', "_")))
+}
+
+/// The bytes of a fixture that says which build it is, made one by this name: `tide` or `counter`.
+pub fn named(fixture: &str, name: &str) -> Vec<u8> {
+    const MARK: &[u8] = b"BUILD-IS:";
+    let mut bytes = fs::read(library(fixture)).expect("the fixture");
+    let at = bytes.windows(MARK.len()).position(|window| window == MARK).expect("the mark");
+    let name = format!("{name:<16}");
+    assert_eq!(name.len(), 16, "it would not fit");
+    bytes[at + MARK.len()..][..16].copy_from_slice(name.as_bytes());
+    bytes
 }
 
 /// The built binary of the product.

@@ -7,6 +7,7 @@ use loader_core::{
     reload::{Cause, Reload, Verdict},
 };
 use std::{
+    collections::BTreeSet,
     fs,
     path::Path,
     sync::{
@@ -18,13 +19,7 @@ use std::{
 
 /// Puts a build of `tide` in place, as a linker does: beside it, then renamed over it.
 fn place_tide(home: &Home, name: &str) {
-    let mut bytes = fs::read(build::library("tide")).expect("the fixture");
-    let mark = b"TIDE-IS:";
-    let at = bytes.windows(mark.len()).position(|window| window == mark).expect("the mark");
-    let tag = format!("{name:<16}");
-    assert_eq!(tag.len(), 16);
-    bytes[at + mark.len()..][..16].copy_from_slice(tag.as_bytes());
-    put(home, "tide", &bytes);
+    put(home, "tide", &build::named("tide", name));
 }
 
 fn put(home: &Home, id: &str, library: &[u8]) {
@@ -332,6 +327,97 @@ async fn a_changed_state_without_a_migration_is_refused_with_the_migration_to_wr
     let forced = reload(&engine, "counter", request).await;
     assert_eq!(forced.verdict, Some(Verdict::Kept), "{:?}", forced.findings);
     assert_eq!(get(&engine, "counter", "/").await.expect("an answer"), "1", "begins anew");
+}
+
+/// A counter of this build that was called three times.
+async fn counter_at_three(name: &str) -> (Home, Engine) {
+    let home = Home::new();
+    home.add("counter");
+    put(&home, "counter", &build::named("counter", name));
+    let engine = engine(options(&home)).await;
+    for expected in ["1", "2", "3"] {
+        assert_eq!(get(&engine, "counter", "/").await.expect("an answer"), expected);
+    }
+    (home, engine)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn state_whose_answer_came_too_late_is_taken_back() {
+    let (home, engine) = counter_at_three("late").await;
+    let mut impatient = (*engine.options()).clone();
+    impatient.reload.hold = Duration::from_millis(200);
+    engine.apply(impatient, BTreeSet::new()).await;
+    put(&home, "counter", &build::named("counter", "good"));
+    let refused = reload(&engine, "counter", without_window(Cause::Requested)).await;
+    assert_eq!(refused.verdict, Some(Verdict::Refused));
+    assert_eq!(codes(&refused)[0], "LDR-RELOAD-EXPORT", "{refused:?}");
+    assert_eq!(get(&engine, "counter", "/").await.expect("the old goes on"), "4");
+    assert_eq!(mapped_images(&home.state()).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn state_that_nobody_takes_is_said_to_be_lost_and_nothing_else_stays() {
+    let (home, engine) = counter_at_three("takes-nothing").await;
+    let refused = reload(&engine, "counter", without_window(Cause::Requested)).await;
+    assert_eq!(refused.verdict, Some(Verdict::Refused));
+    assert_eq!(codes(&refused), ["LDR-RELOAD-IMPORT", "LDR-RELOAD-STATE-LOST"], "{refused:?}");
+    assert!(steps(&refused).ends_with(&["resume", "discard"]), "{refused:?}");
+    assert_eq!(mapped_images(&home.state()).len(), 1, "the fresh one left");
+    expect_unloaded(&engine.stop(Duration::from_secs(1)).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn state_that_was_to_be_discarded_is_there_again_when_the_old_build_comes_back() {
+    let (home, engine) = counter_at_three("good").await;
+    place_counter(&home, "counter-changed");
+    let request = ReloadRequest { discard_state: true, ..Cause::Requested.into() };
+    let number = engine.reload("counter", request).expect("served");
+    engine.reloads().published(number).await.expect("remembered");
+    for _ in 0..3 {
+        get(&engine, "counter", "/fail").await.expect_err("it fails");
+    }
+    let returned = engine.reloads().over(number).await.expect("remembered");
+    assert_eq!(returned.verdict, Some(Verdict::Returned), "{returned:?}");
+    assert_eq!(get(&engine, "counter", "/").await.expect("the old answers"), "4");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_that_never_did_well_is_no_excuse_for_the_next() {
+    let (home, engine) = tide_at("one").await;
+    for _ in 0..5 {
+        get(&engine, "tide", "/").await.expect("an answer");
+    }
+    for bad in ["errors", "panics", "errors-again"] {
+        place_tide(&home, bad);
+        let number = engine.reload("tide", Cause::Files).expect("served");
+        engine.reloads().published(number).await.expect("remembered");
+        while engine.reloads().get(number).expect("remembered").verdict.is_none() {
+            let _ = get(&engine, "tide", "/").await;
+        }
+        let returned = engine.reloads().over(number).await.expect("remembered");
+        assert_eq!(returned.verdict, Some(Verdict::Returned), "{bad}: {returned:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_cut_off_at_the_end_of_a_drain_is_said() {
+    let (home, engine) = tide_at("one").await;
+    let mut hasty = (*engine.options()).clone();
+    hasty.reload.drain = Duration::from_millis(50);
+    engine.apply(hasty, BTreeSet::new()).await;
+    let waiting = {
+        let engine = engine.clone();
+        tokio::spawn(async move { get(&engine, "tide", "/wait/60000").await })
+    };
+    while engine.stats()[0].in_flight < 1 {
+        tokio::task::yield_now().await;
+    }
+    place_tide(&home, "two");
+    let kept = reload(&engine, "tide", without_window(Cause::Files)).await;
+    assert_eq!(kept.verdict, Some(Verdict::Kept));
+    let cut = kept.findings.iter().find(|one| one.code == "LDR-RELOAD-CUT").expect("said");
+    assert!(cut.message.contains("1 calls and streams were cut off"), "{cut}");
+    waiting.await.expect("no panic").expect_err("it was cut off");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,7 +23,7 @@ const LIBRARY: &str = "libtide.so";
 /// A build of `tide` by this name.
 fn tide(name: &str) -> Vec<u8> {
     let mut bytes = fs::read(build::library("tide")).expect("the fixture");
-    let mark = b"TIDE-IS:";
+    let mark = b"BUILD-IS:";
     let at = bytes.windows(mark.len()).position(|window| window == mark).expect("the mark");
     bytes[at + mark.len()..][..16].copy_from_slice(format!("{name:<16}").as_bytes());
     bytes

@@ -11,7 +11,7 @@ use integration_tests::{
 };
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     sync::{
         Arc,
@@ -27,8 +27,9 @@ use tokio::{
 /// How often a reload is asked for.
 const PERIOD: Duration = Duration::from_millis(50);
 
-/// Reloads before anything is counted: as many as the ledger remembers.
-const WARM_UP: u64 = 256;
+/// Reloads before anything is counted: until the ledger is full and the allocator has seen everything
+/// that is ever alive at once.
+const WARM_UP: u64 = 768;
 
 /// Requests a second, of all callers together.
 const RATE: u32 = 1200;
@@ -39,7 +40,8 @@ fn now_us() -> u64 {
     u64::try_from(since.as_micros()).expect("not that late")
 }
 
-/// One answer: when it was asked for, how long it took, and which generation gave it.
+/// One answer: when it was asked for, how long it took, and which generation gave it: the microsecond
+/// since 1970 at which that one started.
 struct Told {
     asked_us: u64,
     took: Duration,
@@ -171,14 +173,8 @@ fn status(gateway: &Gateway, key: &str) -> u64 {
     let pid = gateway.process.child.id().expect("it runs");
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("Linux");
     let line = status.lines().find_map(|line| line.strip_prefix(key)).expect("the key");
-    line.split_whitespace().nth(1).or(line.split_whitespace().next()).map_or(0, |_| {
-        line.trim_start_matches(':')
-            .split_whitespace()
-            .next()
-            .expect("a value")
-            .parse()
-            .expect("a number")
-    })
+    let value = line.trim_start_matches(':').split_whitespace().next().expect("a value");
+    value.parse().expect("a number")
 }
 
 /// The images of the gateway's store that are mapped into it.
@@ -187,7 +183,7 @@ fn images(gateway: &Gateway, home: &Home) -> usize {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).expect("Linux");
     let store = home.state().join("store");
     let store = store.to_str().expect("UTF-8");
-    let images: std::collections::BTreeSet<&str> =
+    let images: BTreeSet<&str> =
         maps.lines().filter_map(|line| line.find(store).map(|at| &line[at..])).collect();
     images.len()
 }
@@ -197,12 +193,12 @@ async fn keys(client: &mut Client) -> u64 {
     status["process"]["thread_local_keys"].as_u64().expect("counted")
 }
 
-/// A build of `tide` by another name, renamed into place.
-fn place_tide(home: &Home, name: &str) {
-    let mut bytes = fs::read(build::library("tide")).expect("the fixture");
-    let mark = b"TIDE-IS:";
-    let at = bytes.windows(mark.len()).position(|window| window == mark).expect("the mark");
-    bytes[at + mark.len()..][..16].copy_from_slice(format!("{name:<16}").as_bytes());
+/// A build of `tide` by another name, or of another interface, renamed into place.
+fn place_build(home: &Home, name: &str) {
+    let bytes = match name {
+        "abi-major" => fs::read(build::library(name)).expect("the fixture"),
+        _ => build::named("tide", name),
+    };
     let file = home.plugins().join("tide/libtide.so");
     fs::write(file.with_extension("new"), bytes).expect("written");
     fs::rename(file.with_extension("new"), file).expect("renamed");
@@ -219,6 +215,22 @@ impl Ledger {
             self.0.insert(reload["id"].as_u64().expect("a number"), reload.clone());
         }
     }
+
+    /// Gathers until nothing is left to do for any reload: the last streams hold generations that
+    /// were replaced before the last one was.
+    async fn gather_until_over(&mut self, client: &mut Client) {
+        self.gather(client).await;
+        let open = |reload: &&Value| reload["state"] != "over";
+        while let Some(reload) = self.0.values().find(open) {
+            over(client, reload).await;
+            self.gather(client).await;
+        }
+    }
+}
+
+/// When a reload began, in microseconds since 1970, rounded down to a millisecond.
+fn began_us(reload: &Value) -> u64 {
+    reload["began_ms"].as_u64().expect("a time") * 1000
 }
 
 /// When the generation that a reload replaced was gone, in microseconds since 1970.
@@ -226,8 +238,7 @@ fn retired_us(reload: &Value) -> u64 {
     let steps = reload["steps"].as_array().expect("steps");
     let retire = steps.iter().find(|step| step["name"] == "retire").expect("it retired");
     let at = |key: &str| retire[key].as_u64().expect("a time");
-    // The beginning is rounded down to a millisecond.
-    reload["began_ms"].as_u64().expect("a time") * 1000 + 1000 + at("at_us") + at("took_us")
+    began_us(reload) + 1000 + at("at_us") + at("took_us")
 }
 
 async fn reload(client: &mut Client, plugin: &str) -> Value {
@@ -236,12 +247,46 @@ async fn reload(client: &mut Client, plugin: &str) -> Value {
     serde_json::from_str(&sound(answer.expect("an answer"))).expect("JSON")
 }
 
+/// Waits until nothing is left to do for a reload.
+async fn over(client: &mut Client, reload: &Value) {
+    let path = format!("/admin/reloads/{}?wait=over", reload["id"]);
+    let waited = tokio::time::timeout(Duration::from_secs(20), client.get(&path)).await;
+    let answer = waited.unwrap_or_else(|_| panic!("it does not end: {reload}"));
+    let ended: Value = serde_json::from_str(&sound(answer.expect("an answer"))).expect("JSON");
+    assert_eq!(ended["state"], "over", "{ended}");
+}
+
+/// Puts one build in the place of the other, at most once every `period`, and reloads. Returns how many
+/// generations were mapped at most.
+async fn replace(
+    gateway: &Gateway,
+    home: &Home,
+    client: &mut Client,
+    ledger: &mut Ledger,
+    reloads: u64,
+    period: Duration,
+) -> usize {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut most_alive = 0;
+    for round in 0..reloads {
+        ticks.tick().await;
+        place_build(home, if round % 2 == 0 { "two" } else { "one" });
+        reload(client, "tide").await;
+        if round % 20 == 0 {
+            ledger.gather(client).await;
+            most_alive = most_alive.max(images(gateway, home));
+        }
+    }
+    most_alive
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reload_every_fifty_milliseconds_loses_doubles_and_keeps_nothing() {
     let reloads = often("LOADER_TEST_RELOADS", 500);
     let home = Home::new();
     home.add("tide");
-    place_tide(&home, "one");
+    place_build(&home, "one");
     // The files are replaced by hand, so that each reload is one of those that are counted.
     let config = "[plugins.reload]\nwatch = false\n[log]\nfilter = \"warn\"\n";
     let gateway = Gateway::start(&home, config).await;
@@ -253,84 +298,49 @@ async fn a_reload_every_fifty_milliseconds_loses_doubles_and_keeps_nothing() {
     let usual = percentile(&quiet, 99);
 
     let load = Load::start(&gateway, "/tide/life", true).await;
-    let mut ticks = interval(PERIOD);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // What the first reloads under load take once is not counted: both times are taken in the middle.
-    for round in 0..WARM_UP {
-        ticks.tick().await;
-        place_tide(&home, if round % 2 == 0 { "two" } else { "one" });
-        reload(&mut operator, "tide").await;
-    }
     let mut ledger = Ledger::default();
-    ledger.gather(&mut operator).await;
+    replace(&gateway, &home, &mut operator, &mut ledger, WARM_UP, PERIOD / 2).await;
+    let (mut told, mut turns, mut streams) = load.stop().await;
+    ledger.gather_until_over(&mut operator).await;
     let remembered = ledger.0.len() as u64;
-    let settled = ledger.0.keys().last().copied().expect("reloads");
+    // Taken when nobody calls and nothing retires: generations on their way out are no growth.
     let (resident, threads) = (status(&gateway, "VmRSS"), status(&gateway, "Threads"));
     let keys_before = keys(&mut operator).await;
 
+    let load = Load::start(&gateway, "/tide/life", true).await;
     let began = Instant::now();
-    let (mut last, mut most_alive) = (settled, 0);
-    for round in 0..reloads {
-        ticks.tick().await;
-        place_tide(&home, if round % 2 == 0 { "two" } else { "one" });
-        last = reload(&mut operator, "tide").await["id"].as_u64().expect("a number");
-        if round % 20 == 0 {
-            ledger.gather(&mut operator).await;
-            most_alive = most_alive.max(images(&gateway, &home));
-        }
-    }
-    let grown = status(&gateway, "VmRSS").saturating_sub(resident) * 1024;
+    let most_alive = replace(&gateway, &home, &mut operator, &mut ledger, reloads, PERIOD).await;
     let took = began.elapsed();
-    let answer = operator.get(&format!("/admin/reloads/{last}?wait=over")).await;
-    sound(answer.expect("an answer"));
-    let (told, turns, streams) = load.stop().await;
-    // The last streams hold generations that ended before the last one did.
-    let all_over = async {
-        loop {
-            ledger.gather(&mut operator).await;
-            if ledger.0.values().all(|reload| reload["state"] == "over") {
-                break;
-            }
-            sleep(Duration::from_millis(50)).await;
-        }
-    };
-    let ended = tokio::time::timeout(Duration::from_secs(20), all_over).await;
-    let open: Vec<&Value> = ledger.0.values().filter(|one| one["state"] != "over").collect();
-    assert!(ended.is_ok(), "{} reloads do not end: {:?}", open.len(), open.first());
+    let under_load = load.stop().await;
+    let rate = under_load.0.len() as f64 / took.as_secs_f64();
+    let slow = percentile(&under_load.0, 99);
+    told.extend(under_load.0);
+    (turns, streams) = (turns + under_load.1, streams + under_load.2);
+    ledger.gather_until_over(&mut operator).await;
+    let grown = status(&gateway, "VmRSS").saturating_sub(resident) * 1024;
 
     assert_eq!(ledger.0.len() as u64, reloads + remembered, "every reload is in the ledger");
     for reload in ledger.0.values() {
         assert_eq!(reload["verdict"], "kept", "{reload}");
     }
-    // Lives begin in the order of the reloads, since one has to wait for the other.
-    let mut lives: Vec<u64> = told.iter().map(|one| one.life).collect();
-    lives.sort_unstable();
-    lives.dedup();
-    let loaded: Vec<&Value> = ledger.0.values().collect();
-    // The one before the first reload lived, too.
-    let all = loaded.len() + 1;
-    assert!(lives.len() <= all, "{} lives of {} reloads", lives.len(), loaded.len());
-    let mut late = 0;
-    if lives.len() == all {
-        let gone: BTreeMap<u64, u64> =
-            lives.iter().copied().zip(loaded.iter().map(|next| retired_us(next))).collect();
-        late = told
-            .iter()
-            .filter(|one| gone.get(&one.life).is_some_and(|at| one.asked_us > *at))
-            .count();
-    }
+    // A generation began within the reload that loaded it, and was gone when the next one had retired it.
+    let began_us: Vec<u64> = ledger.0.values().map(began_us).collect();
+    let gone_us: Vec<u64> = ledger.0.values().map(retired_us).collect();
+    let late = told.iter().filter(|one| {
+        let replaced_by = began_us.partition_point(|began| *began <= one.life);
+        gone_us.get(replaced_by).is_some_and(|gone| one.asked_us > *gone)
+    });
+    let late = late.count();
     assert_eq!(late, 0, "answers of generations that were gone");
 
-    let slow = percentile(&told, 99);
-    let rate = told.len() as f64 / (took.as_secs_f64() + PERIOD.as_secs_f64() * WARM_UP as f64);
+    let lives: BTreeSet<u64> = told.iter().map(|one| one.life).collect();
     println!(
         "{reloads} reloads in {:.1} s; {:.0} requests/s, {turns} turns, {streams} streams: none lost; \
-         {} of {} lives told apart; p99 {:.2} ms ({:.2} ms without); at most {most_alive} generations \
+         {} lives told apart; p99 {:.2} ms ({:.2} ms without); at most {most_alive} generations \
          mapped; {} B more a reload",
         took.as_secs_f64(),
         rate,
         lives.len(),
-        all,
         slow.as_secs_f64() * 1e3,
         usual.as_secs_f64() * 1e3,
         grown / reloads,
@@ -344,6 +354,20 @@ async fn a_reload_every_fifty_milliseconds_loses_doubles_and_keeps_nothing() {
         slow <= (usual * 2).max(usual + Duration::from_millis(5)),
         "p99 {slow:?} under reloads, {usual:?} without"
     );
+}
+
+/// Reloads as fast as it goes, and waits until nothing is left to do.
+async fn reload_often(client: &mut Client, plugin: &str, ledger: &mut Ledger, reloads: u64) {
+    for round in 0..reloads {
+        reload(client, plugin).await;
+        if round % 20 == 0 {
+            ledger.gather(client).await;
+        }
+    }
+    ledger.gather_until_over(client).await;
+    for reload in ledger.0.values() {
+        assert_eq!(reload["verdict"], "kept", "{reload}");
+    }
 }
 
 /// Plugins whose unloading is delicate, reloaded under load.
@@ -368,23 +392,16 @@ async fn leaves_every_time(fixture: &str, path: &'static str) {
             answered
         }));
     }
-    for _ in 0..WARM_UP {
-        reload(&mut operator, fixture).await;
-    }
+    let mut ledger = Ledger::default();
+    reload_often(&mut operator, fixture, &mut ledger, WARM_UP).await;
     let (resident, threads) = (status(&gateway, "VmRSS"), status(&gateway, "Threads"));
     let keys_before = keys(&mut operator).await;
-    let mut last = 0;
-    for _ in 0..reloads {
-        let reload = reload(&mut operator, fixture).await;
-        assert!(reload["verdict"] == "kept" || reload["verdict"].is_null(), "{reload}");
-        last = reload["id"].as_u64().expect("a number");
-    }
+    reload_often(&mut operator, fixture, &mut ledger, reloads).await;
     stop.store(true, SeqCst);
     let mut answered = 0;
     for caller in callers {
         answered += caller.await.expect("no answer was lost");
     }
-    sound(operator.get(&format!("/admin/reloads/{last}?wait=over")).await.expect("an answer"));
     let grown = status(&gateway, "VmRSS").saturating_sub(resident) * 1024;
     println!(
         "{fixture}: {reloads} reloads, {answered} answers, {} B more a reload",
@@ -409,4 +426,56 @@ async fn a_plugin_with_thread_locals_leaves_at_every_reload() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_that_spawns_and_joins_threads_leaves_at_every_reload() {
     leaves_every_time("spawner", "/spawner").await;
+}
+
+/// A build that must not stay, placed where the watch finds it; what became of it.
+async fn try_bad_build(gateway: &Gateway, home: &Home, client: &mut Client, name: &str) -> Value {
+    let said = gateway.log().len();
+    place_build(home, name);
+    gateway.await_log(said, &["reload", "tide", "verdict"]).await;
+    let reloads = client.get("/admin/reloads").await.expect("an answer").json();
+    reloads.as_array().and_then(|all| all.last()).expect("it was tried").clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_bad_build_costs_a_request_and_none_is_tried_twice() {
+    let home = Home::new();
+    home.add("tide");
+    place_build(&home, "one");
+    let config = "[plugins.reload]\ncheck_ms = 500\n[log]\nfilter = \"warn\"\n";
+    let gateway = Gateway::start(&home, config).await;
+    let mut operator = Client::connect(&gateway).await;
+    let load = Load::start(&gateway, "/tide/life", true).await;
+    let builds = [
+        ("abi-major", "refused", "LDR-VET-ABI"),
+        ("start-error", "refused", "LDR-START-FAILED"),
+        ("start-panic", "refused", "LDR-START-PANIC"),
+        ("never-ready", "refused", "LDR-RELOAD-UNHEALTHY"),
+        ("errors", "returned", "LDR-RELOAD-CANARY"),
+        ("500", "returned", "LDR-RELOAD-CANARY"),
+        ("panics", "returned", "LDR-RELOAD-CANARY"),
+    ];
+    for (build, verdict, code) in builds {
+        let tried = try_bad_build(&gateway, &home, &mut operator, build).await;
+        println!("{build}: {}: {}", tried["verdict"], tried["findings"][0]["message"]);
+        assert_eq!(tried["cause"], "files", "{tried}");
+        assert_eq!(tried["verdict"], verdict, "{tried}");
+        assert_eq!(tried["findings"][0]["code"], code, "{tried}");
+        if code == "LDR-RELOAD-CANARY" {
+            let message = tried["findings"][0]["message"].as_str().expect("a text");
+            let failures = message.split_whitespace().next().expect("a number");
+            let failures: u32 = failures.parse().expect("a number");
+            assert!((3..3 + CALLERS).contains(&failures), "it goes at the third: {message}");
+        }
+    }
+    // What the gate refuses was never tried; the others are not tried again.
+    for (build, _, code) in builds {
+        let again = try_bad_build(&gateway, &home, &mut operator, build).await;
+        let expected = if code == "LDR-VET-ABI" { code } else { "LDR-RELOAD-REMEMBERED" };
+        assert_eq!(again["findings"][0]["code"], expected, "{again}");
+    }
+    let (told, turns, streams) = load.stop().await;
+    let lives: BTreeSet<u64> = told.iter().map(|one| one.life).collect();
+    assert_eq!(lives.len(), 1, "nobody but the first answered");
+    println!("{} requests, {turns} turns, {streams} streams: none failed", told.len());
 }
