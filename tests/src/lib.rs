@@ -8,9 +8,11 @@ pub mod client;
 pub mod defects;
 pub mod gateway;
 pub mod hostile;
+pub mod irc;
 pub mod operator;
 pub mod peers;
 pub mod process;
+mod tide;
 pub mod wire;
 
 use loader_core::{
@@ -29,6 +31,8 @@ use std::{
     time::Duration,
 };
 use tempfile::TempDir;
+
+pub use tide::tide;
 
 /// A folder of plugins and a folder for state, both temporary.
 pub struct Home {

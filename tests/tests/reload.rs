@@ -1,6 +1,6 @@
 //! Reloads: the new code answers, nothing is lost, and what goes wrong leaves or brings back the old.
 
-use integration_tests::{Home, build, expect_no_error, expect_unloaded, get, mapped_images};
+use integration_tests::{Home, build, expect_no_error, expect_unloaded, get, mapped_images, tide};
 use loader_core::{
     CallOptions, Engine, Options, ReloadRequest,
     message::{Failure, Metadata},
@@ -18,13 +18,7 @@ use std::{
 
 /// Puts a build of `tide` in place, as a linker does: beside it, then renamed over it.
 fn place_tide(home: &Home, name: &str) {
-    let mut bytes = fs::read(build::library("tide")).expect("the fixture");
-    let mark = b"TIDE-IS:";
-    let at = bytes.windows(mark.len()).position(|window| window == mark).expect("the mark");
-    let tag = format!("{name:<16}");
-    assert_eq!(tag.len(), 16);
-    bytes[at + mark.len()..][..16].copy_from_slice(tag.as_bytes());
-    put(home, "tide", &bytes);
+    put(home, "tide", &tide(name));
 }
 
 fn put(home: &Home, id: &str, library: &[u8]) {
@@ -44,7 +38,6 @@ fn library_file(folder: &Path) -> String {
 fn options(home: &Home) -> Options {
     let mut options = home.options();
     options.start_timeout = Duration::from_secs(5);
-    options.reload.check = Duration::from_millis(300);
     options.reload.canary.window = Duration::from_secs(30);
     options
 }
@@ -75,10 +68,15 @@ fn steps(reload: &Reload) -> Vec<&'static str> {
 }
 
 async fn tide_at(name: &str) -> (Home, Engine) {
+    tide_with(name, |_| ()).await
+}
+
+async fn tide_with(name: &str, adjust: impl FnOnce(&mut Options)) -> (Home, Engine) {
     let home = Home::new();
     home.add("tide");
     place_tide(&home, name);
-    let options = options(&home);
+    let mut options = options(&home);
+    adjust(&mut options);
     let engine = engine(options).await;
     (home, engine)
 }
@@ -111,7 +109,10 @@ async fn what_did_not_change_is_not_reloaded_unless_somebody_asks() {
 
 /// A build that never serves: the old one goes on, and the bytes are not tried again by themselves.
 async fn is_refused(name: &str, code: &str) {
-    let (home, engine) = tide_at("one").await;
+    is_refused_by(tide_at("one").await, name, code).await;
+}
+
+async fn is_refused_by((home, engine): (Home, Engine), name: &str, code: &str) {
     place_tide(&home, name);
     let refused = reload(&engine, "tide", Cause::Files).await;
     assert_eq!(refused.verdict, Some(Verdict::Refused));
@@ -145,7 +146,9 @@ async fn a_build_that_says_it_is_not_ready_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_build_that_never_says_whether_it_is_ready_is_refused() {
-    is_refused("never-ready", "LDR-RELOAD-UNHEALTHY").await;
+    let impatient = |options: &mut Options| options.reload.check = Duration::from_secs(1);
+    let site = tide_with("one", impatient).await;
+    is_refused_by(site, "never-ready", "LDR-RELOAD-UNHEALTHY").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -225,10 +228,10 @@ async fn a_call_and_a_stream_under_way_are_finished_by_their_own_generation() {
     let (home, engine) = tide_at("one").await;
     let call = {
         let engine = engine.clone();
-        tokio::spawn(async move { get(&engine, "tide", "/wait/400").await })
+        tokio::spawn(async move { get(&engine, "tide", "/wait/2000").await })
     };
     let target = engine.target("text-inference/1", Some("tide"), "stream").expect("served");
-    let request = serde_json::json!({ "model": "tide", "messages": [], "max_tokens": 40 });
+    let request = serde_json::json!({ "model": "tide", "messages": [], "max_tokens": 200 });
     let body = serde_json::to_vec(&request).expect("JSON");
     let stream = target.open(CallOptions::by("test"), Metadata::new(), body).await.expect("open");
     while engine.stats()[0].in_flight < 2 {
@@ -237,12 +240,13 @@ async fn a_call_and_a_stream_under_way_are_finished_by_their_own_generation() {
     place_tide(&home, "two");
     let number = engine.reload("tide", without_window(Cause::Files)).expect("served");
     engine.reloads().published(number).await.expect("remembered");
+    assert!(engine.stats()[0].in_flight >= 2, "both are under way still");
     assert_eq!(get(&engine, "tide", "/").await.expect("an answer"), "two");
     let mut text = String::new();
     while let Ok(message) = stream.end.receiver.receive().await {
         text.push_str(&String::from_utf8_lossy(&message.body));
     }
-    assert_eq!(text.matches("one ").count(), 40, "{text}");
+    assert_eq!(text.matches("one ").count(), 200, "{text}");
     assert!(text.contains("finish") && !text.contains("two"), "{text}");
     assert_eq!(call.await.expect("no panic").expect("an answer"), "one");
     let reload = engine.reloads().over(number).await.expect("remembered");
