@@ -139,30 +139,28 @@ impl Site {
     }
 }
 
-/// What became of every reload, by number. The gateway remembers the last 256 only: they are gathered as
+/// Every reload, by number. The gateway remembers the last 256 only: they are gathered as
 /// they come.
 #[derive(Default)]
-struct Verdicts(BTreeMap<u64, Option<String>>);
+struct Ledger(BTreeMap<u64, Value>);
 
-impl Verdicts {
+impl Ledger {
     async fn gather(&mut self, site: &mut Site) {
         for reload in site.reloads().await.as_array().expect("a list") {
-            let verdict = reload["verdict"].as_str().map(str::to_owned);
-            self.0.insert(reload["id"].as_u64().expect("a number"), verdict);
+            self.0.insert(reload["id"].as_u64().expect("a number"), reload.clone());
         }
     }
 
     /// Waits until every reload is decided, and demands that each was kept.
     async fn expect_kept(mut self, site: &mut Site) {
-        let undecided = self.0.iter().filter(|(_, verdict)| verdict.is_none());
+        let undecided = self.0.iter().filter(|(_, reload)| reload["verdict"].is_null());
         for number in undecided.map(|(number, _)| *number).collect::<Vec<_>>() {
             let answer = site.client.get(&format!("/admin/reloads/{number}?wait=decided")).await;
             assert_eq!(answer.expect("an answer").status, 200);
         }
         self.gather(site).await;
-        let bad: Vec<_> =
-            self.0.iter().filter(|(_, verdict)| verdict.as_deref() != Some("kept")).collect();
-        assert!(bad.is_empty(), "{bad:?} of {}: {}", self.0.len(), site.reloads().await);
+        let bad: Vec<_> = self.0.values().filter(|reload| reload["verdict"] != "kept").collect();
+        assert!(bad.is_empty(), "{} of {} were not kept: {bad:#?}", bad.len(), self.0.len());
     }
 }
 
@@ -182,7 +180,7 @@ async fn whoever_writes_the_new_code_answers_within_a_second_and_no_part_of_it_i
     let writes = often("LOADER_TEST_WRITES", 48);
     let mut site = Site::new().await;
     let mut took: Vec<Vec<Duration>> = vec![Vec::new(); WRITERS.len()];
-    let mut verdicts = Verdicts::default();
+    let mut ledger = Ledger::default();
     for round in 0..writes {
         let which = usize::try_from(round).expect("few") % WRITERS.len();
         let name = format!("build-{round}");
@@ -190,7 +188,7 @@ async fn whoever_writes_the_new_code_answers_within_a_second_and_no_part_of_it_i
         let write = move || WRITERS[which].1(&folder, &bytes);
         tokio::task::spawn_blocking(write).await.expect("written");
         took[which].push(site.until(&name).await);
-        verdicts.gather(&mut site).await;
+        ledger.gather(&mut site).await;
     }
     for ((how, _), took) in WRITERS.iter().zip(&mut took).filter(|(_, took)| !took.is_empty()) {
         let (median, late) = (percentile(took, 50), percentile(took, 99));
@@ -199,7 +197,7 @@ async fn whoever_writes_the_new_code_answers_within_a_second_and_no_part_of_it_i
     for ((how, _), took) in WRITERS.iter().zip(&took) {
         expect_in_time(how, took);
     }
-    verdicts.expect_kept(&mut site).await;
+    ledger.expect_kept(&mut site).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
