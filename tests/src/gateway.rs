@@ -13,6 +13,7 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
     sync::Notify,
+    task::JoinHandle,
 };
 
 /// A running `loader`.
@@ -24,6 +25,8 @@ pub struct Gateway {
     /// The bearer token.
     pub token: String,
     log: Arc<Log>,
+    /// Reads the log until its end.
+    reader: Option<JoinHandle<()>>,
 }
 
 /// What the process said on standard error.
@@ -75,7 +78,7 @@ impl Gateway {
         let log = Arc::new(Log::default());
         let stderr = process.child.stderr.take().expect("stderr is piped");
         let writer = log.clone();
-        tokio::spawn(async move {
+        let reader = tokio::spawn(async move {
             let mut lines = BufReader::new(stderr).lines();
             while let Ok(Some(line)) = lines.next_line().await {
                 writer.lines.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(line);
@@ -85,7 +88,13 @@ impl Gateway {
         let ready = process.json().await;
         let text = |key: &str| ready[key].as_str().expect("a ready line").to_owned();
         let token = fs::read_to_string(text("token_file")).expect("the token");
-        Self { process, url: text("url"), token: token.trim().to_owned(), log }
+        Self {
+            process,
+            url: text("url"),
+            token: token.trim().to_owned(),
+            log,
+            reader: Some(reader),
+        }
     }
 
     /// Sends one request on a connection of its own and returns the whole response.
@@ -129,18 +138,25 @@ impl Gateway {
         }
     }
 
-    /// Waits for its end and returns the exit code.
+    /// Waits for its end and returns the exit code. All that it said is in the log then.
     pub async fn ended(&mut self) -> Option<i32> {
         self.end().await.code()
     }
 
-    /// Waits for its end and returns the signal that ended it.
+    /// Waits for its end and returns the signal that ended it. All that it said is in the log then.
     pub async fn killed(&mut self) -> Option<i32> {
         self.end().await.signal()
     }
 
     async fn end(&mut self) -> ExitStatus {
-        let ended = tokio::time::timeout(Duration::from_secs(60), self.process.child.wait()).await;
-        ended.expect("it ends within a minute").expect("it can be waited for")
+        let reader = self.reader.take();
+        let ended = tokio::time::timeout(Duration::from_secs(60), async {
+            let status = self.process.child.wait().await;
+            if let Some(reader) = reader {
+                reader.await.expect("the log can be read");
+            }
+            status
+        });
+        ended.await.expect("it ends within a minute").expect("it can be waited for")
     }
 }

@@ -8,6 +8,7 @@ pub mod client;
 pub mod defects;
 pub mod gateway;
 pub mod hostile;
+pub mod irc;
 pub mod operator;
 pub mod peers;
 pub mod process;

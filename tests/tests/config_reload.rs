@@ -1,7 +1,7 @@
 //! Another configuration while the gateway runs: what differs is done, and nothing else.
 
 use integration_tests::{
-    Home, build, expect_no_error, expect_unloaded, gateway::Gateway, get, peers,
+    Home, build, expect_no_error, expect_unloaded, gateway::Gateway, get, irc::IrcServer, peers,
 };
 use loader_core::{Action, CallPolicy, Change, Engine, Options, PluginOptions, Status};
 use serde_json::Value;
@@ -315,23 +315,9 @@ async fn an_engine_with_other_options_does_what_differs() {
     expect_unloaded(&engine.stop(Duration::from_secs(1)).await);
 }
 
-fn account(name: &str, nick: &str, port: u64) -> String {
-    format!(
-        "[channels.irc.accounts.{name}]\nhost = \"127.0.0.1\"\nport = {port}\ntls = false\n\
-         nick = \"{nick}\"\nchannels = [\"#test\"]\nmessages_per_second = 0\n"
-    )
-}
-
 /// Somebody says something to a bot, and is answered.
-async fn is_answered_by(nick: &str, port: u64) {
-    let output = Command::new("python3")
-        .arg(peers::script("irc_user.py"))
-        .args(["--port", &port.to_string(), "--seconds", "40", "--wait-for", nick])
-        .args(["--say", &format!("{nick}: hello"), "--expect", "1", "--nick", "person"])
-        .output()
-        .await
-        .expect("the user can be run");
-    assert!(output.status.success(), "{}", said(&output));
+async fn is_answered_by(nick: &str, server: &IrcServer) {
+    server.talk(&["--wait-for", nick, "--say", &format!("{nick}: hello"), "--expect", "1"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -343,17 +329,15 @@ async fn only_the_account_whose_settings_differ_reconnects() {
     for plugin in ["echo", "irc"] {
         home.add(plugin);
     }
-    let folder = home.state().join("ngircd");
-    let folder = folder.to_str().expect("UTF-8").to_owned();
-    let (_server, started) = peers::start(&["ngircd", "--directory", &folder]).await;
-    let port = started["port"].as_u64().expect("a port");
+    let server = IrcServer::start(&home).await;
+    let account = |name: &str, nick: &str| server.account(name, nick, 0.0);
     // Who came to the server and who left it, of our bots.
     let visits = || {
-        let log = fs::read_to_string(format!("{folder}/peer.log")).expect("the server's log");
+        let log = server.log();
         let lines = log.lines().filter(|line| line.contains("User \"") && !line.contains("person"));
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
-    let two = account("one", "alpha", port) + &account("two", "beta", port);
+    let two = account("one", "alpha") + &account("two", "beta");
     let gateway = Gateway::start(&home, &two).await;
     let connected = |name: &str| format!("account=\"{name}\" state=\"connected\"");
     for name in ["one", "two"] {
@@ -362,13 +346,13 @@ async fn only_the_account_whose_settings_differ_reconnects() {
     let before = visits();
     assert_eq!(before.len(), 2, "{before:#?}");
 
-    let renamed = account("one", "gamma", port) + &account("two", "beta", port);
+    let renamed = account("one", "gamma") + &account("two", "beta");
     let from = gateway.log().len();
     edit(&home, &renamed);
     gateway.await_log(from, &[APPLIED, "channels.irc.accounts.one.nick", "accounts=1"]).await;
     gateway.await_log(from, &[&connected("one")]).await;
-    is_answered_by("gamma", port).await;
-    is_answered_by("beta", port).await;
+    is_answered_by("gamma", &server).await;
+    is_answered_by("beta", &server).await;
     let after = visits();
     let more = &after[before.len()..];
     assert!(more.iter().all(|line| line.contains("alpha") || line.contains("gamma")), "{more:#?}");
@@ -381,17 +365,17 @@ async fn only_the_account_whose_settings_differ_reconnects() {
     edit(&home, &format!("{model}{renamed}model = \"echo/echo\"\n"));
     gateway.await_log(from, &[APPLIED, "models.default", "accounts=0"]).await;
     for nick in ["gamma", "beta"] {
-        is_answered_by(nick, port).await;
+        is_answered_by(nick, &server).await;
     }
     assert_eq!(visits(), after, "nobody reconnects");
 
     // One goes, another comes.
     let from = gateway.log().len();
-    let other = account("two", "beta", port) + &account("three", "delta", port);
+    let other = account("two", "beta") + &account("three", "delta");
     edit(&home, &other);
     gateway.await_log(from, &[APPLIED, "accounts=2"]).await;
     gateway.await_log(from, &[&connected("three")]).await;
-    is_answered_by("delta", port).await;
+    is_answered_by("delta", &server).await;
     let more = visits().split_off(after.len());
     assert!(more.iter().all(|line| line.contains("gamma") || line.contains("delta")), "{more:#?}");
     let status = gateway.get("/admin/status").await.expect("an answer");

@@ -43,9 +43,11 @@ async fn expect_left_out(gateway: &Gateway) {
     assert!(body(gateway, "/hello/you").await.contains("hello, you"));
 }
 
-async fn stop(mut gateway: Gateway) {
+/// Asks it to stop; gives all that it said.
+async fn stop(mut gateway: Gateway) -> Vec<String> {
     gateway.process.signal("TERM");
     assert_eq!(gateway.ended().await, Some(0), "{:#?}", gateway.log());
+    gateway.log()
 }
 
 /// The number of the generation of `crasher`, as the gateway said when it loaded it.
@@ -223,8 +225,8 @@ async fn a_crash_that_no_start_has_read_is_cleared_too() {
     assert_eq!(status(&home), "ok");
     let gateway = Gateway::start(&home, "").await;
     expect_alive(&gateway).await;
-    assert!(!gateway.log().iter().any(|line| line.contains("LDR-CRASH")), "{:#?}", gateway.log());
-    stop(gateway).await;
+    let log = stop(gateway).await;
+    assert!(!log.iter().any(|line| line.contains("LDR-CRASH")), "{log:#?}");
 }
 
 /// Makes other bytes of the library, which work the same.
@@ -291,8 +293,8 @@ async fn a_damaged_record_is_said_once_and_set_aside() {
     stop(gateway).await;
     assert!(records(&home).contains(&record.with_extension("damaged")), "{:?}", records(&home));
     let gateway = Gateway::start(&home, "").await;
-    assert!(!gateway.log().iter().any(|line| line.contains("LDR-CRASH")), "{:#?}", gateway.log());
-    stop(gateway).await;
+    let log = stop(gateway).await;
+    assert!(!log.iter().any(|line| line.contains("LDR-CRASH")), "{log:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,7 +39,6 @@ fn library_file(folder: &Path) -> String {
 fn options(home: &Home) -> Options {
     let mut options = home.options();
     options.start_timeout = Duration::from_secs(5);
-    options.reload.check = Duration::from_millis(300);
     options.reload.canary.window = Duration::from_secs(30);
     options
 }
@@ -70,10 +69,15 @@ fn steps(reload: &Reload) -> Vec<&'static str> {
 }
 
 async fn tide_at(name: &str) -> (Home, Engine) {
+    tide_with(name, |_| ()).await
+}
+
+async fn tide_with(name: &str, adjust: impl FnOnce(&mut Options)) -> (Home, Engine) {
     let home = Home::new();
     home.add("tide");
     place_tide(&home, name);
-    let options = options(&home);
+    let mut options = options(&home);
+    adjust(&mut options);
     let engine = engine(options).await;
     (home, engine)
 }
@@ -106,7 +110,10 @@ async fn what_did_not_change_is_not_reloaded_unless_somebody_asks() {
 
 /// A build that never serves: the old one goes on, and the bytes are not tried again by themselves.
 async fn is_refused(name: &str, code: &str) {
-    let (home, engine) = tide_at("one").await;
+    is_refused_by(tide_at("one").await, name, code).await;
+}
+
+async fn is_refused_by((home, engine): (Home, Engine), name: &str, code: &str) {
     place_tide(&home, name);
     let refused = reload(&engine, "tide", Cause::Files).await;
     assert_eq!(refused.verdict, Some(Verdict::Refused));
@@ -140,7 +147,9 @@ async fn a_build_that_says_it_is_not_ready_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_build_that_never_says_whether_it_is_ready_is_refused() {
-    is_refused("never-ready", "LDR-RELOAD-UNHEALTHY").await;
+    let impatient = |options: &mut Options| options.reload.check = Duration::from_secs(1);
+    let site = tide_with("one", impatient).await;
+    is_refused_by(site, "never-ready", "LDR-RELOAD-UNHEALTHY").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -220,10 +229,10 @@ async fn a_call_and_a_stream_under_way_are_finished_by_their_own_generation() {
     let (home, engine) = tide_at("one").await;
     let call = {
         let engine = engine.clone();
-        tokio::spawn(async move { get(&engine, "tide", "/wait/400").await })
+        tokio::spawn(async move { get(&engine, "tide", "/wait/2000").await })
     };
     let target = engine.target("text-inference/1", Some("tide"), "stream").expect("served");
-    let request = serde_json::json!({ "model": "tide", "messages": [], "max_tokens": 40 });
+    let request = serde_json::json!({ "model": "tide", "messages": [], "max_tokens": 200 });
     let body = serde_json::to_vec(&request).expect("JSON");
     let stream = target.open(CallOptions::by("test"), Metadata::new(), body).await.expect("open");
     while engine.stats()[0].in_flight < 2 {
@@ -232,12 +241,13 @@ async fn a_call_and_a_stream_under_way_are_finished_by_their_own_generation() {
     place_tide(&home, "two");
     let number = engine.reload("tide", without_window(Cause::Files)).expect("served");
     engine.reloads().published(number).await.expect("remembered");
+    assert!(engine.stats()[0].in_flight >= 2, "both are under way still");
     assert_eq!(get(&engine, "tide", "/").await.expect("an answer"), "two");
     let mut text = String::new();
     while let Ok(message) = stream.end.receiver.receive().await {
         text.push_str(&String::from_utf8_lossy(&message.body));
     }
-    assert_eq!(text.matches("one ").count(), 40, "{text}");
+    assert_eq!(text.matches("one ").count(), 200, "{text}");
     assert!(text.contains("finish") && !text.contains("two"), "{text}");
     assert_eq!(call.await.expect("no panic").expect("an answer"), "one");
     let reload = engine.reloads().over(number).await.expect("remembered");

@@ -1,7 +1,7 @@
 //! Conversations on a real IRC server while the channel's plugin is reloaded: the server notices
 //! nothing, and every message is answered once and in order.
 
-use integration_tests::{Home, often, peers, process::Running};
+use integration_tests::{Home, irc::IrcServer, often, peers};
 use loader_core::{
     CallOptions, ReloadRequest,
     discovery::{Origin, Root},
@@ -12,8 +12,6 @@ use loader_core::{
 use loader_gateway::{Gateway, Settings, config::Config};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -33,9 +31,7 @@ const IN_FLIGHT: usize = 8;
 /// A gateway with the channel and a model, and the server its accounts are on.
 struct Stage {
     gateway: Gateway,
-    port: u64,
-    log: PathBuf,
-    _server: Running,
+    server: IrcServer,
     _home: Home,
 }
 
@@ -46,17 +42,8 @@ impl Stage {
         for plugin in ["echo", "irc"] {
             home.add(plugin);
         }
-        let folder = home.state().join("ngircd");
-        let directory = folder.to_str().expect("UTF-8");
-        let (server, said) = peers::start(&["ngircd", "--directory", directory]).await;
-        let port = said["port"].as_u64().expect("a port");
-        let config = accounts.iter().map(|(name, pace)| {
-            format!(
-                "[channels.irc.accounts.{name}]\nhost = \"127.0.0.1\"\nport = {port}\n\
-                 tls = false\nnick = \"{name}\"\nchannels = [\"#test\"]\n\
-                 messages_per_second = {pace}\n"
-            )
-        });
+        let server = IrcServer::start(&home).await;
+        let config = accounts.iter().map(|(name, pace)| server.account(name, name, *pace));
         let config: Config = toml::from_str(&config.collect::<String>()).expect("valid settings");
         let settings = Settings {
             config,
@@ -71,8 +58,7 @@ impl Stage {
         };
         let (gateway, findings) = Gateway::start(settings).await.expect("it starts");
         integration_tests::expect_no_error(&findings);
-        let log = folder.join("peer.log");
-        Self { gateway, port, log, _server: server, _home: home }
+        Self { gateway, server, _home: home }
     }
 
     /// Reloads the channel's plugin, and waits until nothing is left to do.
@@ -87,7 +73,7 @@ impl Stage {
 
     /// How often the server let somebody connect, and a bot in.
     fn server_saw(&self) -> (usize, usize) {
-        let log = fs::read_to_string(&self.log).expect("the server's log");
+        let log = self.server.log();
         let connections = log.matches("Accepted connection").count();
         let bots = log.lines().filter(|line| line.contains("\" registered"));
         (connections, bots.filter(|line| !line.contains("User \"person!")).count())
@@ -112,8 +98,8 @@ struct Person {
 
 impl Person {
     /// Joins, and waits for everyone else.
-    async fn join(port: u64, others: &[&str]) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port as u16)).await.expect("a connection");
+    async fn join(port: u16, others: &[&str]) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
         let (reader, writer) = stream.into_split();
         let mut person = Self { lines: BufReader::new(reader).lines(), writer };
         person.say("NICK person").await;
@@ -181,7 +167,7 @@ async fn the_server_does_not_notice_a_hundred_reloads_in_mid_conversation() {
     }
     let reloads = often("LOADER_TEST_IRC_RELOADS", 100);
     let stage = Stage::new(&[("bot", 0.0)]).await;
-    let person = Person::join(stage.port, &["bot"]).await;
+    let person = Person::join(stage.server.port(), &["bot"]).await;
     let before = stage.server_saw();
     let stop = Arc::new(AtomicBool::new(false));
     let conversation = person.converse(stop.clone());
@@ -214,7 +200,7 @@ async fn a_reload_that_is_withdrawn_hands_the_conversation_back() {
         return;
     }
     let stage = Stage::new(&[("bot", 0.0), ("slow", 20.0)]).await;
-    let person = Person::join(stage.port, &["bot", "slow"]).await;
+    let person = Person::join(stage.server.port(), &["bot", "slow"]).await;
     let before = stage.server_saw();
     let stop = Arc::new(AtomicBool::new(false));
     let conversation = person.converse(stop.clone());

@@ -68,7 +68,7 @@ unsafe impl GlobalAlloc for Counted {
             // SAFETY: the caller upholds that `size` is not zero and no overflow when rounded up to
             // the alignment.
             let layout_now = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
-            // SAFETY: as above.
+            // SAFETY: the caller upholds that `size`, which is the layout's, is not zero.
             let moved = unsafe { System.alloc(layout_now) };
             if !moved.is_null() {
                 // SAFETY: both are valid for the smaller size, and a new allocation overlaps none.

@@ -87,6 +87,9 @@ macro_rules! export_plugin {
 
             // Older linkers drop a section that nothing but `#[used]` holds: the root module points
             // into it.
+            //
+            // SAFETY: the section is the loader's own, so nothing else reads its bytes as something
+            // they are not, and they are plain bytes without relocations.
             #[used]
             #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__ldrplug"))]
             #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".ldrplug"))]
@@ -128,6 +131,9 @@ macro_rules! export_plugin {
             }
 
             // The name abi_stable's own attribute would give it; a test holds the two together.
+            //
+            // SAFETY: no other symbol of a library has this name: abi_stable defines it only where its
+            // attribute is used, and the linker refuses a second use of this macro.
             #[unsafe(export_name = "_1as_0lib_1header_0root_bmodule_bloader")]
             #[allow(unsafe_code, reason = "the one symbol a plugin library exports")]
             // SAFETY: `start_root` returns a `PluginRoot_Ref`, as the type parameter says.

@@ -45,6 +45,7 @@ mod adapter;
 pub mod allocation;
 mod call;
 pub mod capability;
+pub mod chance;
 mod config;
 mod current;
 mod custody;

@@ -13,7 +13,7 @@ mod outbox;
 mod sending;
 
 use crate::{
-    backoff::{STABLE, mix},
+    backoff::STABLE,
     command::line,
     memory::Memory,
     settings::AccountSettings,
@@ -24,6 +24,7 @@ use crate::{
 use course::{Course, Wish};
 use inbox::Inbox;
 use loader_sdk::{
+    chance::scramble,
     futures::future::{Either, join, select},
     prelude::*,
     service::net::{Connection, Writer},
@@ -291,8 +292,8 @@ impl Account {
     /// lost one server do not come back in step.
     async fn random(&self) -> u64 {
         let now = self.host.now().await.unwrap_or_default();
-        let name = self.name.bytes().fold(0, |sum, byte| mix(sum ^ u64::from(byte)));
-        mix(now.monotonic_ns ^ now.unix_ms.rotate_left(32) ^ name)
+        let name = self.name.bytes().fold(0, |sum, byte| scramble(sum ^ u64::from(byte)));
+        scramble(now.monotonic_ns ^ now.unix_ms.rotate_left(32) ^ name)
     }
 
     fn become_state(&self, state: AccountState, detail: &str, retry_in: Option<Duration>) {

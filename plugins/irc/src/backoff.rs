@@ -46,26 +46,15 @@ impl Backoff {
     }
 }
 
-/// Makes a random-looking number out of one that is not, such as a clock's nanoseconds.
-///
-/// A finaliser in the manner of SplitMix64: two rounds of shift, xor and multiplication by an odd
-/// constant spread every bit of the input over all bits of the output. Good enough to keep accounts
-/// from reconnecting in step; not for secrets.
-pub fn mix(seed: u64) -> u64 {
-    let mut mixed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use loader_sdk::chance::scramble;
 
     #[test]
     fn the_ceiling_doubles_up_to_a_minute() {
         let longest_waits = |tries: u32| {
-            let waits = (0..10_000).map(|seed| Backoff { tries }.next(mix(seed)));
+            let waits = (0..10_000).map(|seed| Backoff { tries }.next(scramble(seed)));
             waits.fold((LONGEST, Duration::ZERO), |(least, most), wait| {
                 (least.min(wait), most.max(wait))
             })
@@ -85,12 +74,6 @@ mod tests {
             backoff.next(u64::MAX);
         }
         backoff.reset();
-        assert!(backoff.next(mix(7)) <= FIRST);
-    }
-
-    #[test]
-    fn neighbouring_seeds_are_far_apart() {
-        let ones: u32 = (0..64).map(|seed| (mix(seed) ^ mix(seed + 1)).count_ones()).sum();
-        assert!((24..=40).contains(&(ones / 64)), "half of the bits change: {}", ones / 64);
+        assert!(backoff.next(scramble(7)) <= FIRST);
     }
 }

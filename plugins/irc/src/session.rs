@@ -38,20 +38,31 @@ pub enum Event {
     Refused(Refusal),
 }
 
+/// What was said so far, as far as it matters later. Holds no secrets.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(crate = "schemars")]
+struct Known {
+    /// Whether the first lines are said.
+    begun: bool,
+    online: bool,
+    nick: String,
+    /// Our source as others see it, once seen.
+    source: Option<String>,
+    isupport: Isupport,
+    joined: BTreeSet<String>,
+    /// The channels we should be in and are not, with the reason.
+    absent: BTreeMap<String, String>,
+    last_error: String,
+}
+
 /// Where a conversation stands, for whoever goes on with it. Holds no secrets.
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 #[schemars(crate = "schemars")]
 pub struct Standing {
-    begun: bool,
     /// Until the server welcomes us.
     registration: Option<registration::Progress>,
-    online: bool,
-    nick: String,
-    source: Option<String>,
-    isupport: Isupport,
-    joined: BTreeSet<String>,
-    absent: BTreeMap<String, String>,
-    last_error: String,
+    #[serde(flatten)]
+    known: Known,
 }
 
 impl Standing {
@@ -65,19 +76,9 @@ impl Standing {
 pub struct Session {
     account: String,
     settings: AccountSettings,
-    /// Whether the first lines are said.
-    begun: bool,
     /// Until the server welcomes us.
     registration: Option<Registration>,
-    online: bool,
-    nick: String,
-    /// Our source as others see it, once seen.
-    source: Option<String>,
-    isupport: Isupport,
-    joined: BTreeSet<String>,
-    /// The channels we should be in and are not, with the reason.
-    absent: BTreeMap<String, String>,
-    last_error: String,
+    known: Known,
 }
 
 impl Session {
@@ -86,15 +87,8 @@ impl Session {
         Self {
             account: account.to_owned(),
             settings: settings.clone(),
-            begun: false,
-            nick: credentials.nick.clone(),
+            known: Known { nick: credentials.nick.clone(), ..Known::default() },
             registration: Some(Registration::new(credentials)),
-            online: false,
-            source: None,
-            isupport: Isupport::default(),
-            joined: BTreeSet::new(),
-            absent: BTreeMap::new(),
-            last_error: String::new(),
         }
     }
 
@@ -110,38 +104,24 @@ impl Session {
         Self {
             account: account.to_owned(),
             settings: settings.clone(),
-            begun: standing.begun,
             registration: registration
                 .map(|(credentials, progress)| Registration::resume(credentials, progress)),
-            online: standing.online,
-            nick: standing.nick,
-            source: standing.source,
-            isupport: standing.isupport,
-            joined: standing.joined,
-            absent: standing.absent,
-            last_error: standing.last_error,
+            known: standing.known,
         }
     }
 
     /// Where the conversation stands.
     pub fn into_standing(self) -> Standing {
-        Standing {
-            begun: self.begun,
-            registration: self.registration.map(|one| one.progress().clone()),
-            online: self.online,
-            nick: self.nick,
-            source: self.source,
-            isupport: self.isupport,
-            joined: self.joined,
-            absent: self.absent,
-            last_error: self.last_error,
-        }
+        let registration = self.registration.map(|one| one.progress().clone());
+        Standing { registration, known: self.known }
     }
 
     /// The first lines, once. They may hold secrets: never log them.
     pub fn begin(&mut self) -> Vec<String> {
         match &self.registration {
-            Some(registration) if !std::mem::replace(&mut self.begun, true) => registration.begin(),
+            Some(registration) if !std::mem::replace(&mut self.known.begun, true) => {
+                registration.begin()
+            }
             _ => Vec::new(),
         }
     }
@@ -153,33 +133,34 @@ impl Session {
 
     /// Whether every channel was asked for as well, and answered.
     pub fn online(&self) -> bool {
-        self.online
+        self.known.online
     }
 
     /// Our nick.
     pub fn nick(&self) -> &str {
-        &self.nick
+        &self.known.nick
     }
 
     /// What the server said before it closed the connection, if it said anything.
     pub fn last_error(&self) -> &str {
-        &self.last_error
+        &self.known.last_error
     }
 
     /// What an operator should know although all is well: the channels we are not in.
     pub fn detail(&self) -> String {
-        let absent = self.absent.iter().map(|(channel, why)| format!("not in {channel}: {why}"));
+        let absent =
+            self.known.absent.iter().map(|(channel, why)| format!("not in {channel}: {why}"));
         absent.collect::<Vec<_>>().join("; ")
     }
 
     /// What fits into a line.
     pub fn room(&self) -> Room {
         let assumed =
-            self.nick.len() + "!".len() + ASSUMED_USER_BYTES + "@".len() + ASSUMED_HOST_BYTES;
-        let announced = self.isupport.line_bytes.unwrap_or(usize::MAX);
+            self.known.nick.len() + "!".len() + ASSUMED_USER_BYTES + "@".len() + ASSUMED_HOST_BYTES;
+        let announced = self.known.isupport.line_bytes.unwrap_or(usize::MAX);
         Room {
             line_bytes: self.settings.max_line_bytes.min(announced),
-            source_bytes: self.source.as_ref().map_or(assumed, String::len),
+            source_bytes: self.known.source.as_ref().map_or(assumed, String::len),
         }
     }
 
@@ -187,7 +168,7 @@ impl Session {
     pub fn receive(&mut self, message: &Message) -> Vec<Event> {
         match message.command.as_str() {
             "PING" => return vec![Event::Send(line("PONG", &[], Some(message.text())))],
-            "ERROR" => self.last_error = message.text().to_owned(),
+            "ERROR" => self.known.last_error = message.text().to_owned(),
             _ => {}
         }
         match &mut self.registration {
@@ -208,25 +189,25 @@ impl Session {
     /// The server welcomed us: ask how it shows us, and join.
     fn arrive(&mut self, nick: String) -> Vec<Event> {
         self.registration = None;
-        self.nick = nick;
+        self.known.nick = nick;
         let joins = self.settings.channels.iter().map(|channel| match &channel.key {
             Some(key) => line("JOIN", &[&channel.name, key.reference()], None),
             None => line("JOIN", &[&channel.name], None),
         });
         let mut lines: Vec<String> = joins.collect();
         lines.push(line("PING", &[], Some(READY)));
-        vec![Event::Send(line("USERHOST", &[&self.nick], None)), Event::Queue(lines)]
+        vec![Event::Send(line("USERHOST", &[&self.known.nick], None)), Event::Queue(lines)]
     }
 
     fn receive_registered(&mut self, message: &Message) -> Vec<Event> {
         let mine = self.is_me(message.nick());
         if mine && message.source.contains('!') {
-            self.source = Some(message.source.clone());
+            self.known.source = Some(message.source.clone());
         }
         match message.command.as_str() {
             "PRIVMSG" => return self.hear(message),
-            "005" => self.isupport.read(message),
-            "PONG" if message.text() == READY => self.online = true,
+            "005" => self.known.isupport.read(message),
+            "PONG" if message.text() == READY => self.known.online = true,
             "JOIN" if mine => self.join(message.param(0)),
             "PART" if mine => self.leave(message.param(0), "left".into()),
             "KICK" if self.is_me(message.param(1)) => {
@@ -245,9 +226,9 @@ impl Session {
     fn hear(&self, message: &Message) -> Vec<Event> {
         let ears = Ears {
             account: &self.account,
-            nick: &self.nick,
-            isupport: &self.isupport,
-            joined: &self.joined,
+            nick: &self.known.nick,
+            isupport: &self.known.isupport,
+            joined: &self.known.joined,
             trigger: self.settings.trigger,
         };
         match ears.hear(message) {
@@ -258,24 +239,24 @@ impl Session {
     }
 
     fn is_me(&self, nick: &str) -> bool {
-        self.isupport.casemapping.same(nick, &self.nick)
+        self.known.isupport.casemapping.same(nick, &self.known.nick)
     }
 
     fn fold(&self, name: &str) -> String {
-        self.isupport.casemapping.fold(name)
+        self.known.isupport.casemapping.fold(name)
     }
 
     fn join(&mut self, channel: &str) {
         let channel = self.fold(channel);
-        self.absent.remove(&channel);
-        self.joined.insert(channel);
+        self.known.absent.remove(&channel);
+        self.known.joined.insert(channel);
     }
 
     fn leave(&mut self, channel: &str, why: String) {
         let channel = self.fold(channel);
-        self.joined.remove(&channel);
+        self.known.joined.remove(&channel);
         if self.should_be_in(&channel) {
-            self.absent.insert(channel, why);
+            self.known.absent.insert(channel, why);
         }
     }
 
@@ -287,35 +268,36 @@ impl Session {
     fn see_failed_join(&mut self, message: &Message) {
         let is_error = message.numeric().is_some_and(|number| (400..600).contains(&number));
         let channel = self.fold(message.param(1));
-        if is_error && self.should_be_in(&channel) && !self.joined.contains(&channel) {
-            self.absent.insert(channel, format!("{} ({})", message.text(), message.command));
+        if is_error && self.should_be_in(&channel) && !self.known.joined.contains(&channel) {
+            self.known.absent.insert(channel, format!("{} ({})", message.text(), message.command));
         }
     }
 
     fn become_nick(&mut self, nick: &str) {
-        let user_and_host = self.source.as_deref().and_then(|source| source.split_once('!'));
-        self.source = user_and_host.map(|(_, user_and_host)| format!("{nick}!{user_and_host}"));
-        self.nick = nick.to_owned();
+        let user_and_host = self.known.source.as_deref().and_then(|source| source.split_once('!'));
+        self.known.source =
+            user_and_host.map(|(_, user_and_host)| format!("{nick}!{user_and_host}"));
+        self.known.nick = nick.to_owned();
     }
 
     fn become_host(&mut self, user: &str, host: &str) {
-        self.source = Some(format!("{}!{user}@{host}", self.nick));
+        self.known.source = Some(format!("{}!{user}@{host}", self.known.nick));
     }
 
     /// `396` names the host that others see from now on, on some servers with the user before it.
     fn see_host(&mut self, host: &str) {
         let host = host.rsplit('@').next().unwrap_or(host);
-        let user = self.source.as_deref().and_then(|source| source.split_once('@'));
-        self.source = user.map(|(nick_and_user, _)| format!("{nick_and_user}@{host}"));
+        let user = self.known.source.as_deref().and_then(|source| source.split_once('@'));
+        self.known.source = user.map(|(nick_and_user, _)| format!("{nick_and_user}@{host}"));
     }
 
     /// The answer to USERHOST, `nick=+user@host`. Our own source in a message is better: the host
     /// given here may be one that nobody else sees.
     fn see_userhost(&mut self, text: &str) {
         let Some((nick, away_user_host)) = text.trim().split_once('=') else { return };
-        if self.source.is_none() && self.is_me(nick.trim_end_matches('*')) {
+        if self.known.source.is_none() && self.is_me(nick.trim_end_matches('*')) {
             let user_and_host = away_user_host.trim_start_matches(['+', '-']);
-            self.source = Some(format!("{}!{user_and_host}", self.nick));
+            self.known.source = Some(format!("{}!{user_and_host}", self.known.nick));
         }
     }
 }

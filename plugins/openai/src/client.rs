@@ -15,7 +15,7 @@ use crate::{
         request::{ChatRequest, Delivery, TokenLimit},
     },
 };
-use loader_sdk::{abi::MAX_BODY_BYTES, prelude::*, service::http::Request};
+use loader_sdk::{abi::MAX_BODY_BYTES, chance::scramble, prelude::*, service::http::Request};
 use serde::de::DeserializeOwned;
 use std::{
     sync::{Mutex, PoisonError},
@@ -261,7 +261,7 @@ impl Client {
             retries,
             max_retries: self.config.max_retries,
             remaining: call.remaining(),
-            chance: retry::scramble(now.monotonic_ns),
+            chance: scramble(now.monotonic_ns),
         };
         match plan(situation) {
             Plan::GiveUp => Err(self.give_up(failure, credentials)),

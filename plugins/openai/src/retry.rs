@@ -59,17 +59,6 @@ fn backoff(retries: u32, chance: u64) -> Duration {
     half + Duration::from_nanos(chance % span)
 }
 
-/// A number that looks random, from a clock's nanoseconds.
-///
-/// The finalizer of SplitMix64: it spreads each bit of the input over the whole output, which is
-/// all that jitter needs, and saves a dependency.
-pub(crate) fn scramble(nanoseconds: u64) -> u64 {
-    let mut number = nanoseconds.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    number ^ (number >> 31)
-}
-
 /// What a `Retry-After` header asks for: seconds, or the time until an HTTP date. A date that has
 /// passed asks for no wait; anything else asks for nothing.
 pub(crate) fn retry_after(header: &str, unix_ms: u64) -> Option<Duration> {
@@ -185,12 +174,6 @@ mod tests {
         };
         assert_eq!(remaining(Duration::from_secs(2)), None);
         assert_eq!(remaining(Duration::from_millis(2001)), Some(asked));
-    }
-
-    #[test]
-    fn scrambled_neighbours_are_far_apart() {
-        let halves = (0..1000).filter(|number| scramble(*number) > u64::MAX / 2).count();
-        assert!((400..600).contains(&halves), "{halves} of 1000 in the upper half");
     }
 
     #[test]

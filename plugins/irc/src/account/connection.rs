@@ -76,8 +76,6 @@ impl Account {
             Ok(opened) => opened,
             Err(ending) => return ending,
         };
-        let connection = Arc::new(connection);
-        self.state.change(|state| state.connection = Some(connection.clone()));
         let Connection { reader, writer, .. } = &*connection;
         self.outbox.open();
         let pulse = Pulse::default();
@@ -101,12 +99,13 @@ impl Account {
     }
 
     /// Opens the connection, or takes over the one that the host kept, and finds out where the
-    /// conversation on it stands. The talk is taken in the last step, so that nothing is lost when this
-    /// is dropped.
+    /// conversation on it stands. This may be dropped wherever it waits: the talk is taken as soon as it
+    /// is known whether it goes on, and before that nothing was done; and whoever ends the account or
+    /// lets it rest finds the connection in the state.
     async fn open(
         &self,
         talk: &mut Option<Talk>,
-    ) -> Result<(Connection, Session, Framing, Pace), Ending> {
+    ) -> Result<(Arc<Connection>, Session, Framing, Pace), Ending> {
         let mut credentials = None;
         if !talk.as_ref().is_some_and(|talk| talk.standing.registered()) {
             credentials = Some(self.reveal().await?);
@@ -118,21 +117,22 @@ impl Account {
             let _ = self.host.net().close(&self.connection_name()).await;
             connection = self.dial().await?;
         }
-        let adopted = connection.connected.adopted;
+        let connection = Arc::new(connection);
+        self.state.change(|state| state.connection = Some(connection.clone()));
         let peer = connection.connected.peer.as_str();
-        if let Some(talk) = talk.take_if(|_| adopted) {
-            debug!(account = self.name, peer, "the conversation goes on");
-            let Talk { standing, framing, pace } = talk;
-            let session = Session::resume(&self.name, &self.settings, standing, credentials);
-            return Ok((connection, session, framing, pace));
+        match talk.take() {
+            Some(Talk { standing, framing, pace }) if connection.connected.adopted => {
+                debug!(account = self.name, peer, "the conversation goes on");
+                let session = Session::resume(&self.name, &self.settings, standing, credentials);
+                return Ok((connection, session, framing, pace));
+            }
+            Some(_) => self.lose_connection(),
+            None => {}
         }
         let credentials = match credentials {
             Some(credentials) => credentials,
             None => self.reveal().await?,
         };
-        if talk.take().is_some() {
-            self.lose_connection();
-        }
         info!(account = self.name, peer, "connected; registering");
         let session = Session::new(&self.name, &self.settings, credentials);
         Ok((connection, session, Framing::new(), Pace::new(self.settings.messages_per_second)))

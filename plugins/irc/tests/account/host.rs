@@ -1,5 +1,5 @@
 //! The host of these tests: the services the plugin uses, over tokio's clock, with a network that is
-//! either the test itself or real TCP.
+//! the test itself.
 
 use crate::pipe::{Pipe, Pipes};
 use irc::{Irc, state::Accounts};
@@ -29,8 +29,6 @@ use std::{
     sync::{Arc, Mutex},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     sync::{Semaphore, mpsc},
     task::JoinHandle,
     time::{Duration, Instant, sleep, timeout},
@@ -48,19 +46,14 @@ pub(crate) struct Line {
     pub(crate) read: Pipe,
 }
 
-/// Where the plugin's connections go.
-enum Network {
-    /// To the test.
-    Test(mpsc::UnboundedSender<Line>),
-    /// To real sockets.
-    Tcp,
-}
-
 struct Services {
     began: Instant,
-    network: Network,
+    /// Where the plugin's connections go.
+    lines: mpsc::UnboundedSender<Line>,
     /// The error that the next connections meet.
     refusal: Mutex<Option<CallError>>,
+    /// What becomes of those who ask for the secret.
+    vault: Mutex<Vault>,
     connections: Mutex<HashMap<String, Pipes>>,
     closed: Mutex<Vec<String>>,
     messages: mpsc::UnboundedSender<InboundMessage>,
@@ -69,6 +62,15 @@ struct Services {
     gateway: Semaphore,
     /// The error that the next messages meet.
     unwilling: Mutex<Option<CallError>>,
+}
+
+/// How the host answers when a secret is asked for.
+#[derive(Clone)]
+pub(crate) enum Vault {
+    Open,
+    Refuses(CallError),
+    /// Not at all.
+    Silent,
 }
 
 struct HostEnd(Arc<Services>);
@@ -91,22 +93,14 @@ pub(crate) struct Stage {
 impl Stage {
     /// Starts the plugin; its connections arrive in `lines`.
     pub(crate) async fn new() -> Self {
-        let (sender, lines) = mpsc::unbounded_channel();
-        Self::start(Network::Test(sender), lines).await
-    }
-
-    /// Starts the plugin on real sockets.
-    pub(crate) async fn on_tcp() -> Self {
-        Self::start(Network::Tcp, mpsc::unbounded_channel().1).await
-    }
-
-    async fn start(network: Network, lines: mpsc::UnboundedReceiver<Line>) -> Self {
+        let (line_sender, lines) = mpsc::unbounded_channel();
         let (message_sender, messages) = mpsc::unbounded_channel();
         let (status_sender, statuses) = mpsc::unbounded_channel();
         let services = Arc::new(Services {
             began: Instant::now(),
-            network,
+            lines: line_sender,
             refusal: Mutex::default(),
+            vault: Mutex::new(Vault::Open),
             connections: Mutex::default(),
             closed: Mutex::default(),
             messages: message_sender,
@@ -236,6 +230,11 @@ impl Stage {
         *self.services.refusal.lock().expect("not poisoned") = error;
     }
 
+    /// Whoever asks for the secret from now on meets this.
+    pub(crate) fn set_vault(&self, vault: Vault) {
+        *self.services.vault.lock().expect("not poisoned") = vault;
+    }
+
     /// The names of the connections the plugin closed.
     pub(crate) fn closed(&self) -> Vec<String> {
         self.services.closed.lock().expect("not poisoned").clone()
@@ -348,14 +347,20 @@ impl Services {
                 sleep(Duration::from_millis(request.duration_ms)).await;
                 json_answer(&())
             }
-            "secrets/1/get" => match read::<secrets::Get>(body) {
-                request if request.name == SECRET.0 => Ok(SECRET.1.into()),
-                _ => Err(Box::new(CallError::new(
-                    class::NOT_FOUND,
-                    "LDR-SECRET-UNKNOWN",
-                    "no such secret",
-                ))),
-            },
+            "secrets/1/get" => {
+                let request: secrets::Get = read(body);
+                let vault = self.vault.lock().expect("not poisoned").clone();
+                match vault {
+                    Vault::Silent => std::future::pending().await,
+                    Vault::Refuses(error) => Err(Box::new(error)),
+                    Vault::Open if request.name == SECRET.0 => Ok(SECRET.1.into()),
+                    Vault::Open => Err(Box::new(CallError::new(
+                        class::NOT_FOUND,
+                        "LDR-SECRET-UNKNOWN",
+                        "no such secret",
+                    ))),
+                }
+            }
             "net/1/close" => {
                 let request: net::Close = read(body);
                 let open = self.connections.lock().expect("not poisoned").remove(&request.name);
@@ -397,44 +402,10 @@ impl Services {
         }
         let pipes = Pipes::new(request.keep_ms > 0);
         let (written, read) = (pipes.written.clone(), pipes.read.clone());
-        match &self.network {
-            Network::Test(lines) => {
-                let line = Line { request: request.clone(), written, read };
-                let _ = lines.send(line);
-            }
-            Network::Tcp => {
-                let stream = TcpStream::connect((request.host.as_str(), request.port)).await;
-                let stream = stream.map_err(|error| {
-                    CallError::new(class::UNAVAILABLE, net::code::UNREACHABLE, error.to_string())
-                })?;
-                carry(stream, written, read);
-            }
-        }
+        let _ = self.lines.send(Line { request: request.clone(), written, read });
         self.connections.lock().expect("not poisoned").insert(request.name, pipes.clone());
         Ok((pipes, false))
     }
-}
-
-/// Carries bytes between a socket and the plugin's pipes.
-fn carry(stream: TcpStream, written: Pipe, read: Pipe) {
-    let (mut from, mut to) = stream.into_split();
-    let ended = written.clone();
-    tokio::spawn(async move {
-        while let Some(bytes) = written.pull().await {
-            if to.write_all(&bytes).await.is_err() {
-                break;
-            }
-        }
-        let _ = to.shutdown().await;
-    });
-    tokio::spawn(async move {
-        let mut buffer = [0; 4096];
-        while let Ok(count @ 1..) = from.read(&mut buffer).await {
-            read.push(buffer[..count].to_vec());
-        }
-        read.end();
-        ended.end();
-    });
 }
 
 impl Host for HostEnd {

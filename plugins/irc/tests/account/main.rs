@@ -3,7 +3,6 @@
 
 mod connecting;
 mod host;
-mod ngircd;
 mod pipe;
 mod receiving;
 mod reloading;

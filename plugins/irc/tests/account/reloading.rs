@@ -1,23 +1,15 @@
 //! Accounts go on over a reload: nobody notices, nothing is lost, nothing is said twice.
 
 use crate::{
-    host::{SECRET, Stage},
-    server::{Server, settings, settings_with},
+    host::{SECRET, Stage, Vault},
+    server::{Server, online_with, settings, settings_with},
 };
 use loader_sdk::{
     abi::{CallError, class},
     contract::channel::AccountState::{Connected, Connecting, Disconnected, Failed, Reconnecting},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::Duration;
-
-async fn online_with(settings: Value) -> (Stage, Server) {
-    let mut stage = Stage::new().await;
-    stage.connect("home", settings).await.expect("valid settings");
-    let server = Server::welcome(&mut stage).await;
-    stage.until(Connected).await;
-    (stage, server)
-}
 
 /// Nobody was told of a change, and there is no other connection.
 fn expect_unnoticed(stage: &mut Stage) {
@@ -241,6 +233,70 @@ async fn a_connection_that_is_lost_meanwhile_is_made_again() {
     assert_eq!(before, [Disconnected, Reconnecting]);
     assert_eq!(stage.send("", "#room", "back").await.expect("sent"), 1);
     server.expect("PRIVMSG #room :back").await;
+}
+
+/// An account whose password is a secret, online, and then without a connection and between two
+/// generations of the plugin; the later of which dials while the secret is not to be had.
+async fn lost_with_a_secret(vault: Vault) -> (Stage, Server) {
+    let reference = format!("secret:{}", SECRET.0);
+    let mut stage = Stage::new().await;
+    let config = settings_with("password", json!(reference));
+    stage.connect("home", config).await.expect("valid settings");
+    let mut server = Server::accept(&mut stage).await;
+    server.let_in(&FIRST_LINES).await;
+    stage.until(Connected).await;
+    let state = stage.life().export().await.expect("it comes to rest");
+    server.hang_up();
+    stage.set_vault(vault);
+    let mut fresh = stage.another().await;
+    fresh.import(&state).await;
+    fresh.run();
+    stage.exchange(fresh).retire().await;
+    let unused = Server::accept(&mut stage).await;
+    (stage, unused)
+}
+
+const FIRST_LINES: [&str; 4] = ["CAP LS 302", "PASS :pw", "NICK bot", "USER bot 0 * :bot"];
+
+/// It registers on a connection of its own, and what it sends from then on arrives.
+async fn expect_registers_anew(mut stage: Stage, mut unused: Server) {
+    stage.set_vault(Vault::Open);
+    assert_eq!(unused.hear().await, None, "nothing is said on a connection that is given up");
+    let mut server = Server::accept(&mut stage).await;
+    server.let_in(&FIRST_LINES).await;
+    stage.until(Connected).await;
+    assert_eq!(stage.send("", "#room", "back").await.expect("sent"), 1);
+    server.expect("PRIVMSG #room :back").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_for_which_there_was_no_secret_is_not_taken_for_the_one_that_was_lost() {
+    let busy = CallError::new(class::UNAVAILABLE, "LDR-SECRET-UNAVAILABLE", "try again");
+    let (mut stage, unused) = lost_with_a_secret(Vault::Refuses(busy)).await;
+    assert_eq!(stage.status().await.state, Disconnected);
+    stage.until(Reconnecting).await;
+    expect_registers_anew(stage, unused).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_while_a_secret_is_awaited_does_not_take_up_the_conversation_that_was_lost() {
+    let (mut stage, unused) = lost_with_a_secret(Vault::Silent).await;
+    assert_eq!(stage.status().await.state, Disconnected);
+    stage.until(Reconnecting).await;
+    let error = stage.send("", "#room", "lost").await.expect_err("there is no connection");
+    assert_eq!(error.code.as_str(), "not_connected");
+    stage.set_vault(Vault::Open);
+    stage.reload().await;
+    expect_registers_anew(stage, unused).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_leaves_while_a_secret_is_awaited_leaves_no_connection_behind() {
+    let (mut stage, mut unused) = lost_with_a_secret(Vault::Silent).await;
+    stage.disconnect("home").await.expect("it was connected");
+    assert_eq!(unused.hear().await.as_deref(), Some("QUIT :see you"));
+    assert_eq!(unused.hear().await, None);
+    assert!(stage.lines.try_recv().is_err(), "there is another connection");
 }
 
 #[tokio::test(start_paused = true)]

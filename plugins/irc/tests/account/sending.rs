@@ -2,22 +2,14 @@
 
 use crate::{
     host::Stage,
-    server::{Server, settings, settings_with},
+    server::{Server, online_with, settings, settings_with},
 };
 use loader_sdk::{
     abi::class,
     contract::channel::AccountState::{Connected, Disconnected},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::Duration;
-
-async fn online_with(settings: Value) -> (Stage, Server) {
-    let mut stage = Stage::new().await;
-    stage.connect("home", settings).await.expect("valid settings");
-    let server = Server::welcome(&mut stage).await;
-    stage.until(Connected).await;
-    (stage, server)
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_text_is_split_at_the_protocols_limit() {

@@ -2,6 +2,7 @@
 
 use crate::host::{Line, Stage, soon};
 use irc::framing::Framing;
+use loader_sdk::contract::channel::AccountState::Connected;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 
@@ -22,18 +23,23 @@ impl Server {
     /// The plugin's next connection, taken to where the account is online in `#room`.
     pub(crate) async fn welcome(stage: &mut Stage) -> Self {
         let mut server = Self::accept(stage).await;
-        for expected in ["CAP LS 302", "NICK bot", "USER bot 0 * :bot"] {
-            server.expect(expected).await;
-        }
-        server.say(":s CAP * LS :");
-        server.expect("CAP END").await;
-        server.say(":s 001 bot :Welcome");
-        server.expect("USERHOST bot").await;
-        server.expect("JOIN #room").await;
-        server.expect("PING :loader-ready").await;
-        server.say(":bot!~bot@host JOIN #room");
-        server.say(":s PONG s :loader-ready");
+        server.let_in(&["CAP LS 302", "NICK bot", "USER bot 0 * :bot"]).await;
         server
+    }
+
+    /// Lets the account in after these first lines, and takes it to where it is online in `#room`.
+    pub(crate) async fn let_in(&mut self, first_lines: &[&str]) {
+        for expected in first_lines {
+            self.expect(expected).await;
+        }
+        self.say(":s CAP * LS :");
+        self.expect("CAP END").await;
+        self.say(":s 001 bot :Welcome");
+        self.expect("USERHOST bot").await;
+        self.expect("JOIN #room").await;
+        self.expect("PING :loader-ready").await;
+        self.say(":bot!~bot@host JOIN #room");
+        self.say(":s PONG s :loader-ready");
     }
 
     /// What the plugin asked the host for.
@@ -89,6 +95,15 @@ impl Server {
     pub(crate) fn stop_reading(&self, stop: bool) {
         self.line.written.stuff(stop);
     }
+}
+
+/// A plugin whose account with these settings is online, and the server it is on.
+pub(crate) async fn online_with(settings: Value) -> (Stage, Server) {
+    let mut stage = Stage::new().await;
+    stage.connect("home", settings).await.expect("valid settings");
+    let server = Server::welcome(&mut stage).await;
+    stage.until(Connected).await;
+    (stage, server)
 }
 
 /// Settings of an account that needs neither TLS nor patience.
