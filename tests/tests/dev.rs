@@ -88,7 +88,7 @@ async fn every_edit_answers_soon_after_the_compiler_ended_and_a_broken_one_costs
     gateway.await_log(line, &["built in"]).await;
     let reloads = client.get("/admin/reloads").await.expect("an answer").json();
     let reloads = reloads.as_array().expect("a list");
-    assert_eq!(reloads.len(), edits, "one for each edit: {reloads:#?}");
+    assert_eq!(reloads.len() as u64, edits, "one for each edit: {reloads:#?}");
     for reload in reloads {
         let (from, to) = (&reload["from"]["digest"], &reload["to"]["digest"]);
         assert!(from != to && reload["verdict"] != "refused", "{reload}");
