@@ -7,13 +7,15 @@ mod completions;
 mod config;
 mod dev;
 mod doctor;
+mod gateway;
 mod library;
 mod new;
 mod plugins;
 mod reloads;
 mod run;
-mod site;
+mod runtime;
 mod status;
+mod told;
 
 use crate::args::{Abi, Arguments, Channels, Command, Config};
 use crate::context::Context;
@@ -23,7 +25,7 @@ use crate::output::{CommandResult, Output};
 pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
     let read = |flags| Context::read(&arguments.global, flags);
     match &arguments.command {
-        Command::Run(run) => run::run(run, &read(run::flags(run))?, output, |_| ()),
+        Command::Run(run) => run::run(run, &read(run::flags(run))?, output),
         Command::Dev(wanted) => dev::dev(wanted, &read(dev::flags(wanted))?, output),
         Command::Status(wanted) => status::status(&read(Vec::new())?, wanted),
         Command::Chat(chat) => chat::chat(chat, &read(Vec::new())?, output),

@@ -63,10 +63,11 @@ impl Context {
         Self::resolve(self.sources.clone(), self.state_dir.clone())
     }
 
-    fn resolve(sources: Sources, state_dir: Option<PathBuf>) -> Result<Self, Refusal> {
+    fn resolve(mut sources: Sources, state_dir: Option<PathBuf>) -> Result<Self, Refusal> {
         match settings::resolve(&sources) {
             Ok(resolved) => {
-                let findings = check_owners(&resolved);
+                let findings = check_owners(&resolved, &sources);
+                sources.kept.clone_from(&resolved.kept);
                 let (errors, file_warnings): (Vec<_>, Vec<_>) =
                     findings.into_iter().partition(Finding::is_error);
                 if !errors.is_empty() {
@@ -102,7 +103,8 @@ impl Context {
         ignored.chain(self.file_warnings.iter().cloned()).collect()
     }
 
-    /// Where configuration files may be, whether they are there or not.
+    /// Where configuration files may be, whether they are there or not. One that is read only once, such
+    /// as a pipe, is left out.
     pub(crate) fn config_files(&self) -> Vec<PathBuf> {
         settings::places(&self.sources)
     }
@@ -224,8 +226,9 @@ fn host_build() -> String {
 }
 
 /// The files that say where code comes from and whom to trust must be nobody else's to change.
-fn check_owners(resolved: &Resolved) -> Vec<Finding> {
-    let trusted = resolved.files.iter().filter(|file| file.layer.is_trusted());
+fn check_owners(resolved: &Resolved, sources: &Sources) -> Vec<Finding> {
+    let read = resolved.files.iter().filter(|file| !sources.kept.contains_key(&file.path));
+    let trusted = read.filter(|file| file.layer.is_trusted());
     // What such a file says about owners counts only once it is trusted itself.
     let owners = BTreeSet::new();
     let findings = trusted.flat_map(|file| who_can_change(&file.path, &owners));

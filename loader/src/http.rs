@@ -47,7 +47,7 @@ use loader_core::diagnostic::Diagnostic;
 use loader_core::message::Failure;
 use loader_gateway::config::Config;
 use loader_gateway::openai::Complaint;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tracing::{Instrument as _, info, info_span};
 
 pub(crate) use self::backend::Backend;
@@ -105,6 +105,8 @@ struct Inner<B> {
     policy: ArcSwap<Policy>,
     /// Who reads the configuration again, once somebody does.
     wishes: OnceLock<mpsc::Sender<Wish>>,
+    /// Whether the edge ends, which ends what would go on for ever.
+    ends: watch::Sender<bool>,
     verdict: Verdict,
     throttle: Throttle,
     request_ids: RequestIds,
@@ -124,6 +126,7 @@ impl<B: Backend> Edge<B> {
             backend: Arc::new(backend),
             policy: ArcSwap::from_pointee(policy),
             wishes: OnceLock::new(),
+            ends: watch::Sender::new(false),
             verdict: Verdict::default(),
             throttle: Throttle::default(),
             request_ids: RequestIds::default(),
@@ -134,6 +137,11 @@ impl<B: Backend> Edge<B> {
     /// Lets requests that come from now on through by another policy.
     pub(crate) fn adjust(&self, policy: Policy) {
         self.0.policy.store(Arc::new(policy));
+    }
+
+    /// Ends the answers that have no end of their own.
+    fn end(&self) {
+        self.0.ends.send_replace(true);
     }
 
     /// Answers one request of this peer.
@@ -211,7 +219,9 @@ impl<B: Backend> Inner<B> {
             ("/health", _) => Err(Fault::method(Allowed::Get)),
             ("/admin/status", &Method::GET | &Method::HEAD) => Ok(self.status()),
             ("/admin/status", _) => Err(Fault::method(Allowed::Get)),
-            ("/admin/reloads" | "/admin/events", &Method::GET) => self.reloads(path),
+            ("/admin/reloads", &Method::GET | &Method::HEAD) => Ok(self.reloads()),
+            ("/admin/events", &Method::GET | &Method::HEAD) => Ok(self.reload_events()),
+            ("/admin/reloads" | "/admin/events", _) => Err(Fault::method(Allowed::Get)),
             (_, method) if reloads::is_below(path) => {
                 self.reload(method, path, visit.parts.uri.query(), body).await
             }

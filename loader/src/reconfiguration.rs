@@ -96,7 +96,7 @@ impl<'a> Reconfiguration<'a> {
             true => self.compare().await,
             false => self.apply().await.inspect(tell),
         };
-        if !dry_run {
+        if !dry_run && outcome.is_ok() {
             self.complained_of = None;
         }
         // Who asked may have gone away.

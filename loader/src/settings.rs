@@ -62,7 +62,7 @@ use self::key::Key;
 use self::node::Table;
 use self::shape::TableShape;
 
-pub(crate) use self::files::{ConfigFile, places};
+pub(crate) use self::files::{ConfigFile, Kept, places};
 pub(crate) use self::origin::{Layer, Origin};
 pub(crate) use self::problem::{Problem, Severity};
 pub(crate) use self::show::Setting;
@@ -90,6 +90,8 @@ pub(crate) struct Sources {
     pub(crate) environment: Environment,
     /// Dotted keys with their values; later ones override earlier ones.
     pub(crate) flags: Vec<(String, toml::Value)>,
+    /// The files that were read before and are not read again.
+    pub(crate) kept: Kept,
 }
 
 impl Sources {
@@ -111,6 +113,7 @@ impl Sources {
             named_by_variable,
             environment,
             flags: Vec::new(),
+            kept: Kept::new(),
         }
     }
 }
@@ -124,6 +127,8 @@ pub(crate) struct Resolved {
     pub(crate) settings: BTreeMap<String, Setting>,
     /// The files that exist and were read.
     pub(crate) files: Vec<ConfigFile>,
+    /// Those of them that can be read only once.
+    pub(crate) kept: Kept,
     /// What was ignored, and why.
     pub(crate) warnings: Vec<Problem>,
 }
@@ -158,12 +163,13 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved, Vec<Problem>> {
         sources,
         merged: Table::new(),
         files: Vec::new(),
+        kept: sources.kept.clone(),
         problems: Vec::new(),
     };
     layers.add_files();
     layers.add_variables();
     layers.add_flags();
-    let Layers { merged, files, mut problems, .. } = layers;
+    let Layers { merged, files, kept, mut problems, .. } = layers;
 
     let effective = Effective {
         environment: &sources.environment,
@@ -180,7 +186,7 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved, Vec<Problem>> {
     match config {
         Ok((effective, config)) => {
             let settings = show::collect(&effective, &merged, &shape);
-            Ok(Resolved { config, settings, files, warnings: problems })
+            Ok(Resolved { config, settings, files, kept, warnings: problems })
         }
         // The schema let something through that the types refuse. The message of the types could
         // repeat a value, so it is not passed on.
@@ -209,13 +215,14 @@ struct Layers<'a> {
     sources: &'a Sources,
     merged: Table,
     files: Vec<ConfigFile>,
+    kept: Kept,
     problems: Vec<Problem>,
 }
 
 impl Layers<'_> {
     fn add_files(&mut self) {
         for file in files::list(self.sources) {
-            if let Some(text) = files::read(&file, &mut self.problems) {
+            if let Some(text) = files::read(&file, &mut self.kept, &mut self.problems) {
                 let layer = document::read(&text, file.layer, &file.path, &mut self.problems);
                 self.files.push(file);
                 self.add(layer);

@@ -22,7 +22,7 @@ pub(crate) struct StopSignals {
 impl StopSignals {
     /// Takes over the signals. Must be called within the runtime.
     pub(crate) fn new() -> Result<Self, Finding> {
-        let take_over = || {
+        let take_over = || -> io::Result<Self> {
             let was_asked = Arc::new(AtomicBool::new(false));
             let endings = [(SIGINT, Exit::Interrupted), (SIGTERM, Exit::Terminated)];
             for (number, exit) in endings {
@@ -36,9 +36,7 @@ impl StopSignals {
                 terminate: signal(SignalKind::terminate())?,
             })
         };
-        take_over().map_err(|error: io::Error| {
-            Finding::error("LDR-SIGNALS", format!("cannot take over the signals: {error}"))
-        })
+        take_over().map_err(|error| not_ours(&error))
     }
 
     /// Waits for the first signal. Cancel safe.
@@ -56,13 +54,17 @@ pub(crate) struct HangUp(Signal);
 impl HangUp {
     /// Takes over the signal. Must be called within the runtime.
     pub(crate) fn new() -> Result<Self, Finding> {
-        signal(SignalKind::hangup()).map(Self).map_err(|error| {
-            Finding::error("LDR-SIGNALS", format!("cannot take over the signals: {error}"))
-        })
+        signal(SignalKind::hangup()).map(Self).map_err(|error| not_ours(&error))
     }
 
     /// Waits for the next one. Cancel safe.
     pub(crate) async fn asked(&mut self) {
         self.0.recv().await;
     }
+}
+
+/// A signal cannot be taken over.
+pub(crate) fn not_ours(error: &io::Error) -> Finding {
+    Finding::error("LDR-SIGNALS", format!("cannot take over the signals: {error}"))
+        .hint("start it without what intercepts signals: a tracer, a preloaded library, a sandbox")
 }

@@ -4,7 +4,7 @@ use crate::{Home, build, process::Running};
 use std::{
     fs,
     os::unix::process::ExitStatusExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
@@ -63,13 +63,21 @@ impl Gateway {
         Self::ready(process).await
     }
 
-    /// Starts it as `loader dev` in the folder of a plugin. Cargo finds what it needs where it does here.
+    /// Starts it as `loader dev` in the folder of a plugin. Cargo finds what it needs where it does here, and
+    /// downloads nothing.
     pub async fn develop(home: &Home, folder: &Path) -> Self {
         let process = Running::start(&build::loader(), |command| {
             command.arg("--state-dir").arg(home.state());
             command.arg("--plugins-dir").arg(home.plugins());
             command.args(["dev", ".", "--listen", "127.0.0.1:0", "--ready-json"]);
-            command.current_dir(folder).env("XDG_DATA_HOME", home.state()).stderr(Stdio::piped());
+            command.current_dir(folder).stderr(Stdio::piped());
+            // Whose home it is decides where the link is made.
+            command.env("HOME", home.state()).env("CARGO_NET_OFFLINE", "true");
+            for (variable, usual) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
+                let folder = std::env::var_os(variable).map(PathBuf::from);
+                let folder = folder.or_else(|| Some(std::env::home_dir()?.join(usual)));
+                command.env(variable, folder.expect("a home"));
+            }
         });
         Self::ready(process).await
     }

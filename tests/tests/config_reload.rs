@@ -18,7 +18,7 @@ use std::{
     thread::{self, JoinHandle},
     time::{Duration, SystemTime},
 };
-use tokio::process::Command;
+use tokio::{process::Command, time::sleep};
 
 fn file(home: &Home) -> PathBuf {
     home.state().with_file_name("loader.toml")
@@ -196,6 +196,9 @@ async fn a_file_that_cannot_be_used_changes_nothing_and_is_complained_of_once() 
         let why = String::from_utf8_lossy(&asked.stderr);
         assert!(why.contains(code) && why.contains(place), "{why}");
         assert_eq!(greeting(&gateway).await, "hello, you");
+        // Who asked in vain does not have it said again. That nothing happens cannot be awaited.
+        edit(&home, &text);
+        sleep(Duration::from_millis(300)).await;
     }
     assert_eq!(plugins(&gateway).await, before);
     edit(&home, "[models]\ndefault = 'echo/other'\n");

@@ -45,14 +45,16 @@ async fn every_edit_answers_soon_after_the_compiler_ended_and_a_broken_one_costs
     let (source, library) =
         (folder.join("src/lib.rs"), folder.join("target/release/libweather.so"));
 
+    // With what the workspace's lock names nothing must be downloaded.
+    fs::copy(build::repository().join("Cargo.lock"), folder.join("Cargo.lock")).expect("a copy");
     // The first build takes as long as everything that it needs; later ones take a moment.
     let built = Command::new("cargo")
-        .args(["build", "--release", "--target-dir", "target"])
+        .args(["build", "--release", "--offline", "--target-dir", "target"])
         .current_dir(&folder)
         .env_remove("CARGO_TARGET_DIR")
         .status();
     assert!(built.expect("cargo").success());
-    let gateway = Gateway::develop(&home, &folder).await;
+    let mut gateway = Gateway::develop(&home, &folder).await;
     let mut client = Client::connect(&gateway).await;
     assert_eq!(answer(&mut client).await, "You said: hello");
 
@@ -71,10 +73,10 @@ async fn every_edit_answers_soon_after_the_compiler_ended_and_a_broken_one_costs
         took.push(SystemTime::now().duration_since(built).unwrap_or_default());
     }
     took.sort_unstable();
-    println!(
-        "{edits} edits: median {:?} from the compiler's end to the new answer",
-        took[took.len() / 2]
-    );
+    let median = took[took.len() / 2];
+    println!("{edits} edits: median {median:?} from the compiler's end to the new answer");
+    // The goal is a tenth of it; a machine that is busy with something else takes longer.
+    assert!(median < Duration::from_secs(3), "{took:?}");
 
     let line = gateway.log().len();
     let code = fs::read_to_string(&source).expect("the source");
@@ -85,7 +87,18 @@ async fn every_edit_answers_soon_after_the_compiler_ended_and_a_broken_one_costs
     fs::write(&source, code).expect("written");
     gateway.await_log(line, &["built in"]).await;
     let reloads = client.get("/admin/reloads").await.expect("an answer").json();
-    for reload in reloads.as_array().expect("a list") {
-        assert_ne!(reload["verdict"], "refused", "{reload}");
+    let reloads = reloads.as_array().expect("a list");
+    assert_eq!(reloads.len() as u64, edits, "one for each edit: {reloads:#?}");
+    for reload in reloads {
+        let (from, to) = (&reload["from"]["digest"], &reload["to"]["digest"]);
+        assert!(from != to && reload["verdict"] != "refused", "{reload}");
     }
+
+    // It leaves nothing behind.
+    let lock = home.state().join(".local/share/loader/plugins/loader.lock");
+    let linked = || fs::read_to_string(&lock).expect("a lock").contains("[[linked]]");
+    assert!(linked(), "the folder is linked in the home of the test");
+    gateway.process.signal("TERM");
+    assert_eq!(gateway.ended().await, Some(0), "{}", gateway.log().join("\n"));
+    assert!(!linked(), "the link is taken back");
 }

@@ -5,11 +5,14 @@ use integration_tests::{Home, build, gateway::Gateway};
 use serde_json::{Value, json};
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
-    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Command, Output},
     time::Duration,
+};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    net::TcpListener,
+    time::timeout,
 };
 
 /// A newcomer's account and a gateway's folders.
@@ -152,24 +155,23 @@ async fn a_new_channel_carries_messages_and_answers_and_connects_again() {
     let newcomer = Newcomer::new();
     newcomer.make("bench", "channel");
     newcomer.home.add("echo");
-    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let server = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = server.local_addr().expect("an address").port();
     let config = format!("[channels.bench.accounts.one]\nport = {port}\nmodel = \"echo/echo\"\n");
     let _gateway = Gateway::start(&newcomer.home, &config).await;
     for said in ["hello there", "hello again"] {
-        let connection = accept(&server);
-        writeln!(&connection, "{said}").expect("it listens");
-        let mut answer = String::new();
-        BufReader::new(&connection).read_line(&mut answer).expect("an answer");
+        let answered = async {
+            let (connection, _) = server.accept().await.expect("it connects");
+            let mut connection = BufReader::new(connection);
+            connection.write_all(format!("{said}\n").as_bytes()).await.expect("it listens");
+            let mut answer = String::new();
+            connection.read_line(&mut answer).await.expect("an answer");
+            answer
+        };
+        let answer =
+            timeout(Duration::from_secs(30), answered).await.expect("within half a minute");
         assert_eq!(answer, format!("{said}\n"));
     }
-}
-
-/// The next connection, from which something is read within half a minute.
-fn accept(server: &TcpListener) -> TcpStream {
-    let (connection, _) = server.accept().expect("it connects");
-    connection.set_read_timeout(Some(Duration::from_secs(30))).expect("a time-out");
-    connection
 }
 
 #[test]
@@ -238,10 +240,20 @@ fn what_cannot_be_made_leaves_everything_as_it_was() {
         assert_eq!(files(&desk), before, "{arguments:?}");
         assert!(desk.join("empty").is_dir() && fs::read(desk.join("file")).is_ok());
     }
-    // What the hint proposes works.
-    let hint = newcomer.refused(&["new", "Weather", "--kind", "route"])["hint"].clone();
-    let words: Vec<&str> = hint.as_str().expect("a hint").split(' ').collect();
-    newcomer.ask(words.strip_prefix(&["loader"]).expect("a command"));
+    // What the hint proposes works, and makes a folder beside the one that is there.
+    for (name, more, folder) in [
+        ("Weather", &[][..], "weather"),
+        ("weather", &[], "weather-2"),
+        ("weather", &["--path", "empty/"], "empty-2"),
+        ("lines", &["--path", "."], "lines"),
+        ("lines", &["--path", "empty/.."], "lines-2"),
+    ] {
+        let arguments = [&["new", name, "--kind", "route"], more].concat();
+        let hint = newcomer.refused(&arguments)["hint"].clone();
+        let words: Vec<&str> = hint.as_str().expect("a hint").split(' ').collect();
+        newcomer.ask(words.strip_prefix(&["loader"]).expect("a command"));
+        assert!(desk.join(folder).join("plugin.toml").is_file(), "{hint}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::{
     gateway::engine_options,
     secrets,
 };
-use loader_core::{Change, diagnostic::Diagnostic, discovery::discover};
+use loader_core::{Change, discovery::discover};
 use serde::Serialize;
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -22,22 +22,6 @@ pub struct Applied {
     pub plugins: Vec<Change>,
     /// What is done with accounts.
     pub accounts: Vec<AccountChange>,
-}
-
-impl Applied {
-    /// Whether there is nothing to do, now or later.
-    pub fn is_nothing(&self) -> bool {
-        self.changed.is_empty()
-            && self.after_restart.is_empty()
-            && self.plugins.is_empty()
-            && self.accounts.is_empty()
-    }
-
-    /// What could not be done, and what was noticed.
-    pub fn findings(&self) -> impl Iterator<Item = &Diagnostic> {
-        let plugins = self.plugins.iter().flat_map(|change| &change.findings);
-        plugins.chain(self.accounts.iter().filter_map(|change| change.finding.as_ref()))
-    }
 }
 
 /// What there is to do, and what with.

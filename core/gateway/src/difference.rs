@@ -79,6 +79,7 @@ pub(crate) fn within_reach(started: &Config, wanted: &Config) -> Config {
     plugins.bundled_dir.clone_from(&started.bundled_dir);
     plugins.user_dir.clone_from(&started.user_dir);
     plugins.workspaces.clone_from(&started.workspaces);
+    plugins.reload.watch = started.reload.watch;
     reached
 }
 

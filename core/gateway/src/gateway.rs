@@ -371,11 +371,6 @@ impl Gateway {
         self.0.channels.accounts()
     }
 
-    /// Asks a channel how its accounts are, and takes note.
-    pub async fn refresh_accounts(&self, channel: &str) -> Result<(), Failure> {
-        self.0.channels.refresh(&self.0.engine, channel).await
-    }
-
     /// Disconnects the accounts and stops every plugin, the last loaded first.
     pub async fn stop(&self, drain: Duration) -> Vec<(String, Retirement)> {
         let goodbye = self.0.channels.disconnect(&self.0.engine);

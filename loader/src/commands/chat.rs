@@ -8,18 +8,19 @@ use std::io::{self, ErrorKind, IsTerminal};
 use std::time::Duration;
 
 use loader_contract::text_inference::{Message, Role, StreamEvent, code};
-use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::input::Input;
 use self::partner::Partner;
 use self::transcript::Transcript;
+use super::runtime;
 use crate::args::Chat;
 use crate::context::Context;
 use crate::exit_code::Exit;
 use crate::finding::Finding;
 use crate::logging::{self, Filter};
 use crate::output::{CommandResult, Outcome, Output, Refusal, unwritable};
+use crate::signals::not_ours;
 
 /// How long what is left of a chat may take to end.
 const LAST_MOMENTS: Duration = Duration::from_secs(1);
@@ -35,9 +36,7 @@ pub(super) fn chat(arguments: &Chat, context: &Context, output: &Output) -> Comm
     let filter = filter.map_err(|finding| Refusal::new(Exit::Configuration, finding))?;
     logging::start(log, &filter, output.is_colourful());
     output.report(&context.warnings());
-    let runtime = Builder::new_multi_thread().enable_all().thread_name("loader").build();
-    let runtime = runtime
-        .map_err(|error| Finding::error("LDR-RUNTIME", format!("cannot start threads: {error}")))?;
+    let runtime = runtime::many()?;
     let result = runtime.block_on(async {
         let partner = Partner::find(context, filter.for_plugins()).await?;
         let result = Conversation::new(arguments, &partner, output)?.hold().await;
@@ -66,9 +65,7 @@ struct Conversation<'a> {
 
 impl<'a> Conversation<'a> {
     fn new(arguments: &'a Chat, partner: &'a Partner, output: &'a Output) -> Result<Self, Finding> {
-        let interrupt = signal(SignalKind::interrupt()).map_err(|error| {
-            Finding::error("LDR-SIGNALS", format!("cannot take over Ctrl-C: {error}"))
-        })?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(|error| not_ours(&error))?;
         // The partner's own default is meant when no model is named.
         let model = arguments.model.as_deref().unwrap_or_default();
         Ok(Self {

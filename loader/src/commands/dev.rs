@@ -10,17 +10,18 @@ mod workshop;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use loader_core::Status;
 use loader_core::reload::{Reload, Verdict};
 use loader_gateway::Gateway;
 use tokio::sync::broadcast::error::RecvError;
 
 use self::workshop::Workshop;
 use super::plugins::linked;
-use super::run;
+use super::run::{self, Ground};
 use crate::args::Dev;
 use crate::context::Context;
 use crate::finding::Finding;
-use crate::output::{CommandResult, Output, harmless};
+use crate::output::{CommandResult, Output, Refusal, harmless};
 
 /// How long a fresh build is watched: whoever develops sees for himself.
 const WINDOW_MS: i64 = 1_000;
@@ -36,15 +37,27 @@ pub(super) fn flags(arguments: &Dev) -> Vec<(String, toml::Value)> {
 /// Builds, serves, and builds again whenever the sources change.
 pub(super) fn dev(arguments: &Dev, context: &Context, output: &Output) -> CommandResult {
     let folder = folder_of(&arguments.folder)?;
+    let ground = Ground::take("dev", context, output)?;
     let workshop = Arc::new(Workshop::new(folder.clone(), output.clone()));
-    workshop.build();
+    workshop.build()?;
     let link = linked::Link::make(context, &folder)?;
-    let served = run::run(&arguments.run, context, output, |gateway| {
+    let id = link.id().to_owned();
+    let served = ground.serve(&arguments.run, context, output, |gateway| {
         workshop.clone().open();
-        tokio::spawn(tell(gateway.clone(), workshop));
+        tokio::spawn(tell(gateway.clone(), workshop, id));
     });
-    link.undo(context)?;
-    served
+    ended(served, link.undo(context))
+}
+
+/// How it ended. A link that stays hides nothing else that went wrong.
+fn ended(served: CommandResult, undone: Result<(), Refusal>) -> CommandResult {
+    match (served, undone) {
+        (Err(mut refusal), Err(stays)) => {
+            refusal.errors.extend(stays.errors);
+            Err(refusal)
+        }
+        (served, undone) => undone.and(served),
+    }
 }
 
 /// The folder, without symbolic links.
@@ -64,15 +77,29 @@ fn folder_of(folder: &Path) -> Result<PathBuf, Finding> {
     Ok(real)
 }
 
-/// Says what became of each build.
-async fn tell(gateway: Gateway, workshop: Arc<Workshop>) {
-    let mut changes = gateway.engine().reloads().changes();
-    let mut told = 0;
+/// Says what became of each build of a plugin.
+async fn tell(gateway: Gateway, workshop: Arc<Workshop>, id: String) {
+    let engine = gateway.engine();
+    let is_served =
+        || engine.snapshot().plugin(&id).is_some_and(|one| one.status == Status::Served);
+    let mut changes = engine.reloads().changes();
+    let mut registry = engine.registry().changes();
+    let (mut told, mut was_served) = (0, is_served());
     loop {
-        let reload = match changes.recv().await {
-            Ok(reload) => reload,
-            Err(RecvError::Lagged(_)) => continue,
-            Err(RecvError::Closed) => return,
+        let reload = tokio::select! {
+            changed = changes.recv() => match changed {
+                Ok(reload) => reload,
+                Err(RecvError::Lagged(_)) => continue,
+                Err(RecvError::Closed) => return,
+            },
+            Ok(()) = registry.changed() => {
+                // What was not served before is loaded, and nothing is replaced.
+                if is_served() && !was_served {
+                    workshop.say(&format!("{} is served{}", harmless(&id), since(&workshop)));
+                }
+                was_served = is_served();
+                continue;
+            }
         };
         // Once when it serves or will not, and once more should it be sent back.
         let is_returned = reload.verdict == Some(Verdict::Returned);
@@ -90,9 +117,7 @@ fn line(reload: &Reload, workshop: &Workshop) -> String {
         (Some(Verdict::Unchanged), _) => format!("{plugin} is what it was"),
         (None | Some(Verdict::Kept), _) => {
             let took = reload.decided_us.unwrap_or_default() as f64 / 1000.0;
-            let since = workshop.since_built().map_or(String::new(), |since| {
-                format!(", {:.0} ms after the compiler ended", since.as_secs_f64() * 1e3)
-            });
+            let since = since(workshop);
             let state = if reload.steps.iter().any(|step| step.name == "import") {
                 " with its state"
             } else {
@@ -105,4 +130,11 @@ fn line(reload: &Reload, workshop: &Workshop) -> String {
             format!("{plugin} is as before: {}", harmless(&why))
         }
     }
+}
+
+/// How long ago the compiler ended, if that was lately.
+fn since(workshop: &Workshop) -> String {
+    workshop.since_built().map_or(String::new(), |since| {
+        format!(", {:.0} ms after the compiler ended", since.as_secs_f64() * 1e3)
+    })
 }

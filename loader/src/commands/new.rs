@@ -5,6 +5,7 @@ mod name;
 mod sdk;
 mod template;
 
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -73,11 +74,17 @@ fn no_sdk(wanted: &New, why: &str) -> Finding {
 }
 
 fn taken(wanted: &New, folder: &Path) -> Finding {
-    let mut others = (2..).map(|number| {
-        let mut other = folder.as_os_str().to_owned();
+    // Beside a folder; in one that is named by no name of its own, such as `..`.
+    let plain: PathBuf = match folder.file_name() {
+        Some(_) => folder.components().collect(),
+        None => folder.join(&wanted.name),
+    };
+    let others = (2..).map(|number| {
+        let mut other = plain.as_os_str().to_owned();
         other.push(format!("-{number}"));
         PathBuf::from(other)
     });
+    let mut others = iter::once(plain.clone()).chain(others);
     let free = others.find(|other| other.symlink_metadata().is_err());
     let command = again(wanted, &wanted.name, free.as_deref(), wanted.sdk.as_deref());
     Finding::error("LDR-NEW-EXISTS", "it exists already, and is left as it is")

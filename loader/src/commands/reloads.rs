@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::site::Running;
-use super::status::{list, section, text};
+use super::gateway::Running;
+use super::told::{list, section, text};
 use crate::args::{Reload, Reloads};
 use crate::context::Context;
+use crate::exit_code::Exit;
 use crate::finding::Finding;
-use crate::output::{Answer, CommandResult, Outcome};
+use crate::output::{Answer, CommandResult, Outcome, Refusal};
 
 /// Does what the arguments ask for.
 pub(super) fn execute(command: &Reloads, context: &Context) -> CommandResult {
@@ -15,53 +16,72 @@ pub(super) fn execute(command: &Reloads, context: &Context) -> CommandResult {
     match command {
         Reloads::List => {
             let reloads = gateway.ask("/admin/reloads")?;
-            Ok(answer(table(&reloads), reloads, context).into())
+            let (text, warnings) = (table(&reloads), context.warnings());
+            Ok(Answer { text, data: reloads, warnings }.into())
         }
         Reloads::Show(wanted) => {
-            let reload = gateway.ask(&format!("/admin/reloads/{}", wanted.number))?;
-            Ok(answer(describe(&reload), reload, context).into())
+            let reload = gateway.ask(&format!("/admin/reloads/{}", wanted.number));
+            Ok(answer(reload.map_err(refusal)?, context).into())
         }
-        Reloads::Wait(wanted) => tell(over(&gateway, &format!("{}", wanted.number))?, context),
+        Reloads::Wait(wanted) => tell(wait(&gateway, wanted.number, "over")?, context),
     }
 }
 
 /// `loader plugins reload`.
 pub(super) fn reload(context: &Context, wanted: &Reload) -> CommandResult {
     let gateway = Running::find(context)?;
-    let mut wish = json!({ "discard_state": wanted.discard_state, "wait": "published" });
+    let mut wish = json!({ "discard_state": wanted.discard_state });
     if let Some(window) = wanted.window {
         wish["window_ms"] = json!(window);
     }
-    let path = format!("/admin/plugins/{}/reload", wanted.id);
-    let reload = gateway.tell(&path, &wish)?;
-    let is_decided = !reload["verdict"].is_null();
-    if wanted.no_wait || is_decided {
-        return tell(reload, context);
-    }
-    tell(over(&gateway, &text(&reload["id"]))?, context)
+    let path = format!("/admin/plugins/{}/reload", spelled(&wanted.id));
+    let begun = gateway.tell(&path, &wish).map_err(refusal)?;
+    let number = begun["id"].as_u64().unwrap_or_default();
+    let until = if wanted.no_wait { "published" } else { "decided" };
+    tell(wait(&gateway, number, until)?, context)
 }
 
-/// Waits until it is known which generation serves. The gateway limits how long one answer may take.
-fn over(gateway: &Running, number: &str) -> Result<Value, Finding> {
+/// Waits for a reload to be `published`, `decided` or `over`. The gateway limits how long one answer may
+/// take.
+fn wait(gateway: &Running, number: u64, until: &str) -> Result<Value, Refusal> {
     loop {
-        match gateway.ask(&format!("/admin/reloads/{number}?wait=decided")) {
+        match gateway.ask(&format!("/admin/reloads/{number}?wait={until}")) {
             Err(finding) if finding.code == "LDR-CALL-DEADLINE" => {}
-            reload => return reload,
+            reload => return reload.map_err(refusal),
         }
     }
 }
 
+/// The refusal that the gateway's answer makes.
+fn refusal(finding: Finding) -> Refusal {
+    let is_unknown = matches!(&*finding.code, "LDR-RELOAD-UNKNOWN" | "LDR-RELOAD-NUMBER");
+    Refusal::new(if is_unknown { Exit::NotFound } else { Exit::Failure }, finding)
+}
+
+/// An id as part of a path. Those of packs have a `/`.
+fn spelled(id: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    let spell = |byte| match is_plain(byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    id.bytes().map(spell).collect()
+}
+
 /// Shows a reload; one that left the old generation serving is a failure.
 fn tell(reload: Value, context: &Context) -> CommandResult {
-    let answer = answer(describe(&reload), reload, context);
+    let answer = answer(reload, context);
     Ok(match answer.data["verdict"].as_str() {
         Some("refused" | "returned") => Outcome::Objected(answer),
         _ => answer.into(),
     })
 }
 
-fn answer(text: String, data: Value, context: &Context) -> Answer {
-    Answer { text, data, warnings: context.warnings() }
+/// A reload as it is told: its steps, and what there was to find.
+fn answer(reload: Value, context: &Context) -> Answer {
+    let mut warnings = context.warnings();
+    warnings.extend(list(&reload["findings"]).iter().filter_map(Finding::from_json));
+    Answer { text: describe(&reload), data: reload, warnings }
 }
 
 fn table(reloads: &Value) -> String {
@@ -128,12 +148,5 @@ fn describe(reload: &Value) -> String {
         })
         .collect();
     words.push_str(&section(["STEP", "AT MS", "TOOK MS", ""], &rows));
-    for finding in list(&reload["findings"]) {
-        let (severity, code) = (text(&finding["severity"]), text(&finding["code"]));
-        words.push_str(&format!("\n{severity}[{code}]: {}\n", text(&finding["message"])));
-        if let Some(hint) = finding["hint"].as_str() {
-            words.push_str(&format!("  hint: {}\n", crate::output::harmless(hint)));
-        }
-    }
     words
 }

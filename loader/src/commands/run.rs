@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use loader_core::crash::Crash;
 use loader_gateway::Gateway;
 use loader_gateway::config::LogFormat;
-use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use self::ready::Ready;
+use super::runtime;
 use crate::args::Run;
 use crate::context::Context;
 use crate::exit_code::Exit;
@@ -37,31 +37,56 @@ pub(super) fn flags(arguments: &Run) -> Vec<(String, toml::Value)> {
     listen.map(|listen| ("gateway.listen".to_owned(), listen.to_string().into())).collect()
 }
 
-/// Serves until it is asked to stop. Whoever goes along is told of the gateway once it serves.
-pub(super) fn run(
-    arguments: &Run,
-    context: &Context,
-    output: &Output,
-    companion: impl FnOnce(&Gateway),
-) -> CommandResult {
-    let log = &context.resolved.config.log;
-    let filter =
-        Filter::parse(&log.filter).map_err(|finding| Refusal::new(Exit::Configuration, finding))?;
-    let switch = logging::start(log, &filter, output.is_colourful());
-    tell(output, log.format, &context.warnings());
-    let state = StateDir::open(context.state_dir()?)?;
-    let claim = match state.claim("run")? {
-        Claimed::Ours(claim) => claim,
-        Claimed::Theirs(holder) => return Err(Finding::from(holder).at(state.path()).into()),
-    };
-    let token = Token::ensure(&state)?;
-    let runtime = Builder::new_multi_thread().enable_all().thread_name("loader").build();
-    let runtime = runtime
-        .map_err(|error| Finding::error("LDR-RUNTIME", format!("cannot start threads: {error}")))?;
-    let server = Server { arguments, context, output, token, claim };
-    let result = runtime.block_on(server.serve(switch, companion));
-    runtime.shutdown_timeout(LAST_MOMENTS);
-    result
+/// Serves until it is asked to stop.
+pub(super) fn run(arguments: &Run, context: &Context, output: &Output) -> CommandResult {
+    Ground::take("run", context, output)?.serve(arguments, context, output, |_| ())
+}
+
+/// What a gateway stands on: the log, and a state folder that is nobody else's.
+pub(super) struct Ground {
+    /// The command that serves.
+    command: &'static str,
+    switch: Switch,
+    claim: Claim,
+    token: Token,
+}
+
+impl Ground {
+    /// Takes it, before anything else is done.
+    pub(super) fn take(
+        command: &'static str,
+        context: &Context,
+        output: &Output,
+    ) -> Result<Self, Refusal> {
+        let log = &context.resolved.config.log;
+        let filter = Filter::parse(&log.filter)
+            .map_err(|finding| Refusal::new(Exit::Configuration, finding))?;
+        let switch = logging::start(log, &filter, output.is_colourful());
+        tell(output, log.format, &context.warnings());
+        let state = StateDir::open(context.state_dir()?)?;
+        let claim = match state.claim(command)? {
+            Claimed::Ours(claim) => claim,
+            Claimed::Theirs(holder) => return Err(Finding::from(holder).at(state.path()).into()),
+        };
+        let token = Token::ensure(&state)?;
+        Ok(Self { command, switch, claim, token })
+    }
+
+    /// Serves until it is asked to stop. Whoever goes along is told of the gateway once it serves.
+    pub(super) fn serve(
+        self,
+        arguments: &Run,
+        context: &Context,
+        output: &Output,
+        companion: impl FnOnce(&Gateway),
+    ) -> CommandResult {
+        let runtime = runtime::many()?;
+        let Self { command, switch, claim, token } = self;
+        let server = Server { command, arguments, context, output, token, claim };
+        let result = runtime.block_on(server.serve(switch, companion));
+        runtime.shutdown_timeout(LAST_MOMENTS);
+        result
+    }
 }
 
 /// Waits for the requests under way, then stops the plugins. The edge has been asked to stop, and
@@ -85,6 +110,7 @@ fn tell(output: &Output, format: LogFormat, findings: &[Finding]) {
 }
 
 struct Server<'a> {
+    command: &'static str,
     arguments: &'a Run,
     context: &'a Context,
     output: &'a Output,
@@ -176,7 +202,7 @@ impl Server<'_> {
     fn announce(&self, ready: &Ready<'_>) {
         let written = match (self.arguments.ready_json, self.output.is_json()) {
             (true, _) => self.output.write(&ready.line()),
-            (false, true) => self.output.write_envelope("run", &ready.answer()),
+            (false, true) => self.output.write_envelope(self.command, &ready.answer()),
             (false, false) => self.output.write(&ready.summary()),
         };
         if let Err(error) = written {

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use loader_core::Surveyed;
 use serde_json::{Value, json};
 
+use super::gateway::Running;
 use super::plugins::Signal;
-use super::site::Running;
+use super::told::{list, section, text};
 use crate::args::Status;
 use crate::context::Context;
-use crate::output::{Answer, CommandResult, harmless, table};
+use crate::output::{Answer, CommandResult};
 
 /// Asks the gateway that runs with the state folder.
 pub(super) fn status(context: &Context, wanted: &Status) -> CommandResult {
@@ -94,23 +95,4 @@ fn retained(retained: &Value) -> String {
         |one: &Value| ["plugin", "generation", "outcome", "reason"].map(|key| text(&one[key]));
     let rows: Vec<_> = list(retained).iter().map(row).collect();
     section(["KEPT", "GENERATION", "HOW", "WHY"], &rows)
-}
-
-/// A table after an empty line; nothing without rows.
-pub(super) fn section<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String {
-    if rows.is_empty() { String::new() } else { format!("\n{}", table(heading, rows)) }
-}
-
-pub(super) fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-/// One cell: what the gateway says, on one line and without power over the terminal.
-pub(super) fn text(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
-        Value::String(text) if text.is_empty() => "-".to_owned(),
-        Value::String(text) => harmless(text).replace('\n', " "),
-        other => other.to_string(),
-    }
 }

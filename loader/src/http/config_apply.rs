@@ -68,7 +68,8 @@ impl<B: Backend> Inner<B> {
 
 fn nonsense() -> Complaint {
     let message = "the body is neither empty nor `{\"dry_run\": true}` or the like";
-    Complaint::new(400, "invalid_body", Failure::new(class::INVALID, "LDR-HTTP-BODY", message))
+    let failure = Failure::new(class::INVALID, "LDR-CFG-WISH", message).hint("send nothing");
+    Complaint::new(400, "invalid_request", failure)
 }
 
 fn not_now() -> Failure {

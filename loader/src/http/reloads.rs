@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! | --- | --- |
-//! | `POST /admin/plugins/<id>/reload` | the reload: as it is, or as [`Wish`] says how long to wait |
+//! | `POST /admin/plugins/<id>/reload` | the reload: as it is, or as [`Asked`] says how long to wait |
 //! | `GET /admin/reloads` | every reload that is remembered, the oldest first |
 //! | `GET /admin/reloads/<number>?wait=published` | one of them; `decided` and `over` wait longer |
 //! | `GET /admin/events` | server-sent events: a reload after each of its steps |
@@ -14,7 +14,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use loader_abi::class;
 use loader_core::ReloadRequest;
 use loader_core::message::Failure;
@@ -29,10 +29,14 @@ use super::{Backend, Inner, body};
 const RELOADS: &str = "/admin/reloads/";
 const PLUGINS: &str = "/admin/plugins/";
 
+/// A wish that makes sense.
+const EXAMPLE: &str =
+    r#"nothing, or some of {"window_ms": 5000, "discard_state": false, "wait": "decided"}"#;
+
 /// What a request for a reload may say. Everything may be left out.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Wish {
+struct Asked {
     /// How long the fresh generation is watched, in milliseconds.
     window_ms: Option<u64>,
     /// Whether state that the fresh generation cannot read may be lost.
@@ -62,12 +66,9 @@ pub(super) fn is_below(path: &str) -> bool {
 }
 
 impl<B: Backend> Inner<B> {
-    /// The reloads there were, or the changes of those there will be.
-    pub(super) fn reloads(&self, path: &str) -> Result<Response, Fault> {
-        if path == "/admin/events" {
-            return Ok(self.reload_events());
-        }
-        Ok(json(StatusCode::OK, bytes(&self.backend.reloads().list())))
+    /// The reloads there were.
+    pub(super) fn reloads(&self) -> Response {
+        json(StatusCode::OK, bytes(&self.backend.reloads().list()))
     }
 
     /// Begins a reload, or tells of one.
@@ -95,18 +96,18 @@ impl<B: Backend> Inner<B> {
         }
         let limits = self.policy.load().body;
         let body = body::read(body, limits).await?;
-        let wish: Wish = if body.is_empty() { Wish::default() } else { parse(&body)? };
+        let asked: Asked = if body.is_empty() { Asked::default() } else { parse(&body)? };
         let request = ReloadRequest {
             cause: Cause::Requested,
-            window: wish.window_ms.map(Duration::from_millis),
-            discard_state: wish.discard_state,
+            window: asked.window_ms.map(Duration::from_millis),
+            discard_state: asked.discard_state,
         };
         let number = self.backend.reload(plugin, request).map_err(|finding| {
             let failure = Failure::new(class::NOT_FOUND, finding.code, finding.message)
                 .hint(finding.hint.unwrap_or_default());
             Fault::from(Complaint::new(404, "unknown_plugin", failure))
         })?;
-        self.tell(number, wish.wait).await
+        self.tell(number, asked.wait).await
     }
 
     async fn tell(&self, number: u64, wait: Wait) -> Result<Response, Fault> {
@@ -128,9 +129,11 @@ impl<B: Backend> Inner<B> {
         Ok(json(StatusCode::OK, bytes(&reload)))
     }
 
-    /// Every change from now on. A client that is too slow misses some, and is told.
-    fn reload_events(&self) -> Response {
+    /// Every change from now on, until the edge ends. A client that is too slow misses some, and is told.
+    pub(super) fn reload_events(&self) -> Response {
         let changes = self.backend.reloads().changes();
+        let mut ends = self.ends.subscribe();
+        let end = async move { drop(ends.wait_for(|ends| *ends).await) };
         let events = stream::unfold(changes, async |mut changes| {
             let event = match changes.recv().await {
                 Ok(reload) => event("reload", &reload),
@@ -139,7 +142,7 @@ impl<B: Backend> Inner<B> {
             };
             Some((Ok::<_, Infallible>(Bytes::from(event)), changes))
         });
-        let mut response = Response::new(Body::from_stream(events));
+        let mut response = Response::new(Body::from_stream(events.take_until(end)));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -161,19 +164,20 @@ fn wait_of(query: Option<&str>) -> Result<Wait, Fault> {
         Some("wait=published") => Ok(Wait::Published),
         Some("wait=decided") => Ok(Wait::Decided),
         Some("wait=over") => Ok(Wait::Over),
-        Some(other) => Err(invalid(format!(
-            "`{}` is none of wait=published, wait=decided, wait=over",
-            other.escape_debug()
-        ))),
+        Some(other) => {
+            let message = format!("the query `{}` makes no sense", other.escape_debug());
+            Err(invalid(message, "nothing, ?wait=published, ?wait=decided or ?wait=over"))
+        }
     }
 }
 
-fn parse(body: &[u8]) -> Result<Wish, Fault> {
+fn parse(body: &[u8]) -> Result<Asked, Fault> {
     serde_json::from_slice(body)
-        .map_err(|error| invalid(format!("the wish makes no sense: {error}")))
+        .map_err(|error| invalid(format!("the wish makes no sense: {error}"), EXAMPLE))
 }
 
-fn invalid(message: String) -> Fault {
-    let failure = Failure::new(class::INVALID, "LDR-RELOAD-WISH", message);
+fn invalid(message: String, sensible: &str) -> Fault {
+    let hint = format!("send {sensible}");
+    let failure = Failure::new(class::INVALID, "LDR-RELOAD-WISH", message).hint(hint);
     Complaint::new(400, "invalid_request", failure).into()
 }

@@ -86,6 +86,7 @@ pub(crate) async fn serve<B: Backend>(
     }
     drop(listener);
     drop(stopping);
+    edge.end();
     let ended = async { while connections.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(limits.drain, ended).await;
     let cut_off = connections.len();

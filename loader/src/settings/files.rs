@@ -1,5 +1,6 @@
 //! The configuration files: where they are, and how they are read.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,9 @@ use super::problem::{Problem, code};
 
 /// The largest configuration file that is read, in bytes.
 const LARGEST: u64 = 1024 * 1024;
+
+/// The texts of files that are no regular ones, such as pipes: those are read once.
+pub(crate) type Kept = BTreeMap<PathBuf, String>;
 
 /// One place where a configuration file may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,17 +50,25 @@ pub(crate) fn list(sources: &Sources) -> Vec<ConfigFile> {
     files
 }
 
-/// The paths of those files, whether they are there or not.
+/// The paths of those files, whether they are there or not, but for those that are read once.
 pub(crate) fn places(sources: &Sources) -> Vec<PathBuf> {
-    list(sources).into_iter().map(|file| file.path).collect()
+    let paths = list(sources).into_iter().map(|file| file.path);
+    paths.filter(|path| !sources.kept.contains_key(path)).collect()
 }
 
 /// The text of a file. `None` when there is no such file and nobody asked for it, or when it cannot
 /// be read, which is a problem: a file that is skipped may have said what must not be loaded.
-pub(crate) fn read(file: &ConfigFile, problems: &mut Vec<Problem>) -> Option<String> {
+pub(crate) fn read(
+    file: &ConfigFile,
+    kept: &mut Kept,
+    problems: &mut Vec<Problem>,
+) -> Option<String> {
     let ConfigFile { layer, path, named_by } = file;
-    let bytes = match read_bytes(path, *layer == Layer::Named) {
-        Ok(bytes) => bytes,
+    if let Some(text) = kept.get(path) {
+        return Some(text.clone());
+    }
+    let Found { bytes, is_regular } = match read_bytes(path, *layer == Layer::Named) {
+        Ok(found) => found,
         Err(error)
             if named_by.is_none()
                 && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
@@ -76,7 +88,12 @@ pub(crate) fn read(file: &ConfigFile, problems: &mut Vec<Problem>) -> Option<Str
         }
     };
     match String::from_utf8(bytes) {
-        Ok(text) => Some(text),
+        Ok(text) => {
+            if !is_regular {
+                kept.insert(path.clone(), text.clone());
+            }
+            Some(text)
+        }
         Err(error) => {
             let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
             let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -94,18 +111,26 @@ pub(crate) fn read(file: &ConfigFile, problems: &mut Vec<Problem>) -> Option<Str
     }
 }
 
+/// What is in a file.
+struct Found {
+    bytes: Vec<u8>,
+    is_regular: bool,
+}
+
 /// The bytes of a file. Only a file that the user named may be a pipe or the like: one that is just
 /// found may not make the program wait.
-fn read_bytes(path: &Path, may_be_special: bool) -> std::io::Result<Vec<u8>> {
+fn read_bytes(path: &Path, may_be_special: bool) -> std::io::Result<Found> {
     if !may_be_special && !std::fs::metadata(path)?.is_file() {
         return Err(std::io::Error::other("it is not a regular file"));
     }
+    let file = File::open(path)?;
+    let is_regular = file.metadata()?.is_file();
     let mut bytes = Vec::new();
-    File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST {
         return Err(std::io::Error::other(format!("it is larger than {LARGEST} bytes")));
     }
-    Ok(bytes)
+    Ok(Found { bytes, is_regular })
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {

@@ -48,6 +48,7 @@ fn a_defect_is_one_line_with_code_place_and_command_and_can_be_mended() {
     let outcome = context.run(&["doctor", "--only-failed"]);
     let text = outcome.to_string();
     assert!(text.starts_with("exit: 1\n"), "{text}");
+    assert!(outcome.stderr.starts_with("error[LDR-VET-MODE]: "), "{text}");
     let line = text.lines().find(|line| line.contains("LDR-VET-MODE")).expect("a line");
     assert!(
         line.contains("[ROOT]/plugins/hello/libhello.so: can be changed by other users"),
@@ -101,6 +102,10 @@ fn without_a_configuration_nothing_else_is_looked_at() {
     context.write("project/loader.toml", "plugins = [");
     let envelope = context.run(&["doctor", "--json"]).json();
     assert_eq!(envelope["data"]["healthy"], false);
+    assert_eq!(
+        (&envelope["ok"], &envelope["error"]["code"]),
+        (&false.into(), &"LDR-CFG-SYNTAX".into())
+    );
     let checks = envelope["data"]["checks"].as_array().expect("checks");
     for (number, check) in checks.iter().enumerate() {
         let grade = if number == 0 { "failed" } else { "skipped" };

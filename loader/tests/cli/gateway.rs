@@ -27,8 +27,19 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts one on a free port, and waits until it serves.
     pub(crate) fn start(context: &Context, arguments: &[&str]) -> Self {
+        Self::start_with(context, arguments, |_| ())
+    }
+
+    /// The same, with more to be said of the process.
+    pub(crate) fn start_with(
+        context: &Context,
+        arguments: &[&str],
+        configure: impl FnOnce(&mut Command),
+    ) -> Self {
         let usual = ["run", "--listen", "127.0.0.1:0", "--ready-json"];
-        let mut running = Running::start(context.command(&[&usual[..], arguments].concat()));
+        let mut command = context.command(&[&usual[..], arguments].concat());
+        configure(&mut command);
+        let mut running = Running::start(command);
         let line = running.line();
         let line: Value =
             serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));

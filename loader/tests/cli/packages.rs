@@ -212,3 +212,36 @@ fn a_project_names_no_catalogue_and_a_wrong_address_is_refused() {
     let wrong = context.run(&["plugins", "search", "--set", "plugins.catalogues=['ftp://h/x']"]);
     assert_eq!(wrong.code, Some(3), "{wrong}");
 }
+
+#[test]
+fn going_back_and_taking_out_say_what_a_running_gateway_does() {
+    let context = author();
+    let install = |serial: &str| {
+        let archive = format!("hello-{serial}.ldr");
+        let packed = pack(&context, &["--serial", serial, "--output", &archive]);
+        assert_eq!(packed.code, Some(0), "{packed}");
+        let installed = context.run(&["plugins", "install", &archive, "--accept"]);
+        assert_eq!(installed.code, Some(0), "{installed}");
+    };
+    install("1");
+    context.write("plugins/hello/README.md", "new");
+    install("2");
+    context.write("plugins/hello/README.md", "newer");
+    install("3");
+    let unwatched = ["--set", "plugins.reload.watch=false"];
+    let said = |arguments: &[&str]| context.run(arguments).stdout;
+    let back = "hello 0.1.0 is in use again, in place of 0.1.0; a running gateway goes over to it";
+    assert_eq!(said(&["plugins", "rollback", "hello"]), format!("{back}\n"));
+    assert_eq!(
+        said(&[&["plugins", "rollback", "hello"], &unwatched[..]].concat()),
+        format!("{back} with: loader plugins reload hello\n")
+    );
+    let removed = said(&["plugins", "remove", "hello", "--yes"]);
+    assert_eq!(removed, "hello is removed; a running gateway stops it\n");
+    context.write("plugins/hello/README.md", "newest");
+    install("4");
+    assert_eq!(
+        said(&[&["plugins", "remove", "hello", "--yes"], &unwatched[..]].concat()),
+        "hello is removed; a running gateway serves it until it is restarted\n"
+    );
+}

@@ -1,6 +1,7 @@
 //! The gateway as its operator meets it.
 
 use std::fs::{self, Permissions};
+use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
@@ -181,6 +182,38 @@ fn an_address_that_others_can_reach_is_a_warning() {
     assert!(gateway.url.starts_with("http://127.0.0.1:"), "{}", gateway.url);
     let (_, _, stderr) = gateway.stop();
     assert!(stderr.contains("warning[LDR-RUN-EXPOSED]: 0.0.0.0:"), "{stderr}");
+}
+
+#[test]
+fn a_configuration_that_comes_through_a_pipe_stays() {
+    let text = b"[gateway]\nmax_body_bytes = 4096\n";
+    let check = |context: &Context, gateway: Gateway| {
+        // Whatever has it read again reads what came through the pipe.
+        let applied = context.run(&["config", "apply", "--json"]).json();
+        assert_eq!(applied["data"]["changed"], json!([]), "{applied:#}");
+        let (status, _, log) = gateway.stop();
+        assert_eq!(status.code(), Some(0), "{log}");
+        assert!(!log.contains("the configuration is applied"), "{log}");
+    };
+
+    let context = Context::new();
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    writer.write_all(text).expect("there is room");
+    drop(writer);
+    let gateway = Gateway::start_with(&context, &["--config", "/dev/stdin"], |command| {
+        command.stdin(reader);
+    });
+    check(&context, gateway);
+
+    let context = Context::new();
+    let fifo = context.project().join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().expect("there is mkfifo").success());
+    let path = fifo.clone();
+    let writer = std::thread::spawn(move || fs::write(path, text).expect("somebody reads"));
+    let gateway = Gateway::start(&context, &["--config", fifo.to_str().expect("UTF-8")]);
+    writer.join().expect("no panic");
+    gateway.signal("HUP");
+    check(&context, gateway);
 }
 
 #[test]

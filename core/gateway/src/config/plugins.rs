@@ -211,7 +211,7 @@ impl Default for PluginEntry {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Reload {
-    /// Whether a plugin is replaced when its files change.
+    /// Whether a plugin is replaced when its files change. Counts at the start.
     pub watch: bool,
     /// How long a fresh generation is watched after it took over, in milliseconds; zero means not at
     /// all. Until then the old one can come back.

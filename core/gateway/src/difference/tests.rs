@@ -50,15 +50,18 @@ fn a_key_touches_what_is_above_and_below_it_by_whole_names() {
 fn what_only_counts_at_the_start_stays() {
     let wanted = config(
         "[gateway]\nlisten = \"127.0.0.1:1\"\nmax_body_bytes = 5\n[plugins]\nload_paths = [\"/x\"]\n\
-         [log]\nformat = \"json\"\nfilter = \"debug\"",
+         [plugins.reload]\nwatch = false\nfailures = 7\n[log]\nformat = \"json\"\nfilter = \"debug\"",
     );
     let started = Config::default();
     let reached = within_reach(&started, &wanted);
     let named = |keys: Vec<Key>| keys.iter().map(Key::to_string).collect::<Vec<_>>();
-    assert_eq!(named(difference(&started, &reached)), ["gateway.max_body_bytes", "log.filter"]);
+    assert_eq!(
+        named(difference(&started, &reached)),
+        ["gateway.max_body_bytes", "log.filter", "plugins.reload.failures"]
+    );
     assert_eq!(
         named(difference(&reached, &wanted)),
-        ["gateway.listen", "log.format", "plugins.load_paths"]
+        ["gateway.listen", "log.format", "plugins.load_paths", "plugins.reload.watch"]
     );
 }
 

@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use crate::args::ConfigApply;
-use crate::commands::site::Running;
+use crate::commands::gateway::Running;
+use crate::commands::told::{list, text};
 use crate::context::Context;
 use crate::finding::Finding;
-use crate::output::{Answer, CommandResult, Outcome, harmless};
+use crate::output::{Answer, CommandResult, Outcome};
 
 /// Asks the gateway that runs with the state folder, and says what came of it.
 pub(in crate::commands) fn apply(context: &Context, wanted: &ConfigApply) -> CommandResult {
@@ -26,33 +27,33 @@ fn findings(applied: &Value) -> Vec<Finding> {
 }
 
 fn write(applied: &Value, is_dry: bool) -> String {
-    let mut text = String::new();
+    let mut written = String::new();
     for change in list(&applied["plugins"]) {
         let failed = list(&change["findings"]).iter().any(|finding| finding["severity"] == "error");
         let action = done(&change["action"], is_dry, failed);
-        text.push_str(&format!("plugin {}: {action}\n", say(&change["plugin"])));
+        written.push_str(&format!("plugin {}: {action}\n", text(&change["plugin"])));
     }
     for change in list(&applied["accounts"]) {
         let action = done(&change["action"], is_dry, !change["finding"].is_null());
-        let (channel, account) = (say(&change["channel"]), say(&change["account"]));
-        text.push_str(&format!("account {channel}/{account}: {action}\n"));
+        let (channel, account) = (text(&change["channel"]), text(&change["account"]));
+        written.push_str(&format!("account {channel}/{account}: {action}\n"));
     }
     for key in list(&applied["changed"]) {
-        text.push_str(&format!("setting {}\n", say(key)));
+        written.push_str(&format!("setting {}\n", text(key)));
     }
     for key in list(&applied["after_restart"]) {
-        text.push_str(&format!("after a restart: {}\n", say(key)));
+        written.push_str(&format!("after a restart: {}\n", text(key)));
     }
-    match (text.is_empty(), is_dry) {
+    match (written.is_empty(), is_dry) {
         (true, _) => "Nothing differs from what is in effect.\n".to_owned(),
-        (false, true) => format!("{text}Nothing was done: this is what would be.\n"),
-        (false, false) => text,
+        (false, true) => format!("{written}Nothing was done: this is what would be.\n"),
+        (false, false) => written,
     }
 }
 
 /// What is or would be done, in words.
 fn done(action: &Value, is_dry: bool, failed: bool) -> String {
-    let action = say(action);
+    let action = text(action);
     let past = match action.as_str() {
         "adjust" => "adjusted",
         "deny" => "stopped, its bytes are denied",
@@ -69,12 +70,4 @@ fn done(action: &Value, is_dry: bool, failed: bool) -> String {
         (false, true) => format!("could not be {past}"),
         (false, false) => past.to_owned(),
     }
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-fn say(value: &Value) -> String {
-    harmless(value.as_str().unwrap_or_default()).replace('\n', " ")
 }

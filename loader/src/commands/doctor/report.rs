@@ -116,7 +116,12 @@ impl Report {
 
     /// Whether nothing keeps anything from working.
     pub(super) fn is_healthy(&self) -> bool {
-        !self.findings().chain(&self.failures).any(Finding::is_error)
+        self.errors().next().is_none()
+    }
+
+    /// What keeps something from working.
+    fn errors(&self) -> impl Iterator<Item = &Finding> {
+        self.findings().chain(&self.failures).filter(|finding| finding.is_error())
     }
 
     /// The report as it is said.
@@ -124,7 +129,7 @@ impl Report {
         Answer {
             text: self.write(only_failed),
             data: self.describe(only_failed),
-            warnings: self.failures.clone(),
+            warnings: self.errors().cloned().collect(),
         }
     }
 

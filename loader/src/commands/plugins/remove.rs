@@ -32,11 +32,12 @@ pub(in crate::commands) fn remove(
     }
     let removed = installer.remove(&wanted.id, wanted.keep_files);
     let removed = removed.map_err(|finding| refusal(vec![finding]))?;
+    let gateway = match site.is_followed {
+        true => "a running gateway stops it",
+        false => "a running gateway serves it until it is restarted",
+    };
     Ok(Answer {
-        text: format!(
-            "{} is removed; a running gateway serves it until it is restarted\n",
-            wanted.id
-        ),
+        text: format!("{} is removed; {gateway}\n", wanted.id),
         data: json!({ "id": wanted.id, "dry_run": false, "releases": removed.releases }),
         warnings: findings(context, removed.warnings),
     }

@@ -24,6 +24,8 @@ pub(super) struct Site {
     pub(super) records: Records,
     /// Whether the configuration agrees to whatever releases register and require.
     pub(super) accepts: bool,
+    /// Whether a gateway of this configuration follows the folder while it serves.
+    pub(super) is_followed: bool,
     policy: Policy,
     probe: Option<Probe>,
     state: PathBuf,
@@ -44,6 +46,7 @@ impl Site {
             root,
             records: Records::of(context.state_dir()?),
             accepts: settings.config.plugins.trust.consent == Consent::Accept,
+            is_followed: settings.config.plugins.reload.watch,
             policy: loader_gateway::policy(&settings),
             probe: settings.probe,
             state: context.state_dir()?.to_owned(),

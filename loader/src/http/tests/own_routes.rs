@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use loader_contract::health::HealthStatus;
+use loader_gateway::Applied;
 use serde_json::json;
 
 use super::fake::Fake;
-use super::{anonymous, ask, edge, empty, request};
+use super::{PEER, anonymous, ask, edge, empty, request, with_json};
+use crate::finding::Finding;
 
 #[tokio::test]
 async fn health_tells_anybody_the_verdict_and_the_details_to_who_has_the_token() {
@@ -82,6 +84,9 @@ async fn the_status_is_for_who_has_the_token() {
 #[tokio::test]
 async fn reloads_are_for_who_has_the_token_and_what_is_unknown_is_a_404() {
     let edge = edge(Fake::new());
+    assert_eq!(ask(&edge, empty(request("HEAD", "/admin/reloads"))).await.status, 200);
+    let events = edge.answer(PEER, empty(request("HEAD", "/admin/events"))).await;
+    assert_eq!(events.headers()["content-type"], "text/event-stream");
     for path in ["/admin/reloads", "/admin/reloads/1", "/admin/events"] {
         assert_eq!(ask(&edge, empty(anonymous("GET", path))).await.status, 401, "{path}");
     }
@@ -98,6 +103,58 @@ async fn reloads_are_for_who_has_the_token_and_what_is_unknown_is_a_404() {
         let answered = ask(&edge, empty(request(method, path))).await;
         assert_eq!(answered.fault(), (code.0, code.1.into()), "{method} {path}");
     }
+}
+
+#[tokio::test]
+async fn a_wish_for_a_reload_that_makes_no_sense_is_answered_with_one_that_does() {
+    let edge = edge(Fake::new());
+    let odd = with_json(request("POST", "/admin/plugins/hello/reload"), &json!({ "window": 5 }));
+    for request in [odd, empty(request("GET", "/admin/reloads/7?wait=long"))] {
+        let answered = ask(&edge, request).await;
+        assert_eq!(answered.fault(), (400, "LDR-RELOAD-WISH".into()));
+        let hint = answered.json()["error"]["loader"]["hint"].take();
+        assert!(hint.as_str().is_some_and(|hint| hint.starts_with("send nothing, ")), "{hint}");
+    }
+}
+
+#[tokio::test]
+async fn a_configuration_is_applied_by_whoever_reads_it_again() {
+    let edge = edge(Fake::new());
+    let path = "/admin/config/apply";
+    let anybody = ask(&edge, empty(anonymous("POST", path))).await;
+    assert_eq!(anybody.status, 401);
+    let nobody = ask(&edge, empty(request("POST", path))).await;
+    assert_eq!(nobody.fault(), (503, "LDR-CFG-NOT-NOW".into()));
+
+    let mut wishes = edge.wishes();
+    let reader = tokio::spawn(async move {
+        let mut dry_runs = Vec::new();
+        while let Some(wish) = wishes.recv().await {
+            dry_runs.push(wish.dry_run);
+            let _ = wish.answer.send(match dry_runs.len() {
+                3 => Err(vec![Finding::error("LDR-CFG-SYNTAX", "it is broken")]),
+                _ => Ok(Applied::default()),
+            });
+        }
+        dry_runs
+    });
+    for nonsense in [json!("yes"), json!({ "dry": true }), json!({ "dry_run": 1 })] {
+        let answered = ask(&edge, with_json(request("POST", path), &nonsense)).await;
+        assert_eq!(answered.fault(), (400, "LDR-CFG-WISH".into()), "{nonsense}");
+    }
+    let applied = ask(&edge, empty(request("POST", path))).await;
+    let nothing = json!({ "changed": [], "after_restart": [], "plugins": [], "accounts": [] });
+    assert_eq!((applied.status.as_u16(), applied.json()), (200, nothing));
+    for (dry_run, status) in [(true, 200), (false, 422)] {
+        let body = json!({ "dry_run": dry_run });
+        let answered = ask(&edge, with_json(request("POST", path), &body)).await;
+        assert_eq!(answered.status, status, "{dry_run}");
+        if status == 422 {
+            assert_eq!(answered.json()["errors"][0]["code"], "LDR-CFG-SYNTAX");
+        }
+    }
+    drop(edge);
+    assert_eq!(reader.await.expect("no panic"), [false, true, false]);
 }
 
 #[tokio::test]
@@ -120,6 +177,11 @@ async fn a_method_a_path_does_not_know_is_a_405_that_says_which_it_knows() {
         ("POST", "/health", "GET, HEAD"),
         ("POST", "/admin/status", "GET, HEAD"),
         ("DELETE", "/v1/models", "GET, HEAD"),
+        ("POST", "/admin/reloads", "GET, HEAD"),
+        ("DELETE", "/admin/reloads/1", "GET, HEAD"),
+        ("PUT", "/admin/events", "GET, HEAD"),
+        ("GET", "/admin/plugins/hello/reload", "POST"),
+        ("GET", "/admin/config/apply", "POST"),
         ("GET", "/v1/chat/completions", "POST"),
         ("OPTIONS", "/v1/chat/completions", "POST"),
     ] {

@@ -248,6 +248,18 @@ async fn a_stop_closes_what_is_idle_and_lets_requests_finish() {
 }
 
 #[tokio::test]
+async fn who_listens_for_events_does_not_hold_up_a_stop() {
+    let server = Server::start(Fake::new(), ConnectionLimits::default()).await;
+    let mut listener = server.client().await;
+    listener.get("/admin/events").await;
+    listener.until("text/event-stream").await;
+    server.stop.send(()).expect("it serves");
+    let ended = tokio::time::timeout(Duration::from_secs(5), server.ended).await;
+    assert_eq!(ended.expect("at once").expect("no panic"), 0);
+    assert!(listener.rest().await.ends_with("0\r\n\r\n"), "the stream ends properly");
+}
+
+#[tokio::test]
 async fn a_request_that_does_not_finish_is_cut_off_after_the_drain() {
     let fake = Fake::answering(Script::Events(vec![Ok(text("hel"))]));
     let mut watcher = fake.watcher();

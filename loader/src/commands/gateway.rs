@@ -1,8 +1,9 @@
 //! The gateway that runs with the state folder, for commands that ask it something.
 
 use serde_json::Value;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
+use super::runtime;
 use crate::context::Context;
 use crate::finding::Finding;
 use crate::output::Refusal;
@@ -34,10 +35,7 @@ impl Running {
         let state = StateDir::open(path)?;
         let Some(Holder { url: Some(url), .. }) = state.holder()? else { return Err(none()) };
         let gateway = RunningGateway::new(url, Token::read(&state)?);
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| {
-            Finding::error("LDR-RUNTIME", format!("cannot start threads: {error}"))
-        })?;
-        Ok(Self { gateway, runtime })
+        Ok(Self { gateway, runtime: runtime::single()? })
     }
 
     /// Its address.
