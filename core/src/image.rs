@@ -192,15 +192,20 @@ fn verify_identity(staged: &Staged, address: usize) -> Result<(), String> {
     }
     let wanted = staged.inode();
     match platform::inode_at(address, staged.path()) {
-        Some(inode) if inode == wanted && same_file(staged.path(), wanted) => Ok(()),
+        Some(inode) if inode == wanted && is_still(staged.path(), staged.device(), wanted) => {
+            Ok(())
+        }
         found => Err(format!(
             "the dynamic linker mapped another file than the copy: inode {found:?} instead of {wanted}"
         )),
     }
 }
 
-fn same_file(path: &Path, inode: u64) -> bool {
-    std::fs::metadata(path).is_ok_and(|metadata| metadata.ino() == inode)
+/// Whether the file at a path is this one. What `/proc` says of a mapping cannot tell the device: on btrfs
+/// and overlays it has a number there that no file has.
+fn is_still(path: &Path, device: u64, inode: u64) -> bool {
+    let found = std::fs::metadata(path);
+    found.is_ok_and(|found| (found.dev(), found.ino()) == (device, inode))
 }
 
 fn await_threads(span: platform::ImageSpan, patience: Duration) -> Vec<i32> {
@@ -256,4 +261,25 @@ fn explain(incompatible: &Incompatible) -> Diagnostic {
 
 fn major(version: &str) -> Option<u64> {
     version.split('.').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_file_is_the_same_on_the_same_device_only() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("copy.so");
+        fs::write(&path, "one").expect("written");
+        let found = fs::metadata(&path).expect("it is there");
+        let (device, inode) = (found.dev(), found.ino());
+        assert!(is_still(&path, device, inode));
+        assert!(!is_still(&path, device + 1, inode), "another device has a file of that number");
+        let other = folder.path().join("other.so");
+        fs::write(&other, "two").expect("written");
+        fs::rename(&other, &path).expect("renamed");
+        assert!(!is_still(&path, device, inode), "another file is there now");
+    }
 }

@@ -11,10 +11,13 @@
 //!
 //! Nothing of a package is ever executed here, but by the trial that the caller passes in.
 
+mod description;
+mod examination;
 mod hold;
 mod prepared;
 
-pub use prepared::{Prepared, described};
+pub use description::described;
+pub use prepared::Prepared;
 
 use crate::{
     diagnostic::Diagnostic,
@@ -98,7 +101,7 @@ impl Installer<'_> {
         let before = lock.current(id).cloned();
         let before = before.ok_or_else(|| vec![not_installed(id, &lock, self.root)])?;
         if version.is_some_and(|version| before.version.to_string() == version) {
-            let warnings = prepared::examine_kept(self, &before)?;
+            let warnings = examination::examine_kept(self, &before)?;
             let release = before.clone();
             return Ok(Outcome { release, before: Some(before), changed: false, warnings });
         }
@@ -113,7 +116,7 @@ impl Installer<'_> {
         };
         let target =
             target.ok_or_else(|| vec![nothing_kept(&lock, &before, version).at(self.root)])?;
-        let warnings = prepared::examine_kept(self, &target)?;
+        let warnings = examination::examine_kept(self, &target)?;
         for release in &mut lock.installed {
             if release.id == id {
                 release.current = release.folder == target.folder;
@@ -155,7 +158,7 @@ impl Installer<'_> {
     /// Uses a folder under development where it is.
     pub fn link(&self, folder: &Path) -> Result<Linked, Vec<Diagnostic>> {
         let _hold = Hold::take(self.root).map_err(one)?;
-        let id = prepared::id_of(folder)?;
+        let id = description::id_of(folder)?;
         let mut lock = self.lock().map_err(one)?;
         let linked = Linked { id: id.clone(), path: folder.to_owned() };
         let from = lock.linked.iter().find(|one| one.id == id);

@@ -25,7 +25,7 @@ pub mod websocket;
 
 pub(crate) mod cause;
 mod dial;
-mod names;
+mod loan;
 pub(crate) mod trust;
 
 pub use events::{EventBus, Subscription};
@@ -56,7 +56,7 @@ pub struct StandardServices {
     pub services: Services,
     /// The bus of `events/1`.
     pub events: EventBus,
-    /// To allow a plugin more secrets than its configuration names.
+    /// To say where secrets come from, and who may have more than its configuration names.
     pub secrets: Arc<secrets::Secrets>,
 }
 

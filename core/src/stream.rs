@@ -59,8 +59,12 @@ struct State {
     unread: VecDeque<Message>,
     /// An [`Ending`] says how this direction ends, not the sender's drop.
     decided_elsewhere: bool,
+    /// Who waits for a message, or the end.
     readers: Vec<Waker>,
+    /// Who waits for room.
     writers: Vec<Waker>,
+    /// Who waits for the receiver to go.
+    watchers: Vec<Waker>,
 }
 
 impl Pipe {
@@ -160,7 +164,7 @@ impl Sender {
             if state.deaf {
                 return Poll::Ready(());
             }
-            enlist(&mut state.writers, context);
+            enlist(&mut state.watchers, context);
             Poll::Pending
         })
     }
@@ -266,8 +270,9 @@ impl Receiver {
         let unread = std::mem::take(&mut state.queue);
         state.unread.extend(unread);
         let writers = std::mem::take(&mut state.writers);
+        let watchers = std::mem::take(&mut state.watchers);
         drop(state);
-        writers.into_iter().for_each(Waker::wake);
+        writers.into_iter().chain(watchers).for_each(Waker::wake);
     }
 }
 
@@ -304,3 +309,6 @@ impl End {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! What there is to say about folders that hold no plugin, and about two that hold the same one.
 
-use super::{Found, Provenance};
+use super::{Provenance, candidate::Found};
 use crate::{
     diagnostic::Diagnostic,
     folder::{Unreadable, shell_word},

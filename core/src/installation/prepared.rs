@@ -1,24 +1,23 @@
 //! A release that was unpacked and examined, and counts as soon as it is committed.
 
 use super::{
-    Installer, Outcome, Terms, Trial,
+    Installer, Outcome, Terms,
+    description::{manifest_of, package_root, release_of},
+    examination::{elsewhere, examine, examine_kept},
     hold::{Draft, Hold, unusable},
     now, one, sync_folders,
 };
 use crate::{
-    configuration,
     diagnostic::Diagnostic,
     digest::Digest,
-    discovery::{self, Candidate, Origin, Provenance, Root},
     durable,
     folder::shell_word,
-    manifest::{Manifest, RelativePath},
-    package,
+    manifest::RelativePath,
     trust::{
         Mark,
-        lock::{Action, Agreed, Installed, Lock, folder_name},
+        lock::{Action, Installed, Lock},
     },
-    vetting::{Passed, vet_bundle, vet_fresh},
+    vetting::Passed,
 };
 use rustix::{
     fs::{CWD, RenameFlags, renameat_with},
@@ -29,7 +28,6 @@ use std::{
     fs, io,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 /// A release that was unpacked and examined, and counts as soon as it is [committed](Self::commit).
@@ -47,11 +45,6 @@ pub struct Prepared<'a> {
 }
 
 impl Installer<'_> {
-    /// Says what speaks against installing from a folder: what speaks against loading from it.
-    pub fn judge(&self, folder: &Path) -> Result<(), Vec<Diagnostic>> {
-        judge(self, folder)
-    }
-
     /// Unpacks a release and examines it. `unpack` is given a private folder for whatever it needs
     /// meanwhile and, in it, the name of the folder it makes and fills; it syncs the files and answers
     /// what it wrote. `source` is what [`Installed::source`] will say.
@@ -222,192 +215,4 @@ impl Prepared<'_> {
         self.lock.record(action, &release.id, from, to, now());
         Installer::forget_surplus(&mut self.lock, &release.id)
     }
-}
-
-impl Agreed {
-    /// What is in this and not in the other.
-    pub fn beyond(&self, other: &Self) -> Self {
-        Self {
-            provides: self.provides.difference(&other.provides).cloned().collect(),
-            requires: self.requires.difference(&other.requires).cloned().collect(),
-        }
-    }
-
-    /// Whether there is nothing in it.
-    pub fn is_empty(&self) -> bool {
-        self.provides.is_empty() && self.requires.is_empty()
-    }
-
-    /// One line for each thing.
-    pub fn lines(&self) -> Vec<String> {
-        let provides = self.provides.iter().map(|one| format!("  registers {one}"));
-        let requires = self.requires.iter().map(|one| format!("  requires {one}"));
-        provides.chain(requires).collect()
-    }
-}
-
-fn release_of(
-    manifest: Manifest,
-    files: BTreeMap<RelativePath, Digest>,
-    source: &str,
-    change: u64,
-) -> Installed {
-    Installed {
-        folder: folder_name(&manifest.id, &manifest.version, &files),
-        agreed: agreed(&manifest),
-        id: manifest.id,
-        version: manifest.version,
-        current: true,
-        source: source.to_owned(),
-        change,
-        serial: None,
-        publisher: None,
-        files,
-    }
-}
-
-/// What a manifest's plugins register and require.
-fn agreed(manifest: &Manifest) -> Agreed {
-    let mut agreed = Agreed::default();
-    for spec in manifest.plugins() {
-        let provides = spec.provides.iter();
-        agreed
-            .provides
-            .extend(provides.map(|one| format!("{} {}:{}", spec.id, one.contract, one.id)));
-        let requires = spec.requires.services.iter().chain(&spec.requires.contracts);
-        agreed.requires.extend(requires.map(|one| format!("{} {one}", spec.id)));
-    }
-    agreed
-}
-
-/// The folder that is the plugin's, and its files: what people archive is often the folder itself.
-fn package_root(
-    unpacked: &Path,
-    files: BTreeMap<RelativePath, Digest>,
-) -> (PathBuf, BTreeMap<RelativePath, Digest>) {
-    let plain = || (unpacked.to_owned(), files.clone());
-    if files.contains_key(&RelativePath::manifest()) {
-        return plain();
-    }
-    let Some((top, _)) = files.keys().next().and_then(|file| file.as_str().split_once('/')) else {
-        return plain();
-    };
-    let inside = files.iter().map(|(file, digest)| {
-        let rest = file.as_str().strip_prefix(top)?.strip_prefix('/')?;
-        Some((rest.parse::<RelativePath>().ok()?, *digest))
-    });
-    match inside.collect::<Option<BTreeMap<_, _>>>() {
-        Some(inside) if inside.contains_key(&RelativePath::manifest()) => {
-            (unpacked.join(top), inside)
-        }
-        _ => plain(),
-    }
-}
-
-/// The folder that plugins are installed in, as it would be looked at.
-fn root_at(path: &Path) -> Root {
-    Root { path: path.to_owned(), origin: Origin::User, required: true }
-}
-
-fn manifest_of(folder: &Path) -> Result<Manifest, Vec<Diagnostic>> {
-    let (candidates, findings) = discovery::look_at(folder, &root_at(folder), Provenance::Placed);
-    match candidates.first() {
-        Some(candidate) => Ok(candidate.manifest().clone()),
-        None => Err(findings),
-    }
-}
-
-/// What installing a folder would write down, without examining its libraries.
-pub fn described(folder: &Path) -> Result<Installed, Vec<Diagnostic>> {
-    let manifest = manifest_of(folder)?;
-    let files = package::measure(folder).map_err(one)?;
-    let files = files.into_iter().map(|(path, (digest, _))| (path, digest)).collect();
-    Ok(release_of(manifest, files, &folder.display().to_string(), 0))
-}
-
-/// Judges a plugin folder where it is, as if plugins were to be loaded from there: whoever can change
-/// it decides what a copy of it would be.
-pub(super) fn judge(installer: &Installer<'_>, folder: &Path) -> Result<(), Vec<Diagnostic>> {
-    let (candidates, mut findings) =
-        discovery::look_at(folder, &root_at(folder), Provenance::Placed);
-    let refused =
-        candidates.iter().filter_map(|candidate| pass(candidate, installer, &|_| Ok(())).err());
-    findings.extend(refused.flatten());
-    // That nobody installed it is about to change.
-    findings.retain(|finding| finding.is_error() && finding.code != "LDR-VET-UNTRACKED");
-    match findings.is_empty() {
-        true => Ok(()),
-        false => Err(findings),
-    }
-}
-
-/// The id of the plugin, or the pack, in a folder.
-pub(super) fn id_of(folder: &Path) -> Result<String, Vec<Diagnostic>> {
-    manifest_of(folder).map(|manifest| manifest.id)
-}
-
-/// Whether a plugin could be loaded, with a configuration that fits, or a bundle be used. A library that
-/// passed the gate is tried.
-fn pass(
-    candidate: &Candidate,
-    installer: &Installer<'_>,
-    trial: Trial<'_>,
-) -> Result<Passed, Vec<Diagnostic>> {
-    if let Some(bundle) = candidate.bundle() {
-        return vet_bundle(candidate, bundle, installer.policy).map(Passed::Bundle);
-    }
-    let fresh = vet_fresh(candidate, installer.policy)?;
-    configuration::check_schema(candidate).map_err(one)?;
-    trial(&fresh).map_err(one)?;
-    Ok(Passed::Plugin(fresh.into_vetted()))
-}
-
-/// Vets every plugin of a release as it would be vetted before it is loaded, and tries it.
-fn examine(
-    installer: &Installer<'_>,
-    folder: &Path,
-    release: &Installed,
-    trial: Trial<'_>,
-) -> Result<(Vec<Passed>, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let provenance = Provenance::Prepared(Arc::new(release.clone()));
-    let (candidates, mut findings) =
-        discovery::look_at(folder, &root_at(installer.root), provenance);
-    if candidates.is_empty() {
-        return Err(findings);
-    }
-    let mut passed = Vec::new();
-    for candidate in &candidates {
-        match pass(candidate, installer, trial) {
-            Ok(one) => {
-                findings.extend(one.warnings().iter().cloned());
-                passed.push(one);
-            }
-            Err(refusals) => findings.extend(refusals),
-        }
-    }
-    if passed.len() == candidates.len() { Ok((passed, findings)) } else { Err(findings) }
-}
-
-/// Names files by where they came from: the draft is gone when the finding is read.
-fn elsewhere(mut finding: Diagnostic, folder: &Path, release: &Installed) -> Diagnostic {
-    let source = Path::new(&release.source);
-    let (from, to) = (folder.display().to_string(), source.display().to_string());
-    if let Some(place) = &mut finding.place
-        && let Ok(rest) = place.path.strip_prefix(folder)
-    {
-        place.path =
-            if rest.as_os_str().is_empty() { source.to_owned() } else { source.join(rest) };
-    }
-    finding.message = finding.message.replace(&from, &to);
-    finding.hint = finding.hint.map(|hint| hint.replace(&from, &to));
-    finding
-}
-
-/// Vets a release that is in its place, and returns what is worth mending.
-pub(super) fn examine_kept(
-    installer: &Installer<'_>,
-    release: &Installed,
-) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
-    let folder = installer.root.join(&release.folder);
-    examine(installer, &folder, release, &|_| Ok(())).map(|(_, findings)| findings)
 }

@@ -357,21 +357,17 @@ pub(crate) fn signal_handlers_in(span: ImageSpan) -> Vec<i32> {
     (1..=libc::SIGRTMAX()).filter(handled).collect()
 }
 
-/// Deletes the thread-local keys that belong to an image; says how many.
+/// Deletes the thread-local keys that belong to an image.
 ///
 /// No thread that used them may be running: their values are dropped without a destructor.
-pub(crate) fn delete_keys_of(span: ImageSpan) -> usize {
-    let mut deleted = 0;
+pub(crate) fn delete_keys_of(span: ImageSpan) {
     for (number, key) in KEYS.iter().enumerate() {
         let inside = |address: &AtomicUsize| span.contains(address.load(Ordering::Acquire));
         let ours = inside(&key.destructor) || inside(&key.variable);
         if key.taken.load(Ordering::Acquire) == 1 && ours {
             // SAFETY: the key was created through us and not deleted since. Its destructor, or the
             // variable that holds it, lies in an image whose threads have all ended.
-            if unsafe { pthread_key_delete(number as pthread_key_t) } == 0 {
-                deleted += 1;
-            }
+            unsafe { pthread_key_delete(number as pthread_key_t) };
         }
     }
-    deleted
 }

@@ -1,6 +1,9 @@
 //! Opening connections: names to addresses, TCP, TLS.
 
-use crate::services::{cause, trust::Trust};
+use crate::{
+    message::Failure,
+    services::{cause, trust::Trust},
+};
 use rustls_pki_types::ServerName;
 use std::{io, net::SocketAddr, time::Duration};
 use tokio::{
@@ -27,8 +30,36 @@ pub(crate) enum DialError {
     Late,
 }
 
+/// How long a connection may take when the request does not say.
+const DEFAULT_WAIT: Duration = Duration::from_secs(10);
+
+/// When a connection must be there, and what to say when it is not.
+pub(crate) struct Limit {
+    pub(crate) end: Instant,
+    pub(crate) late: Failure,
+}
+
+impl Limit {
+    /// What a request waits, or the rest of its caller's time. `late` is for the former.
+    pub(crate) fn of(
+        timeout_ms: u64,
+        deadline: Option<std::time::Instant>,
+        late: impl FnOnce(Duration) -> Failure,
+    ) -> Self {
+        let wait = match timeout_ms {
+            0 => DEFAULT_WAIT,
+            milliseconds => Duration::from_millis(milliseconds),
+        };
+        let end = end_of(wait);
+        match deadline.map(Instant::from_std) {
+            Some(deadline) if deadline < end => Self { end: deadline, late: Failure::deadline() },
+            _ => Self { end, late: late(wait) },
+        }
+    }
+}
+
 /// The end of a wait that starts now.
-pub(crate) fn end_of(wait: Duration) -> Instant {
+fn end_of(wait: Duration) -> Instant {
     // A wait too long to be told is no limit; thirty years are none either.
     let now = Instant::now();
     now.checked_add(wait).unwrap_or(now + Duration::from_secs(30 * 365 * 86_400))

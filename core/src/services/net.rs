@@ -1,9 +1,6 @@
 //! `net/1`: byte streams that the host owns and lends by name.
 //!
-//! This file speaks the contract and dials. [`names`](super::names) says who may open, take over or
-//! close what. A
-//! [`connection`] is a task of its own that owns the socket, so that it outlives the stream, the call
-//! and the generation that asked for it.
+//! This file speaks the contract and dials; a [`connection`] is what [`loan`] lends.
 //!
 //! A name is reserved while it is dialled, and free again once the connection is closed or the other
 //! side hung up: whoever sees the end of a stream can connect by the same name at once.
@@ -15,28 +12,21 @@ use crate::{
     message::{Failure, Reply, from_json},
     service::{Answer, Service, ServiceCaller, ServiceRequest},
     services::{
-        dial::{self, DialError, Socket},
-        names::{Key, Names, Reserved},
+        dial::{self, DialError, Limit, Socket},
+        loan::{self, Command, Holder, Loans},
         trust::Trust,
     },
     stream::StreamEnd,
 };
-use connection::{Claim, Command, Holder, Refusal};
+use connection::Connection;
 use futures_util::future::BoxFuture;
 use loader_abi::class;
 use loader_contract::service::net::{Close, Connect, SERVICE, Tls, code, method};
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::Instant,
-};
-
-/// How long a connection may take when the request does not say.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+use std::{path::Path, sync::Arc, time::Instant};
 
 /// Byte streams over TCP and TLS.
 pub struct Net {
-    names: Arc<Names<Command>>,
+    names: Arc<Loans<Connection>>,
     trust: Arc<Trust>,
 }
 
@@ -76,17 +66,11 @@ impl Service for Net {
                 return Err(Failure::unimplemented(&format!("{SERVICE}/{}", request.method)));
             }
             let connect = read(&request)?;
-            let limit = Limit::of(&connect, request.deadline);
-            let (outcome, ended) = oneshot::channel();
-            let holder = Holder {
-                sender: stream.sender,
-                receiver: Some(stream.receiver),
-                generation: request.caller.generation,
-                keep: Duration::from_millis(connect.keep_ms),
-                outcome,
-            };
-            let key = (request.caller.plugin, connect.name.clone());
-            hold(&names, key, &connect, &trust, limit, holder).await?;
+            let (holder, ended) = Holder::new(stream, &request.caller, connect.keep_ms);
+            let (key, address) =
+                ((request.caller.plugin, connect.name.clone()), Address::of(&connect));
+            let dialling = dial(&connect, &trust, request.deadline);
+            loan::hold(&names, key, address, holder, dialling).await?;
             ended.await.unwrap_or_else(|_| Err(broken("the connection was closed")))
         })
     }
@@ -108,69 +92,16 @@ fn read(request: &ServiceRequest) -> Result<Connect, Failure> {
     Err(Failure::new(class::INVALID, "LDR-CALL-REQUEST", format!("the request has no `{missing}`")))
 }
 
-/// How long to wait for a connection, and what to say when that was too long.
-struct Limit {
-    end: Instant,
-    late: Failure,
-}
-
-impl Limit {
-    fn of(connect: &Connect, deadline: Option<std::time::Instant>) -> Self {
-        let own = match connect.timeout_ms {
-            0 => DEFAULT_TIMEOUT,
-            milliseconds => Duration::from_millis(milliseconds),
-        };
-        let end = dial::end_of(own);
-        match deadline.map(Instant::from_std) {
-            Some(deadline) if deadline < end => Self { end: deadline, late: Failure::deadline() },
-            _ => {
-                let place = dial::place(&connect.host, connect.port);
-                let message = format!("no connection to {place} within {} ms", own.as_millis());
-                Self { end, late: Failure::new(class::UNAVAILABLE, code::UNREACHABLE, message) }
-            }
-        }
-    }
-}
-
-/// Gives the open connection of this name to a holder, or a new one.
-async fn hold(
-    names: &Arc<Names<Command>>,
-    key: Key,
-    connect: &Connect,
-    trust: &Trust,
-    limit: Limit,
-    mut holder: Holder,
-) -> Result<(), Failure> {
-    let address = Address::of(connect);
-    let reservation = loop {
-        let commands = match names.reserve(&key, &holder.sender) {
-            Reserved::New(reservation) => break reservation,
-            Reserved::Open(commands) => commands,
-            Reserved::Taken => return Err(held(&connect.name)),
-        };
-        let (reply, refusal) = oneshot::channel();
-        let claim = Claim { address: address.clone(), holder, reply };
-        holder = match commands.send(Command::Claim(claim)) {
-            Ok(()) => match refusal.await {
-                Ok(Refusal::Closed(holder)) => *holder,
-                Ok(Refusal::Held) => return Err(held(&connect.name)),
-                Err(_) => return Ok(()),
-            },
-            Err(mpsc::error::SendError(Command::Claim(claim))) => claim.holder,
-            Err(_) => return Err(broken("the connection was closed")),
-        };
-        // It has just closed, and its name is free.
-    };
-    let (socket, peer) = dial(connect, trust, limit).await?;
-    connection::spawn(socket, peer, address, reservation, holder);
-    Ok(())
-}
-
 async fn dial(
     connect: &Connect,
     trust: &Trust,
-    limit: Limit,
-) -> Result<(Box<dyn Socket>, SocketAddr), Failure> {
+    deadline: Option<Instant>,
+) -> Result<Connection, Failure> {
+    let limit = Limit::of(connect.timeout_ms, deadline, |wait| {
+        let place = dial::place(&connect.host, connect.port);
+        let message = format!("no connection to {place} within {} ms", wait.as_millis());
+        Failure::new(class::UNAVAILABLE, code::UNREACHABLE, message)
+    });
     let own = match &connect.tls {
         Some(Tls { ca_file, .. }) if !ca_file.is_empty() => {
             let file = ca_file.clone();
@@ -189,7 +120,7 @@ async fn dial(
                 Box::new(dial::tls(stream, name, trust, limit.end).await?)
             }
         };
-        Ok((socket, peer))
+        Ok(Connection::new(socket, peer))
     };
     dialling.await.map_err(|error| match error {
         DialError::Resolve(message) => Failure::new(class::UNAVAILABLE, code::RESOLVE, message),
@@ -201,12 +132,6 @@ async fn dial(
         }
         DialError::Late => limit.late,
     })
-}
-
-fn held(name: &str) -> Failure {
-    let message = format!("another stream holds the connection `{}`", name.escape_debug());
-    let hint = "let go of that stream first, or close the connection with `net/1/close`";
-    Failure::new(class::CONFLICT, code::HELD, message).hint(hint)
 }
 
 fn broken(why: &str) -> Failure {

@@ -1,7 +1,7 @@
 //! `websocket/1`: WebSockets that the host owns.
 //!
-//! This file speaks the contract: it checks the request, dials and shakes hands. The open socket is
-//! a [`session`], a task of its own, so that a plugin that goes away still says goodbye properly, or
+//! This file speaks the contract: it checks the request, dials and shakes hands. The open socket is a
+//! [`session`], which is [lent](loan), so that a plugin that goes away still says goodbye properly, or
 //! leaves a socket with a name to the next generation.
 
 mod frames;
@@ -12,8 +12,8 @@ use crate::{
     service::{Answer, Service, ServiceCaller, ServiceRequest},
     services::{
         cause,
-        dial::{self, DialError, Socket},
-        names::{Key, Names, Reserved},
+        dial::{self, DialError, Limit, Socket},
+        loan::{self, Command, Holder, Loans},
         trust::Trust,
     },
     stream::StreamEnd,
@@ -21,25 +21,19 @@ use crate::{
 use futures_util::future::BoxFuture;
 use loader_abi::{MAX_BODY_BYTES, class};
 use loader_contract::service::websocket::{Connect, SERVICE, code, method};
-use session::{Claim, Command, Holder, Refusal};
-use std::{sync::Arc, time::Duration};
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::{Instant, timeout_at},
-};
+use session::Session;
+use std::{sync::Arc, time::Instant};
+use tokio::time::timeout_at;
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{
         Error,
         client::IntoClientRequest,
-        handshake::client::{Request, Response},
+        handshake::client::Request,
         http::{HeaderName, HeaderValue, Uri, header},
         protocol::WebSocketConfig,
     },
 };
-
-/// How long the handshake may take when the request does not say.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Headers the handshake itself is made of.
 const RESERVED: [&str; 7] = [
@@ -57,7 +51,7 @@ type Open = WebSocketStream<Box<dyn Socket>>;
 
 /// WebSockets.
 pub struct WebSockets {
-    names: Arc<Names<Command>>,
+    names: Arc<Loans<Session>>,
     trust: Arc<Trust>,
     user_agent: String,
 }
@@ -95,16 +89,9 @@ impl Service for WebSockets {
         let (names, trust) = (self.names.clone(), self.trust.clone());
         Box::pin(async move {
             let (connect, handshake) = read?;
-            let (outcome, ended) = oneshot::channel();
-            let holder = Holder {
-                sender: stream.sender,
-                receiver: Some(stream.receiver),
-                generation: request.caller.generation,
-                keep: Duration::from_millis(connect.keep_ms),
-                outcome,
-            };
+            let (holder, ended) = Holder::new(stream, &request.caller, connect.keep_ms);
             let key = (request.caller.plugin, connect.name);
-            hold(&names, key, connect.url, handshake, &trust, holder).await?;
+            loan::hold(&names, key, connect.url, holder, handshake.shake(&trust)).await?;
             ended.await.unwrap_or_else(|_| Err(frames::broken("its task ended")))
         })
     }
@@ -115,67 +102,17 @@ impl Service for WebSockets {
     }
 }
 
-/// Gives the open socket of this name to a holder, or a new one.
-async fn hold(
-    names: &Arc<Names<Command>>,
-    key: Key,
-    url: String,
-    handshake: Handshake,
-    trust: &Trust,
-    mut holder: Holder,
-) -> Result<(), Failure> {
-    let reservation = loop {
-        if key.1.is_empty() {
-            break None;
-        }
-        let commands = match names.reserve(&key, &holder.sender) {
-            Reserved::New(reservation) => break Some(reservation),
-            Reserved::Open(commands) => commands,
-            Reserved::Taken => return Err(held(&key.1)),
-        };
-        let (reply, refusal) = oneshot::channel();
-        let claim = Claim { url: url.clone(), holder, reply };
-        holder = match commands.send(Command::Claim(claim)) {
-            Ok(()) => match refusal.await {
-                Ok(Refusal::Closed(holder)) => *holder,
-                Ok(Refusal::Held) => return Err(held(&key.1)),
-                Err(_) => return Ok(()),
-            },
-            Err(mpsc::error::SendError(Command::Claim(claim))) => claim.holder,
-            Err(_) => return Err(frames::broken("it was closed")),
-        };
-        // It has just closed, and its name is free.
-    };
-    let (socket, response) = handshake.shake(trust).await?;
-    let chosen = response.headers().get(header::SEC_WEBSOCKET_PROTOCOL);
-    let chosen = chosen.and_then(|name| name.to_str().ok()).unwrap_or_default().to_owned();
-    session::spawn(socket, url, chosen, reservation, holder);
-    Ok(())
-}
-
-fn held(name: &str) -> Failure {
-    let message = format!("another stream holds the socket `{}`", name.escape_debug());
-    let hint = "let go of that stream first, or close its socket";
-    Failure::new(class::CONFLICT, code::HELD, message).hint(hint)
-}
-
 /// A checked request.
 struct Handshake {
     request: Request,
     host: String,
     port: u16,
     secure: bool,
-    end: Instant,
-    /// What to say when the end comes first.
-    late: Failure,
+    limit: Limit,
 }
 
 impl Handshake {
-    fn read(
-        connect: &Connect,
-        deadline: Option<std::time::Instant>,
-        agent: &str,
-    ) -> Result<Self, Failure> {
+    fn read(connect: &Connect, deadline: Option<Instant>, agent: &str) -> Result<Self, Failure> {
         // The address itself may carry a key, so it is not quoted.
         let uri: Uri = connect.url.parse().map_err(|error| {
             invalid(format!("the address makes no sense: {error}"))
@@ -206,26 +143,17 @@ impl Handshake {
         {
             headers.insert(header::USER_AGENT, agent);
         }
-        let own = match connect.timeout_ms {
-            0 => DEFAULT_TIMEOUT,
-            milliseconds => Duration::from_millis(milliseconds),
-        };
-        let end = dial::end_of(own);
-        let (end, late) = match deadline.map(Instant::from_std) {
-            Some(deadline) if deadline < end => (deadline, Failure::deadline()),
-            _ => {
-                let place = dial::place(&host, port);
-                let why = format!("no WebSocket with {place} within {} ms", own.as_millis());
-                (end, unreachable(why))
-            }
-        };
-        Ok(Self { request, host, port, secure, end, late })
+        let limit = Limit::of(connect.timeout_ms, deadline, |wait| {
+            let place = dial::place(&host, port);
+            unreachable(format!("no WebSocket with {place} within {} ms", wait.as_millis()))
+        });
+        Ok(Self { request, host, port, secure, limit })
     }
 
-    async fn shake(self, trust: &Trust) -> Result<(Open, Response), Failure> {
+    async fn shake(self, trust: &Trust) -> Result<Session, Failure> {
         let socket = match self.dial(trust).await {
             Ok(socket) => socket,
-            Err(DialError::Late) => return Err(self.late),
+            Err(DialError::Late) => return Err(self.limit.late),
             Err(DialError::Resolve(why) | DialError::Unreachable(why)) => {
                 return Err(unreachable(why));
             }
@@ -236,9 +164,9 @@ impl Handshake {
             .max_message_size(Some(MAX_BODY_BYTES))
             .max_frame_size(Some(MAX_BODY_BYTES));
         let shaking = client_async_with_config(self.request, socket, Some(config));
-        let shaken = timeout_at(self.end, shaking).await.map_err(|_| self.late)?;
+        let shaken = timeout_at(self.limit.end, shaking).await.map_err(|_| self.limit.late)?;
         let place = dial::place(&self.host, self.port);
-        shaken.map_err(|error| match error {
+        let (socket, response) = shaken.map_err(|error| match error {
             Error::Http(response) => {
                 refused(format!("{place} answered {} instead of the upgrade", response.status()))
             }
@@ -249,15 +177,18 @@ impl Handshake {
                 let why = cause::chain(&error);
                 refused(format!("{place} did not agree to the upgrade: {why}"))
             }
-        })
+        })?;
+        let chosen = response.headers().get(header::SEC_WEBSOCKET_PROTOCOL);
+        let chosen = chosen.and_then(|name| name.to_str().ok()).unwrap_or_default();
+        Ok(Session::new(socket, chosen.to_owned()))
     }
 
     async fn dial(&self, trust: &Trust) -> Result<Box<dyn Socket>, DialError> {
-        let (stream, _) = dial::tcp(&self.host, self.port, self.end).await?;
+        let (stream, _) = dial::tcp(&self.host, self.port, self.limit.end).await?;
         if !self.secure {
             return Ok(Box::new(stream));
         }
-        Ok(Box::new(dial::tls(stream, &self.host, trust, self.end).await?))
+        Ok(Box::new(dial::tls(stream, &self.host, trust, self.limit.end).await?))
     }
 }
 

@@ -9,6 +9,10 @@
 //! its own digest, so that damage anywhere is noticed, in places that mean nothing too. Neither is
 //! protection against somebody who may write there: that is what the path check and signatures are for.
 
+mod agreed;
+
+pub use agreed::Agreed;
+
 use crate::{
     diagnostic::Diagnostic,
     digest::Digest,
@@ -83,16 +87,6 @@ pub struct Installed {
     pub files: BTreeMap<RelativePath, Digest>,
     /// What was agreed to.
     pub agreed: Agreed,
-}
-
-/// What a release may register and require.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Agreed {
-    /// What its plugins register, as `<plugin> <contract>:<id>`.
-    pub provides: BTreeSet<String>,
-    /// What they require of the host and of other plugins, as `<plugin> <contract>`.
-    pub requires: BTreeSet<String>,
 }
 
 /// A folder under development that is used where it is.

@@ -8,6 +8,10 @@ use loader_core::{
     services::SecretBytes,
 };
 use serde_json::json;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 async fn get(plugin: &Plugin<'_>, name: &str) -> Result<Vec<u8>, Failure> {
     let request = serde_json::to_vec(&Get { name: name.to_owned() }).unwrap();
@@ -42,15 +46,22 @@ async fn a_secret_the_settings_do_not_name_is_refused_whether_it_exists_or_not()
 #[tokio::test]
 async fn a_plugin_gets_what_was_allowed_to_it_and_no_other_plugin_does() {
     let host = Host::new();
-    host.standard.secrets.allow("one", ["irc".to_owned()]);
+    allow(&host, "one", "irc");
     assert_eq!(get(&host.plugin("one"), "irc").await.unwrap(), b"open-sesame");
     let failure = get(&host.plugin("two"), "irc").await.unwrap_err();
     assert_eq!(failure.code, "LDR-SECRET-UNDECLARED");
-    // A later list adds to the earlier one.
-    host.standard.secrets.allow("one", ["openai".to_owned()]);
-    for name in ["irc", "openai"] {
-        assert!(get(&host.plugin("one"), name).await.is_ok(), "{name}");
-    }
+    // What is not named any more is withdrawn.
+    allow(&host, "two", "irc");
+    assert_eq!(get(&host.plugin("two"), "irc").await.unwrap(), b"open-sesame");
+    let failure = get(&host.plugin("one"), "irc").await.unwrap_err();
+    assert_eq!(failure.code, "LDR-SECRET-UNDECLARED");
+}
+
+/// Lets one plugin fetch one secret besides those its configuration names.
+fn allow(host: &Host, plugin: &str, name: &str) {
+    let source = BTreeMap::from([(name.to_owned(), SecretBytes::from("open-sesame".to_owned()))]);
+    let allowed = BTreeMap::from([(plugin.to_owned(), BTreeSet::from([name.to_owned()]))]);
+    host.standard.secrets.replace(Arc::new(source), allowed);
 }
 
 #[tokio::test]

@@ -19,6 +19,9 @@ use crate::contract_types;
 /// The service's name.
 pub const SERVICE: &str = "net/1";
 
+/// The longest an orphaned connection stays open, in milliseconds: five minutes.
+pub const MAX_KEEP_MS: u64 = 300_000;
+
 /// Methods.
 pub mod method {
     /// Opens or takes over a connection.
@@ -57,7 +60,7 @@ contract_types! {
         /// Milliseconds to wait for the connection; zero means 10,000.
         #[serde(default)]
         pub timeout_ms: u64,
-        /// Milliseconds an orphaned connection stays open; zero means it closes at once.
+        /// Milliseconds an orphaned connection stays open, at most 300,000; zero means it closes at once.
         #[serde(default)]
         pub keep_ms: u64,
     }

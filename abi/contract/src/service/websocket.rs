@@ -19,6 +19,9 @@ use crate::contract_types;
 /// The service's name.
 pub const SERVICE: &str = "websocket/1";
 
+/// The longest an orphaned socket stays open, in milliseconds: five minutes.
+pub const MAX_KEEP_MS: u64 = super::net::MAX_KEEP_MS;
+
 /// Methods.
 pub mod method {
     /// Opens a socket.
@@ -60,7 +63,7 @@ contract_types! {
         /// it over.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         pub name: String,
-        /// Milliseconds an orphaned socket stays open; zero means it closes at once.
+        /// Milliseconds an orphaned socket stays open, at most 300,000; zero means it closes at once.
         #[serde(default)]
         pub keep_ms: u64,
     }

@@ -13,10 +13,10 @@ use std::{
 use tokio::sync::mpsc;
 
 /// The plugin and the name within it.
-pub(super) type Key = (Arc<str>, String);
+pub(in crate::services) type Key = (Arc<str>, String);
 
 /// Which connections there are.
-pub(super) struct Names<C> {
+pub(in crate::services) struct Names<C> {
     table: Mutex<HashMap<Key, Entry<C>>>,
     reservations: AtomicU64,
 }
@@ -78,7 +78,7 @@ impl<C> Names<C> {
     }
 
     /// Tells the open connection of a name something.
-    pub(super) fn tell(&self, key: &Key, command: C) {
+    pub(in crate::services) fn tell(&self, key: &Key, command: C) {
         if let Some(Entry { state: State::Open(commands), .. }) = self.table().get(key) {
             // One that has just closed needs no telling.
             let _ = commands.send(command);
@@ -86,7 +86,7 @@ impl<C> Names<C> {
     }
 
     /// Tells every open connection something.
-    pub(super) fn tell_all(&self, command: impl Fn() -> C) {
+    pub(in crate::services) fn tell_all(&self, command: impl Fn() -> C) {
         for entry in self.table().values() {
             if let State::Open(commands) = &entry.state {
                 let _ = commands.send(command());

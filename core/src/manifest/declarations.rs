@@ -1,0 +1,107 @@
+//! What a plugin declares: what it provides, requires and takes.
+
+use super::{Library, RelativePath};
+use loader_contract::ContractName;
+use serde::{Serialize, Serializer, ser::SerializeSeq};
+
+/// One capability a plugin will register.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Provided {
+    /// The contract it fulfils.
+    #[serde(serialize_with = "as_text")]
+    pub contract: ContractName,
+    /// The capability's id, unique within the contract and the plugin.
+    pub id: String,
+    /// Everything else its table says, for the contract's consumer.
+    #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
+    pub attributes: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What a plugin cannot work without.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Requires {
+    /// Services of the host, such as `kv/1`.
+    #[serde(serialize_with = "as_texts")]
+    pub services: Vec<ContractName>,
+    /// Contracts that other plugins provide, such as `text-inference/1`.
+    #[serde(serialize_with = "as_texts")]
+    pub contracts: Vec<ContractName>,
+}
+
+/// The JSON Schemas of a plugin's configuration: files in its folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ConfigSchemas {
+    /// Of the plugin's own configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema: Option<RelativePath>,
+    /// Of the configuration of each of its accounts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_schema: Option<RelativePath>,
+}
+
+/// When a plugin is to be replaced by a fresh generation, besides when its files or its own
+/// configuration change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ReloadRules {
+    /// Dotted keys of the host's configuration, `secrets.token` for example: a change of one of them, of
+    /// what is below or above it.
+    pub config_prefixes: Vec<String>,
+}
+
+impl ReloadRules {
+    pub(super) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What makes a plugin worth loading: hints for commands that need only some plugins.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Activation {
+    /// Commands it owns.
+    pub commands: Vec<String>,
+    /// Channels it owns.
+    pub channels: Vec<String>,
+    /// Providers it owns.
+    pub providers: Vec<String>,
+}
+
+/// What a plugin can set up.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Setup {
+    /// Providers whose accounts it can set up.
+    pub providers: Vec<String>,
+    /// Command-line backends it can set up.
+    pub cli_backends: Vec<String>,
+    /// A library with the set-up code alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub library: Option<Library>,
+}
+
+/// What kind of owner a plugin is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Everything of one vendor.
+    Vendor,
+    /// One feature, whoever provides it.
+    Feature,
+    /// One way to reach people.
+    Channel,
+}
+
+impl Kind {
+    pub(crate) const NAMES: [(&'static str, Self); 3] =
+        [("vendor", Self::Vendor), ("feature", Self::Feature), ("channel", Self::Channel)];
+}
+
+fn as_text<S: Serializer>(name: &ContractName, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(name)
+}
+
+fn as_texts<S: Serializer>(names: &[ContractName], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut sequence = serializer.serialize_seq(Some(names.len()))?;
+    for name in names {
+        sequence.serialize_element(&name.to_string())?;
+    }
+    sequence.end()
+}
