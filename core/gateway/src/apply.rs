@@ -4,8 +4,8 @@ use crate::{
     Gateway, Settings,
     config::Config,
     difference::{self, AccountChange, Key, difference, within_reach},
-    gateway::engine_options,
     secrets,
+    translation::engine_options,
 };
 use loader_core::{Change, diagnostic::Diagnostic, discovery::discover};
 use serde::Serialize;
