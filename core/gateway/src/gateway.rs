@@ -7,7 +7,8 @@ use crate::{
     conversation::Conversations,
     difference, health, inference, models, reconnection,
     routes::Routes,
-    secrets, status,
+    secrets::Permissions,
+    status,
     translation::{engine_options, not_opened},
 };
 use arc_swap::ArcSwap;
@@ -16,11 +17,11 @@ use loader_core::{
     CallOptions, Engine, LogFilter, Retirement,
     crash::Crash,
     diagnostic::Diagnostic,
-    discovery::{Root, discover},
+    discovery::Root,
     message::Failure,
     probe::Probe,
     service::Service,
-    services::{EventBus, SecretSource, Standard, StandardServices, secrets::Secrets},
+    services::{EventBus, SecretSource, Standard, StandardServices},
 };
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -58,7 +59,7 @@ pub(crate) struct Inner {
     host: String,
     pub(crate) engine: Engine,
     events: EventBus,
-    pub(crate) secrets: Arc<Secrets>,
+    pub(crate) permissions: Arc<Permissions>,
     pub(crate) channels: Arc<Channels>,
     pub(crate) conversations: Conversations,
     routes: Routes,
@@ -79,34 +80,26 @@ impl Gateway {
             authorities: None,
         };
         let opened = tokio::task::spawn_blocking(move || standard.open()).await;
-        let opened = opened.unwrap_or_else(|_| {
-            Err(Failure::new(
-                loader_abi::class::INTERNAL,
-                "LDR-INTERNAL",
-                "opening the store panicked",
-            ))
-        });
+        let opened = opened.map_err(|ended| Diagnostic::panicked("opening the services", ended))?;
         let StandardServices { services, events, secrets } =
             opened.map_err(|failure| not_opened(failure, &kv_path))?;
         let channels = Arc::new(Channels::new(events.clone()));
         let inbox: Arc<dyn Service> = Arc::new(Inbox(channels.clone()));
         let services = services.with([inbox]);
-        let engine = Engine::new(engine_options(&settings, services))?;
-        let roots = settings.roots.clone();
-        let by_default = move || secrets::by_default(&discover(&roots).candidates);
-        let by_default = tokio::task::spawn_blocking(by_default).await.unwrap_or_default();
-        let permit = || {
-            let permitted = secrets::permitted(&by_default, &engine.snapshot(), &settings.config);
-            secrets.replace(settings.secrets.clone(), permitted);
-        };
-        permit();
+        let permissions = Arc::new(Permissions::new(secrets, settings.secrets.clone()));
+        let mut options = engine_options(&settings, services);
+        let expecting = permissions.clone();
+        options.before_start = Some(Arc::new(move |candidate| expecting.expect(candidate)));
+        let engine = Engine::new(options)?;
         let mut diagnostics = engine.load_all().await;
         if settings.config.plugins.reload.watch {
             let following = engine.clone();
             let followed = tokio::task::spawn_blocking(move || following.follow()).await;
-            diagnostics.extend(followed.ok().and_then(Result::err));
+            let followed = followed
+                .unwrap_or_else(|ended| Err(Diagnostic::panicked("following the files", ended)));
+            diagnostics.extend(followed.err());
         }
-        permit();
+        permissions.renew(&engine.snapshot(), &settings.config);
         let conversations = Conversations::new(engine.clone(), &settings.config);
         channels.begin(&engine, conversations.clone());
         for ((channel, account), own) in difference::connected(&settings.config) {
@@ -118,7 +111,7 @@ impl Gateway {
             host: settings.host,
             engine,
             events,
-            secrets,
+            permissions,
             channels,
             conversations,
             routes: Routes::default(),
@@ -204,6 +197,7 @@ impl Gateway {
         let _ = tokio::time::timeout(drain.max(Duration::from_secs(1)), goodbye).await;
         let outcomes = self.0.engine.stop(drain).await;
         self.0.channels.end();
+        self.0.conversations.end().await;
         outcomes
     }
 }

@@ -55,12 +55,8 @@ fn reload(config: &config::Reload) -> ReloadOptions {
 
 /// The contracts the gateway consumes: the lowest and highest major version of each.
 pub fn contracts() -> BTreeMap<String, (u32, u32)> {
-    let contracts = [
-        text_inference::CONTRACT,
-        channel::CONTRACT,
-        http_route::CONTRACT,
-        health::CONTRACT,
-    ];
+    let contracts =
+        [text_inference::CONTRACT, channel::CONTRACT, http_route::CONTRACT, health::CONTRACT];
     let named = contracts.into_iter().filter_map(|contract| contract.split_once('/'));
     let versions = named.filter_map(|(name, major)| {
         let major = major.parse().ok()?;
