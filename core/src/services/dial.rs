@@ -1,6 +1,9 @@
 //! Opening connections: names to addresses, TCP, TLS.
 
-use crate::services::{cause, trust::Trust};
+use crate::{
+    moment,
+    services::{cause, trust::Trust},
+};
 use rustls_pki_types::ServerName;
 use std::{io, net::SocketAddr, time::Duration};
 use tokio::{
@@ -29,9 +32,7 @@ pub(crate) enum DialError {
 
 /// The end of a wait that starts now.
 pub(crate) fn end_of(wait: Duration) -> Instant {
-    // A wait too long to be told is no limit; thirty years are none either.
-    let now = Instant::now();
-    now.checked_add(wait).unwrap_or(now + Duration::from_secs(30 * 365 * 86_400))
+    moment::after(wait).into()
 }
 
 /// Connects to the first address of a name that answers.
