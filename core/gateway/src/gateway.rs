@@ -216,10 +216,8 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    #[tokio::test]
-    async fn what_keeps_the_services_from_opening_is_named() {
-        let folder = std::env::temp_dir();
-        let settings = |host: &str, state_dir: PathBuf| Settings {
+    fn settings(host: &str, state_dir: PathBuf) -> Settings {
+        Settings {
             config: Config::default(),
             state_dir,
             roots: Vec::new(),
@@ -229,7 +227,12 @@ mod tests {
             log_filter: None,
             probe: None,
             crash: None,
-        };
+        }
+    }
+
+    #[tokio::test]
+    async fn what_keeps_the_services_from_opening_is_named() {
+        let folder = std::env::temp_dir();
         let code =
             async |settings| Gateway::start(settings).await.map(|_| ()).map_err(|it| it.code);
         let nowhere = settings("loader 0", folder.join("there-is-no-such-folder"));
@@ -237,5 +240,25 @@ mod tests {
         let state = tempfile::tempdir().expect("a folder");
         let garbled = settings("loader\n0", state.path().to_owned());
         assert_eq!(code(garbled).await, Err("LDR-HTTP-SETUP"));
+    }
+
+    #[tokio::test]
+    async fn one_that_had_conversations_ends_and_another_takes_its_place() {
+        let state = tempfile::tempdir().expect("a folder");
+        for round in 0..2 {
+            let started = Gateway::start(settings("loader 0", state.path().to_owned())).await;
+            let (gateway, _) = started.unwrap_or_else(|refusal| panic!("{round}: {refusal}"));
+            let message = serde_json::json!({
+                "account": "main", "conversation": { "id": "#test" }, "addressed": true,
+                "sender": { "id": "person" }, "text": "hello",
+            });
+            let message: loader_contract::channel::InboundMessage =
+                serde_json::from_value(message).expect("a message");
+            let conversations = &gateway.0.conversations;
+            conversations.take("irc", message.clone()).await.expect("taken over");
+            gateway.stop(Duration::from_millis(100)).await;
+            let late = conversations.take("irc", message).await.expect_err("over");
+            assert_eq!(late.code, "LDR-CHANNEL-STARTING");
+        }
     }
 }

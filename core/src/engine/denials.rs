@@ -36,6 +36,8 @@ pub(super) fn spawn(engine: &Engine) {
                 continue;
             }
             seen = changed;
+            // Whoever stops the engine waits for this.
+            let _look = inner.tasks.token();
             Engine(inner).withdraw_denied().await;
         }
     });

@@ -53,6 +53,8 @@ impl Engine {
                 if inner.tasks.is_closed() {
                     break;
                 }
+                // Whoever stops the engine waits for this.
+                let _step = inner.tasks.token();
                 follower.step(&Engine(inner), changed).await;
             }
             // Its drop waits for a thread.
