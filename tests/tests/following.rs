@@ -77,7 +77,7 @@ fn house(folder: &Path) -> PathBuf {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_that_was_removed_is_loaded_when_it_is_installed_again() {
     let (operator, home) = (Operator::new(), Home::new());
-    let hello = integration_tests::operator::release(operator.home(), "1.0.0");
+    let hello = integration_tests::operator::release(operator.home(), "0.1.0");
     let house = house(operator.home());
     for folder in [&hello, &house] {
         operator.ask(&["plugins", "install", text(folder)]);
@@ -87,7 +87,7 @@ async fn a_release_that_was_removed_is_loaded_when_it_is_installed_again() {
         for (id, folder, in_use) in
             [("hello", &hello, Status::Served), ("house", &house, Status::Ready)]
         {
-            operator.ask(&["plugins", "remove", id]);
+            operator.ask(&["plugins", "remove", "--yes", id]);
             until(&engine, &format!("{id} removed, {round}"), || {
                 status(&engine, id) == Some(Status::Stopped)
             })
@@ -104,7 +104,7 @@ async fn a_release_that_was_removed_is_loaded_when_it_is_installed_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_that_cannot_be_read_takes_nothing_down() {
     let (operator, home) = (Operator::new(), Home::new());
-    let hello = integration_tests::operator::release(operator.home(), "1.0.0");
+    let hello = integration_tests::operator::release(operator.home(), "0.1.0");
     operator.ask(&["plugins", "install", text(&hello)]);
     let engine = follower_of(&operator, &home).await;
     fs::write(operator.plugins().join("loader.lock"), "damaged").expect("written");
@@ -128,7 +128,7 @@ async fn one_plugin_that_drains_holds_up_no_other() {
     while engine.stats()[0].in_flight == 0 {
         sleep(Duration::from_millis(2)).await;
     }
-    operator.ask(&["plugins", "remove", "tide"]);
+    operator.ask(&["plugins", "remove", "--yes", "tide"]);
     until(&engine, "tide", || status(&engine, "tide") == Some(Status::Stopped)).await;
     home.add("echo");
     fs::rename(home.plugins().join("echo"), operator.plugins().join("echo")).expect("moved");
@@ -141,18 +141,18 @@ async fn one_plugin_that_drains_holds_up_no_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn skills_and_schemas_count_too() {
     let home = Home::new();
-    let (house, hello) = (house(&home.plugins()), home.add("hello"));
+    let (house, openai) = (house(&home.plugins()), home.add("openai"));
     let engine = follower(home.options()).await;
     let title = || engine.snapshot().plugin("house").expect("known").skills[0].title.clone();
     assert_eq!(title().as_deref(), Some("Cook"));
     fs::write(house.join("cook.md"), "# Bake\n").expect("a skill");
     until(&engine, "the skill", || title().as_deref() == Some("Bake")).await;
 
-    let schema = fs::read_dir(&hello).expect("a folder").map(|entry| entry.expect("one").path());
+    let schema = fs::read_dir(&openai).expect("a folder").map(|entry| entry.expect("one").path());
     let schema = schema.into_iter().find(|path| text(path).ends_with(".schema.json"));
-    let schema = schema.expect("hello has a schema");
+    let schema = schema.expect("it has a schema");
     let words = fs::read_to_string(&schema).expect("text");
-    fs::write(&schema, words.replace("\"greeting\"", "\"salute\"")).expect("written");
+    fs::write(&schema, words.replace("One OpenAI-compatible server", "A server")).expect("written");
     let reloaded = async {
         while engine.reloads().list().is_empty() {
             sleep(Duration::from_millis(5)).await;
@@ -272,7 +272,7 @@ async fn a_plugin_that_comes_later_has_its_secrets() {
     until(engine, "openai", || status(engine, "openai") == Some(Status::Served)).await;
     let asking = gateway.clone();
     let request = serde_json::from_value(json!({
-        "messages": [{ "role": "user", "content": [{ "type": "text", "text": "hello" }] }]
+        "model": "", "messages": [{ "role": "user", "content": [{ "type": "text", "text": "hello" }] }]
     }));
     let request = request.expect("a request");
     let asked = tokio::spawn(async move {
