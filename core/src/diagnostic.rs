@@ -5,6 +5,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
 };
+use tokio::task::JoinError;
 
 /// One finding: a stable code, what and where, and the command or edit that mends it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -98,6 +99,19 @@ impl Diagnostic {
         self
     }
 
+    /// What a task of the host's says that did not come to its end.
+    pub fn panicked(what: &str, ended: JoinError) -> Self {
+        let why = match ended.try_into_panic() {
+            Ok(panic) => {
+                let text = panic.downcast_ref::<&str>().copied();
+                let text = text.or(panic.downcast_ref::<String>().map(String::as_str));
+                format!("{what} panicked: {}", text.unwrap_or("it does not say why"))
+            }
+            Err(_) => format!("{what} did not end before the program did"),
+        };
+        Self::error("LDR-INTERNAL", why)
+    }
+
     /// Whether it stops the plugin.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
@@ -129,3 +143,22 @@ impl fmt::Display for Diagnostic {
 }
 
 impl std::error::Error for Diagnostic {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_told_in_its_own_words() {
+        let number = 7;
+        for (panic, said) in [
+            (tokio::task::spawn_blocking(|| panic!("a text")), "a text"),
+            (tokio::task::spawn_blocking(move || panic!("text {number}")), "text 7"),
+            (tokio::task::spawn_blocking(|| std::panic::panic_any(7)), "it does not say why"),
+        ] {
+            let ended: JoinError = panic.await.map(|()| "an end").expect_err("it panicked");
+            let finding = Diagnostic::panicked("the work", ended);
+            assert_eq!(finding.to_string(), format!("LDR-INTERNAL: the work panicked: {said}"));
+        }
+    }
+}

@@ -14,7 +14,7 @@ mod watch;
 
 pub use apply::{Action, Change};
 pub use enablement::{Decision, Enablement, SwitchedTo};
-pub use options::{Options, PluginOptions, ReloadOptions};
+pub use options::{BeforeStart, Options, PluginOptions, ReloadOptions};
 pub use reload::ReloadRequest;
 pub use survey::{Survey, Surveyed, policy, rehearse, survey};
 
@@ -25,7 +25,7 @@ use crate::{
     dispatch::{Dispatcher, MetricsSnapshot, Served, Target},
     generation::{Departure, Keeper, Retained, Retirement},
     message::Failure,
-    platform,
+    moment, platform,
     registry::{Registry, Snapshot, Status},
     reload::Ledger,
     service::Services,
@@ -37,6 +37,7 @@ use reload::Turn;
 use serde::Serialize;
 use std::{
     collections::HashMap,
+    panic::resume_unwind,
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
@@ -65,14 +66,16 @@ struct Inner {
     store: Store,
     registry: Arc<Registry>,
     dispatcher: Dispatcher,
-    /// The owners of what is served, in the order of loading.
+    /// The owners of what is served, in the order of loading; one for each plugin.
     loaded: Mutex<Vec<Loaded>>,
+    /// What lets one change of a plugin follow another, for everyone that was ever to be loaded.
+    turns: Mutex<HashMap<String, Arc<Turn>>>,
     retained: Mutex<Vec<Retained>>,
     next_generation: AtomicU64,
     ledger: Ledger,
     /// Bytes that were tried on a reload and did not do well, by plugin, the newest last.
     rejected: Mutex<HashMap<String, Vec<Digest>>>,
-    /// Reloads under way.
+    /// What is done to its end whoever waits for it. Once it is closed nothing is loaded any more.
     tasks: TaskTracker,
     /// Whoever still drains is to hurry.
     stopping: CancellationToken,
@@ -135,6 +138,7 @@ impl Engine {
             registry,
             dispatcher,
             loaded: Mutex::default(),
+            turns: Mutex::default(),
             retained: Mutex::default(),
             next_generation: AtomicU64::new(1),
             ledger: Ledger::default(),
@@ -203,39 +207,56 @@ impl Engine {
         stats.collect()
     }
 
-    /// Stops one plugin. Calls under way may finish until `drain` has passed.
+    /// Stops one plugin. Calls under way may finish until `drain` has passed. Dropping the future stops
+    /// nothing.
     pub async fn unload(&self, id: &str, drain: Duration) -> Option<Retirement> {
-        let turn = self.0.loaded().iter().find(|one| one.id == id)?.turn.clone();
-        let _turn = turn.take().await;
-        let loaded = {
-            let mut all = self.0.loaded();
-            let index = all.iter().position(|loaded| loaded.id == id)?;
-            all.remove(index)
+        let turn = self.0.turns().get(id).cloned()?;
+        let (engine, id) = (self.clone(), id.to_owned());
+        let work = async move {
+            let _turn = turn.take().await;
+            let keeper = engine.0.withdraw(&id)?;
+            Some(engine.0.retire(&id, keeper, drain).await.retirement)
         };
-        Some(self.0.end(loaded, drain).await)
+        self.see_through(work).await.flatten()
     }
 
-    /// Stops every plugin, the last loaded first. All of them together may drain so long.
+    /// Stops every plugin, the last loaded first. All of them together may drain so long; whatever is
+    /// under way by then has to hurry.
     pub async fn stop(&self, drain: Duration) -> Vec<(String, Retirement)> {
-        let deadline = Instant::now() + drain;
-        let mut outcomes = self.unload_all(deadline).await;
-        self.0.stopping.cancel();
+        // From here on nothing is loaded, so what is unloaded below was the last of it.
         self.0.tasks.close();
-        self.0.tasks.wait().await;
-        // What was still loaded by then.
-        outcomes.extend(self.unload_all(deadline).await);
-        outcomes
-    }
-
-    async fn unload_all(&self, deadline: Instant) -> Vec<(String, Retirement)> {
+        let end = moment::after(drain);
+        let stopping = self.0.stopping.clone();
+        let hurry = tokio::spawn(async move {
+            tokio::time::sleep_until(end.into()).await;
+            stopping.cancel();
+        });
         let mut outcomes = Vec::new();
         loop {
             let Some(id) = self.0.loaded().last().map(|loaded| loaded.id.clone()) else { break };
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = end.saturating_duration_since(Instant::now());
             let Some(outcome) = self.unload(&id, left).await else { continue };
             outcomes.push((id, outcome));
         }
+        self.0.tasks.wait().await;
+        hurry.abort();
+        self.0.stopping.cancel();
         outcomes
+    }
+
+    /// Does it to its end, whether somebody waits for it or not. Nothing comes of it when the runtime
+    /// ends, and everything with it.
+    async fn see_through<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        match self.0.tasks.spawn(work).await {
+            Ok(done) => Some(done),
+            Err(ended) => match ended.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(_) => None,
+            },
+        }
     }
 }
 
@@ -246,6 +267,15 @@ impl Inner {
 
     fn retained(&self) -> MutexGuard<'_, Vec<Retained>> {
         self.retained.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn turns(&self) -> MutexGuard<'_, HashMap<String, Arc<Turn>>> {
+        self.turns.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// What lets one change of a plugin follow another.
+    fn turn(&self, id: &str) -> Arc<Turn> {
+        self.turns().entry(id.to_owned()).or_default().clone()
     }
 
     fn options(&self) -> Arc<Options> {
@@ -287,24 +317,27 @@ impl Inner {
         self.next_generation.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Takes a plugin out of the registry and ends its generation.
-    async fn end(&self, loaded: Loaded, drain: Duration) -> Retirement {
-        let Loaded { id, running, served, .. } = loaded;
+    /// Lets nobody call a plugin any more. Its generation is to be retired then, in the same turn.
+    fn withdraw(&self, id: &str) -> Option<Keeper> {
+        let mut all = self.loaded();
+        let index = all.iter().position(|loaded| loaded.id == id)?;
+        let Loaded { running, served, .. } = all.remove(index);
         self.registry.publish(|snapshot| {
-            snapshot.withdraw(&id);
-            snapshot.update(&id, |record| {
+            snapshot.withdraw(id);
+            snapshot.update(id, |record| {
                 record.status = Status::Stopped;
                 record.generation = None;
                 record.served = None;
             });
         });
         served.serve(None);
-        self.rejections().remove(&id);
-        self.retire(&id, running.keeper, drain).await.retirement
+        self.rejections().remove(id);
+        Some(running.keeper)
     }
 
     async fn retire(&self, id: &str, keeper: Keeper, drain: Duration) -> Departure {
         let generation = keeper.number();
+        let drain = moment::after(drain).saturating_duration_since(Instant::now());
         let departure = keeper.retire(drain, &self.stopping).await;
         let Departure { retirement, cut_off } = &departure;
         if *cut_off > 0 {

@@ -24,6 +24,7 @@ use crate::{
     durable,
     folder::{Folder, shell_word},
     manifest::RelativePath,
+    moment::now,
     nearest::nearest,
     trust::{
         Mark, Records,
@@ -36,7 +37,6 @@ use std::{
     collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
-    time::SystemTime,
 };
 
 /// How many releases of a plugin are kept besides the one in use.
@@ -300,10 +300,6 @@ fn nothing_kept(lock: &Lock, before: &Installed, version: Option<&str>) -> Diagn
         "install the release you want: loader plugins install --allow-downgrade <source>; see loader plugins history {id}"
     );
     Diagnostic::error("LDR-INSTALL-KEPT", message).about(id).hint(hint)
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 fn one(finding: Diagnostic) -> Vec<Diagnostic> {

@@ -60,7 +60,7 @@ pub use dispatch::{
 };
 pub use emission::LogFilter;
 pub use engine::{
-    Action, Change, Decision, Enablement, Engine, Options, PluginOptions, PluginStats,
+    Action, BeforeStart, Change, Decision, Enablement, Engine, Options, PluginOptions, PluginStats,
     ReloadOptions, ReloadRequest, Survey, Surveyed, SwitchedTo, policy, rehearse, survey,
 };
 pub use generation::{Placement, Retained, Retirement};

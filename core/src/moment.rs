@@ -1,16 +1,23 @@
-//! Moments as records keep them: whole seconds since 1970, in universal time.
+//! Moments as records keep them: whole seconds since 1970, in universal time; and the end of a wait.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Now.
 pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// Now, in milliseconds.
+/// Now, in milliseconds; zero when the clock stands before 1970.
 pub fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The end of a wait that starts now.
+pub(crate) fn after(wait: Duration) -> Instant {
+    // A wait too long to be told is no limit; thirty years are none either.
+    let now = Instant::now();
+    now.checked_add(wait).unwrap_or(now + Duration::from_secs(30 * 365 * 86_400))
 }
 
 /// A moment for people: `2026-11-21 16:34:05 UTC`.

@@ -74,7 +74,7 @@ pub enum Status {
     Disabled,
     /// It was refused or failed; the diagnostics say why.
     Failed,
-    /// It stopped with the engine.
+    /// It was stopped, by itself or with the engine: its release was removed, say.
     Stopped,
 }
 

@@ -120,14 +120,14 @@ impl<'a> Reconfiguration<'a> {
 
     async fn compare(&self) -> Result<Applied, Vec<Finding>> {
         let (settings, ..) = self.read()?;
-        Ok(self.gateway.compare(settings).await)
+        self.gateway.compare(settings).await.map_err(|finding| vec![finding.into()])
     }
 
     async fn apply(&self) -> Result<Applied, Vec<Finding>> {
         let (settings, policy, filter) = self.read()?;
         self.switch.change(&filter);
         self.edge.adjust(policy);
-        Ok(self.gateway.apply(settings).await)
+        self.gateway.apply(settings).await.map_err(|finding| vec![finding.into()])
     }
 
     /// Reads and checks everything, before anything is changed.

@@ -267,8 +267,8 @@ async fn an_engine_with_other_options_does_what_differs() {
     let generation = |id: &str| engine.snapshot().plugin(id).expect("found").generation;
     let actions = async |options: &Options, affected: &[&str]| {
         let affected: BTreeSet<String> = affected.iter().map(|id| (*id).to_owned()).collect();
-        let compared = engine.compare(options.clone(), &affected).await;
-        let applied = engine.apply(options.clone(), affected).await;
+        let compared = engine.compare(options.clone(), &affected).await.expect("compared");
+        let applied = engine.apply(options.clone(), affected).await.expect("applied");
         let names = |changes: Vec<Change>| {
             changes.into_iter().map(|one| (one.plugin, one.action)).collect::<Vec<_>>()
         };

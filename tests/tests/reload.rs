@@ -356,7 +356,7 @@ async fn state_whose_answer_came_too_late_is_taken_back() {
     let (home, engine) = counter_at_three("late").await;
     let mut impatient = (*engine.options()).clone();
     impatient.reload.hold = Duration::from_millis(200);
-    engine.apply(impatient, BTreeSet::new()).await;
+    engine.apply(impatient, BTreeSet::new()).await.expect("applied");
     put(&home, "counter", &build::named("counter", "good"));
     let refused = reload(&engine, "counter", without_window(Cause::Requested)).await;
     assert_eq!(refused.verdict, Some(Verdict::Refused));
@@ -414,7 +414,7 @@ async fn what_is_cut_off_at_the_end_of_a_drain_is_said() {
     let (home, engine) = tide_at("one").await;
     let mut hasty = (*engine.options()).clone();
     hasty.reload.drain = Duration::from_millis(50);
-    engine.apply(hasty, BTreeSet::new()).await;
+    engine.apply(hasty, BTreeSet::new()).await.expect("applied");
     let waiting = {
         let engine = engine.clone();
         tokio::spawn(async move { get(&engine, "tide", "/wait/60000").await })

@@ -4,10 +4,9 @@ use crate::{
     Gateway, Settings,
     config::Config,
     difference::{self, AccountChange, Key, difference, within_reach},
-    gateway::engine_options,
-    secrets,
+    translation::engine_options,
 };
-use loader_core::{Change, discovery::discover};
+use loader_core::{Change, diagnostic::Diagnostic, discovery::discover};
 use serde::Serialize;
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -29,18 +28,17 @@ struct Plan {
     reached: Config,
     /// The plugins whose manifests want to be reloaded for what differs.
     affected: BTreeSet<String>,
-    by_default: secrets::Permitted,
     applied: Applied,
 }
 
 impl Gateway {
     /// What [`apply`](Self::apply) would do. Nothing is done.
-    pub async fn compare(&self, settings: Settings) -> Applied {
-        let Plan { reached, affected, mut applied, .. } = self.plan(&settings.config).await;
+    pub async fn compare(&self, settings: Settings) -> Result<Applied, Diagnostic> {
+        let Plan { reached, affected, mut applied } = self.plan(&settings.config).await?;
         let engine = self.engine();
         let options = engine_options(&Settings { config: reached, ..settings }, engine.services());
-        applied.plugins = engine.compare(options, &affected).await;
-        applied
+        applied.plugins = engine.compare(options, &affected).await?;
+        Ok(applied)
     }
 
     /// Goes on with another configuration: changes the accounts, plugins and settings that differ, and
@@ -48,24 +46,26 @@ impl Gateway {
     /// count at the next start; the answer names them.
     ///
     /// What a plugin refuses leaves it, or the account, as it was, and the rest is done all the same; the
-    /// same configuration applied again tries it again.
-    pub async fn apply(&self, settings: Settings) -> Applied {
+    /// same configuration applied again tries it again. An error means that nothing was changed.
+    pub async fn apply(&self, settings: Settings) -> Result<Applied, Diagnostic> {
         let _turn = self.0.applying.lock().await;
         let started = self.config();
-        let Plan { reached, affected, by_default, mut applied } = self.plan(&settings.config).await;
+        let Plan { reached, affected, mut applied } = self.plan(&settings.config).await?;
         let settings = Settings { config: reached, ..settings };
         let engine = self.engine();
-        let permit = || {
-            let permitted = secrets::permitted(&by_default, &engine.snapshot(), &settings.config);
-            self.0.secrets.replace(settings.secrets.clone(), permitted);
-        };
         // A plugin that is loaded now may want a secret while it starts, and another for an account.
-        permit();
-        self.0.conversations.adjust(&settings.config);
-        self.0.config.store(Arc::new(settings.config.clone()));
+        let before = self.0.permissions.turn_to(settings.secrets.clone());
+        self.go_on_with(&settings.config);
         let options = engine_options(&settings, engine.services());
-        applied.plugins = engine.apply(options, affected).await;
-        permit();
+        applied.plugins = match engine.apply(options, affected).await {
+            Ok(changes) => changes,
+            Err(finding) => {
+                self.0.permissions.turn_to(before);
+                self.go_on_with(&started);
+                return Err(finding);
+            }
+        };
+        self.0.permissions.renew(&engine.snapshot(), &settings.config);
         for change in &mut applied.accounts {
             change.finding = self.0.channels.change(engine, change, &settings.config).await;
         }
@@ -75,20 +75,24 @@ impl Gateway {
         }
         self.0.config.store(Arc::new(effective));
         self.0.channels.forget_unserved(engine);
-        applied
+        Ok(applied)
     }
 
-    async fn plan(&self, wanted: &Config) -> Plan {
+    /// Whatever begins from now on follows this configuration.
+    fn go_on_with(&self, config: &Config) {
+        self.0.permissions.renew(&self.engine().snapshot(), config);
+        self.0.conversations.adjust(config);
+        self.0.config.store(Arc::new(config.clone()));
+    }
+
+    async fn plan(&self, wanted: &Config) -> Result<Plan, Diagnostic> {
         let started = self.config();
         let reached = within_reach(&started, wanted);
         let changed = difference(&started, &reached);
         let roots = self.0.roots.clone();
-        let found = tokio::task::spawn_blocking(move || {
-            let candidates = discover(&roots).candidates;
-            let by_default = secrets::by_default(&candidates);
-            (candidates, by_default)
-        });
-        let (candidates, by_default) = found.await.unwrap_or_default();
+        let found = tokio::task::spawn_blocking(move || discover(&roots).candidates).await;
+        let candidates =
+            found.map_err(|ended| Diagnostic::panicked("the look for plugins", ended))?;
         let is_affected = |prefixes: &[String]| {
             prefixes.iter().any(|prefix| changed.iter().any(|key| key.touches(prefix)))
         };
@@ -101,7 +105,7 @@ impl Gateway {
             changed,
             plugins: Vec::new(),
         };
-        Plan { reached, affected, by_default, applied }
+        Ok(Plan { reached, affected, applied })
     }
 }
 

@@ -235,13 +235,7 @@ impl Channels {
     }
 
     fn living(&self) -> Result<Life, Failure> {
-        self.life().clone().ok_or_else(|| {
-            Failure::new(
-                class::UNAVAILABLE,
-                "LDR-CHANNEL-STARTING",
-                "the gateway is starting or stopping and takes no messages now",
-            )
-        })
+        self.life().clone().ok_or_else(not_now)
     }
 
     /// The channel a plugin provides.
@@ -256,6 +250,15 @@ impl Channels {
             )
         })
     }
+}
+
+/// There is nobody to answer a message yet, or any more.
+pub(crate) fn not_now() -> Failure {
+    Failure::new(
+        class::UNAVAILABLE,
+        "LDR-CHANNEL-STARTING",
+        "the gateway is starting or stopping and takes no messages now",
+    )
 }
 
 /// There are accounts of a channel that no plugin provides.

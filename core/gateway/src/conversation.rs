@@ -3,7 +3,7 @@
 //! Each conversation has one task, so its turns come one after another, in order. A reply carries an
 //! idempotency key made of the turn, so trying to send it again cannot send it twice.
 
-use crate::{config, inference};
+use crate::{channels, config, inference};
 use arc_swap::ArcSwap;
 use loader_abi::class;
 use loader_contract::{
@@ -20,6 +20,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument as _, info_span, warn};
 
 /// Messages of one conversation that may wait for their turn; then the channel waits.
@@ -49,6 +50,9 @@ struct Shared {
     engine: Engine,
     terms: ArcSwap<Terms>,
     queues: Mutex<HashMap<Key, mpsc::Sender<InboundMessage>>>,
+    tasks: TaskTracker,
+    /// Ends every conversation, a turn under way too.
+    over: CancellationToken,
 }
 
 /// What the configuration says of answers.
@@ -79,7 +83,16 @@ impl Terms {
 impl Conversations {
     pub(crate) fn new(engine: Engine, config: &config::Config) -> Self {
         let terms = ArcSwap::from_pointee(Terms::of(config));
-        Self(Arc::new(Shared { engine, terms, queues: Mutex::default() }))
+        let (tasks, over) = (TaskTracker::new(), CancellationToken::new());
+        Self(Arc::new(Shared { engine, terms, queues: Mutex::default(), tasks, over }))
+    }
+
+    /// Ends every conversation, each of which keeps the engine.
+    pub(crate) async fn end(&self) {
+        self.0.over.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+        self.0.queues().clear();
     }
 
     /// Turns that begin from now on follow this configuration.
@@ -95,6 +108,9 @@ impl Conversations {
         let key = (channel.to_owned(), message.account.clone(), message.conversation.id.clone());
         let mut message = message;
         loop {
+            if self.0.over.is_cancelled() {
+                return Err(channels::not_now());
+            }
             let queue = self.queue(&key);
             match queue.send(message).await {
                 Ok(()) => return Ok(()),
@@ -119,7 +135,9 @@ impl Conversations {
         queues.insert(key.clone(), sender.clone());
         let span = info_span!("conversation", channel = key.0, account = key.1);
         let shared = self.0.clone();
-        tokio::spawn(shared.converse(key.clone(), receiver).instrument(span));
+        let (over, key) = (self.0.over.clone(), key.clone());
+        let turns = async move { over.run_until_cancelled(shared.converse(key, receiver)).await };
+        self.0.tasks.spawn(turns.instrument(span));
         sender
     }
 }

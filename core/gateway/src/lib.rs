@@ -7,6 +7,7 @@
 //! | `routes` | `http-route/1` | which plugin answers a path |
 //! | `health` | `health/1` | one verdict over all |
 //! | `apply`, `difference` | | another configuration for a gateway that runs: only what differs is done |
+//! | `survey`, `translation` | | what would be loaded; the configuration in the engine's words |
 //! | `status` | | how plugins and accounts are doing, without asking them |
 //! | [`picker`] | `channel/1` | channels that can be set up, those in catalogues too |
 //! | [`openai`] | | the OpenAI wire format to and from the contract |
@@ -28,13 +29,17 @@ mod reconnection;
 mod routes;
 mod secrets;
 mod status;
+mod survey;
+mod translation;
 
 pub use apply::Applied;
 pub use channels::AccountView;
 pub use difference::{AccountAction, AccountChange, Key, difference};
-pub use gateway::{Gateway, Settings, contracts, policy, rehearse, survey};
+pub use gateway::{Gateway, Settings};
 pub use health::GatewayHealth;
 pub use inference::EventStream;
 pub use models::ListedModel;
 pub use routes::Route;
 pub use status::{GatewayStatus, PluginStatus, Process};
+pub use survey::{policy, rehearse, survey};
+pub use translation::contracts;

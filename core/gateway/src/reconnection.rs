@@ -1,4 +1,4 @@
-//! Accounts of channels that have a fresh generation.
+//! Accounts of channels that have a fresh generation, and the secrets they name.
 //!
 //! A generation that was handed its predecessor's accounts has them, and is told nothing new. One that
 //! was not, because its channel hands nothing over, was stuck, or is new, has none until it is told.
@@ -14,8 +14,8 @@ use std::{
 /// The generation that serves each channel.
 type Generations = HashMap<String, u64>;
 
-/// Connects the accounts of every channel whose generation is another than before, until the gateway
-/// is gone.
+/// Connects the accounts of every channel whose generation is another than before, and lets it fetch
+/// the secrets they name, until the gateway is gone.
 pub(crate) fn follow(gateway: &Arc<Inner>) {
     let mut changes = gateway.engine.registry().changes();
     let mut seen = generations(&gateway.engine.snapshot());
@@ -27,6 +27,7 @@ pub(crate) fn follow(gateway: &Arc<Inner>) {
             let _turn = gateway.applying.lock().await;
             let now = generations(&gateway.engine.snapshot());
             let config = gateway.config.load_full();
+            gateway.permissions.renew(&gateway.engine.snapshot(), &config);
             for ((channel, account), settings) in difference::connected(&config) {
                 if now.contains_key(channel) && now.get(channel) != seen.get(channel) {
                     gateway.channels.connect(&gateway.engine, channel, account, settings).await;

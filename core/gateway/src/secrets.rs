@@ -2,36 +2,88 @@
 
 use crate::{config::Config, difference};
 use loader_contract::channel;
-use loader_core::{Snapshot, discovery::Candidate, services::secrets::references};
-use std::collections::{BTreeMap, BTreeSet};
+use loader_core::{
+    Snapshot,
+    discovery::Candidate,
+    services::{
+        SecretSource,
+        secrets::{Secrets, references},
+    },
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard},
+};
 
 /// The names of secrets, by plugin.
-pub(crate) type Permitted = BTreeMap<String, BTreeSet<String>>;
+type Permitted = BTreeMap<String, BTreeSet<String>>;
 
 /// The largest schema file that is read, in bytes.
 const MAX_SCHEMA_BYTES: u64 = 1024 * 1024;
 
-/// The secrets that plugins' configurations name by default: an operator who leaves `api_key` alone
-/// means the default's `secret:<name>`, which then stands in the schema only. Blocking.
-pub(crate) fn by_default(candidates: &[Candidate]) -> Permitted {
-    let named = candidates.iter().filter_map(|candidate| {
+/// What plugins may fetch: it follows the plugins that are started and the configuration.
+pub(crate) struct Permissions {
+    secrets: Arc<Secrets>,
+    state: Mutex<State>,
+}
+
+struct State {
+    source: Arc<dyn SecretSource>,
+    /// What plugins' configurations name by default: an operator who leaves `api_key` alone means the
+    /// default's `secret:<name>`, which then stands in the schema only.
+    by_default: Permitted,
+}
+
+impl Permissions {
+    pub(crate) fn new(secrets: Arc<Secrets>, source: Arc<dyn SecretSource>) -> Self {
+        Self { secrets, state: Mutex::new(State { source, by_default: Permitted::new() }) }
+    }
+
+    /// Lets a plugin that is about to be started fetch what its schema names by default, beside what
+    /// the one before it could: that one may serve on. Blocking.
+    pub(crate) fn expect(&self, candidate: &Candidate) {
+        let names = by_default(candidate);
+        if names.is_empty() {
+            return;
+        }
+        let mut state = self.state();
+        state.by_default.entry(candidate.id().to_owned()).or_default().extend(names.clone());
+        self.secrets.allow(candidate.id(), names);
+    }
+
+    /// Takes secrets from elsewhere.
+    pub(crate) fn turn_to(&self, source: Arc<dyn SecretSource>) -> Arc<dyn SecretSource> {
+        std::mem::replace(&mut self.state().source, source)
+    }
+
+    /// Lets each plugin fetch what the accounts of its channels name, and nothing of what they named
+    /// before.
+    pub(crate) fn renew(&self, snapshot: &Snapshot, config: &Config) {
+        let state = self.state();
+        let mut permitted = state.by_default.clone();
+        for ((channel, _), account) in difference::connected(config) {
+            let Some(capability) = snapshot.capability(channel::CONTRACT, channel) else {
+                continue;
+            };
+            let settings = account.settings_json();
+            let names = references(&settings).into_iter().map(str::to_owned);
+            permitted.entry(capability.plugin.clone()).or_default().extend(names);
+        }
+        self.secrets.replace(state.source.clone(), permitted);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// The secrets that a plugin's configuration names by default. Blocking.
+fn by_default(candidate: &Candidate) -> BTreeSet<String> {
+    let read = || {
         let file = candidate.spec().config.schema.as_ref()?;
         let text = candidate.read(file, MAX_SCHEMA_BYTES).ok()?;
         let schema: serde_json::Value = serde_json::from_slice(&text).ok()?;
-        let names = references(&schema).into_iter().map(str::to_owned).collect();
-        Some((candidate.id().to_owned(), names))
-    });
-    named.collect()
-}
-
-/// Those, and the ones that the accounts of each plugin's channels name.
-pub(crate) fn permitted(by_default: &Permitted, snapshot: &Snapshot, config: &Config) -> Permitted {
-    let mut permitted = by_default.clone();
-    for ((channel, _), account) in difference::connected(config) {
-        let Some(capability) = snapshot.capability(channel::CONTRACT, channel) else { continue };
-        let settings = account.settings_json();
-        let names = references(&settings).into_iter().map(str::to_owned);
-        permitted.entry(capability.plugin.clone()).or_default().extend(names);
-    }
-    permitted
+        Some(references(&schema).into_iter().map(str::to_owned).collect())
+    };
+    read().unwrap_or_default()
 }

@@ -4,7 +4,7 @@ use super::{Engine, Options, PluginOptions, load::Running, survey};
 use crate::{diagnostic::Diagnostic, discovery::Candidate, registry::Status, reload::Cause};
 use futures_util::future::join_all;
 use serde::Serialize;
-use std::{collections::BTreeSet, panic::resume_unwind, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 /// What new options mean for one plugin.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -68,9 +68,14 @@ impl Step {
 
 impl Engine {
     /// What [`apply`](Self::apply) would do, apart from denials.
-    pub async fn compare(&self, options: Options, affected: &BTreeSet<String>) -> Vec<Change> {
+    pub async fn compare(
+        &self,
+        options: Options,
+        affected: &BTreeSet<String>,
+    ) -> Result<Vec<Change>, Diagnostic> {
         let options = Arc::new(self.kept(options));
-        self.plan(&options, affected).await.iter().map(Step::change).collect()
+        let steps = self.plan(&options, affected).await?;
+        Ok(steps.iter().map(Step::change).collect())
     }
 
     /// Goes on with other options, and does what follows from them and nothing else: loads what is on
@@ -79,25 +84,27 @@ impl Engine {
     ///
     /// What a process is started with stays as it is: folders, services, contracts, what is done about
     /// crashes. A configuration that a plugin refuses leaves the old generation with the old one;
-    /// options that are applied again try it again. Returns once everything is decided; dropping the
-    /// future stops nothing.
-    pub async fn apply(&self, options: Options, affected: BTreeSet<String>) -> Vec<Change> {
+    /// options that are applied again try it again. Returns once everything is decided, which may be
+    /// before what was unloaded has gone; dropping the future stops nothing. An error means that nothing
+    /// was changed.
+    pub async fn apply(
+        &self,
+        options: Options,
+        affected: BTreeSet<String>,
+    ) -> Result<Vec<Change>, Diagnostic> {
         let engine = self.clone();
         let work = async move { engine.go_on_with(options, &affected).await };
-        match self.0.tasks.spawn(work).await {
-            Ok(changes) => changes,
-            Err(ended) => match ended.try_into_panic() {
-                Ok(panic) => resume_unwind(panic),
-                // The runtime ends, and everything with it.
-                Err(_) => Vec::new(),
-            },
-        }
+        self.see_through(work).await.unwrap_or_else(|| Ok(Vec::new()))
     }
 
-    async fn go_on_with(&self, options: Options, affected: &BTreeSet<String>) -> Vec<Change> {
+    async fn go_on_with(
+        &self,
+        options: Options,
+        affected: &BTreeSet<String>,
+    ) -> Result<Vec<Change>, Diagnostic> {
         let _turn = self.0.applying.lock().await;
         let options = Arc::new(self.kept(options));
-        let steps = self.plan(&options, affected).await;
+        let steps = self.plan(&options, affected).await?;
         self.0.options.store(options.clone());
         for loaded in self.0.loaded().iter() {
             loaded.served.adjust(options.settings(&loaded.id).calls);
@@ -109,7 +116,7 @@ impl Engine {
             findings: vec![finding],
             ..Change::of(&id, Action::Deny)
         }));
-        changes
+        Ok(changes)
     }
 
     /// These options, with what the process was started with.
@@ -123,19 +130,25 @@ impl Engine {
             host: started.host.clone(),
             index: started.index.clone(),
             crash: started.crash,
+            before_start: started.before_start.clone(),
             ..options
         }
     }
 
     /// What is to be done so that what runs is what the options say.
-    async fn plan(&self, new: &Arc<Options>, affected: &BTreeSet<String>) -> Vec<Step> {
+    async fn plan(
+        &self,
+        new: &Arc<Options>,
+        affected: &BTreeSet<String>,
+    ) -> Result<Vec<Step>, Diagnostic> {
         let old = self.0.options();
         let found = {
             let (old, new) = (old.clone(), new.clone());
             let find = move || (survey::find(&old).candidates, survey::find(&new).candidates);
             tokio::task::spawn_blocking(find).await
         };
-        let (before, now) = found.unwrap_or_default();
+        let (before, now) =
+            found.map_err(|ended| Diagnostic::panicked("the look for plugins", ended))?;
         let mut steps = Vec::new();
         let loaded = self.0.loaded();
         for one in loaded.iter() {
@@ -169,32 +182,59 @@ impl Engine {
         }
         drop(loaded);
         steps.sort_by_key(|step| !matches!(step, Step::Unload(_)));
-        steps
+        Ok(steps)
     }
 
     async fn take(&self, step: Step) -> Change {
         let mut change = step.change();
         match step {
             Step::Adjust(_) => {}
-            Step::Unload(candidate) => {
-                self.unload(candidate.id(), self.0.options().reload.drain).await;
-                let record = self.0.record(&candidate, Status::Disabled);
-                self.0.registry.publish(|snapshot| snapshot.put(record));
-            }
-            Step::Load(candidate) if !self.0.stopping.is_cancelled() => {
-                change.findings = self.load(&candidate).await;
-            }
-            Step::Load(_) => {}
-            Step::Reload(id) => match self.reload(&id, Cause::Configuration) {
-                Ok(number) => {
-                    change.reload = Some(number);
-                    let reload = self.reloads().published(number).await;
-                    change.findings = reload.map(|reload| reload.findings).unwrap_or_default();
+            Step::Unload(candidate) => self.switch_off(candidate).await,
+            Step::Load(candidate) => match self.bring(&candidate).await {
+                Some(findings) => change.findings = findings,
+                // Its files came at the same time, and it was loaded for that.
+                None if self.is_behind(candidate.id()) => {
+                    self.renew(candidate.id(), &mut change).await;
                 }
-                Err(finding) => change.findings = vec![finding],
+                None => {}
             },
+            Step::Reload(id) => self.renew(&id, &mut change).await,
         }
         change
+    }
+
+    /// Whether a plugin was started with other settings than it has now.
+    fn is_behind(&self, id: &str) -> bool {
+        let settings = self.0.options().settings(id);
+        self.0.loaded().iter().any(|one| one.id == id && differs(&one.running, &settings))
+    }
+
+    /// Stops a plugin, if it is served, and waits for that, not for its calls under way.
+    async fn switch_off(&self, candidate: Candidate) {
+        let id = candidate.id().to_owned();
+        let turn = self.0.turn(&id);
+        let held = turn.take().await;
+        let keeper = self.0.withdraw(&id);
+        let record = self.0.record(&candidate, Status::Disabled);
+        self.0.registry.publish(|snapshot| snapshot.put(record));
+        let Some(keeper) = keeper else { return };
+        let (engine, drain) = (self.clone(), self.0.options().reload.drain);
+        self.0.tasks.spawn(async move {
+            engine.0.retire(&id, keeper, drain).await;
+            drop(held);
+        });
+    }
+
+    /// Replaces a plugin's generation by one with what the options say now.
+    async fn renew(&self, id: &str, change: &mut Change) {
+        match self.reload(id, Cause::Configuration) {
+            Ok(number) => {
+                change.reload = Some(number);
+                let reload = self.reloads().published(number).await;
+                change.findings = reload.map(|reload| reload.findings).unwrap_or_default();
+            }
+            Err(finding) => change.findings = vec![finding],
+        }
     }
 }
 

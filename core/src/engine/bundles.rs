@@ -1,11 +1,11 @@
 //! Bundles: known to the registry, and nothing of them runs.
 
-use super::{Engine, Inner, load::internal, survey};
+use super::{Inner, survey};
 use crate::{
     diagnostic::Diagnostic,
     discovery::Candidate,
     manifest::Bundle,
-    registry::Status,
+    registry::{Snapshot, Status},
     vetting::{self, Policy, VettedBundle, vet_bundle},
 };
 use tracing::info;
@@ -18,7 +18,10 @@ impl Inner {
         match tokio::task::spawn_blocking(work).await {
             Ok(Ok(vetted)) => self.enter(candidate, &vetted),
             Ok(Err(findings)) => self.failed(candidate, findings),
-            Err(_) => self.failed(candidate, vec![internal(candidate, "the examination panicked")]),
+            Err(ended) => {
+                let finding = Diagnostic::panicked("the examination", ended);
+                self.failed(candidate, vec![finding.about(candidate.id())])
+            }
         }
     }
 
@@ -34,16 +37,13 @@ impl Inner {
     }
 }
 
-impl Engine {
-    /// The bundles in use whose manifests are denied.
-    pub(super) fn denied_bundles(&self, policy: &Policy) -> Vec<(String, Diagnostic)> {
-        let snapshot = self.snapshot();
-        let ready = snapshot.plugins().filter(|record| record.status == Status::Ready);
-        let denied = ready.filter_map(|record| {
-            let digest = record.digest.as_ref()?.parse().ok()?;
-            let finding = vetting::denial_of_bundle(digest, policy)?;
-            Some((record.id.clone(), finding.about(&record.id).at(&record.folder)))
-        });
-        denied.collect()
-    }
+/// The bundles in use whose manifests are denied. Blocking.
+pub(super) fn denied(snapshot: &Snapshot, policy: &Policy) -> Vec<(String, Diagnostic)> {
+    let ready = snapshot.plugins().filter(|record| record.status == Status::Ready);
+    let denied = ready.filter_map(|record| {
+        let digest = record.digest.as_ref()?.parse().ok()?;
+        let finding = vetting::denial_of_bundle(digest, policy)?;
+        Some((record.id.clone(), finding.about(&record.id).at(&record.folder)))
+    });
+    denied.collect()
 }

@@ -1,12 +1,7 @@
 //! Takes plugins out of service whose bytes are denied while they serve.
 
-use super::Engine;
-use crate::{
-    diagnostic::Diagnostic,
-    registry::Status,
-    trust::Records,
-    vetting::{self, Policy},
-};
+use super::{Engine, bundles};
+use crate::{diagnostic::Diagnostic, registry::Status, trust::Records, vetting};
 use std::{
     fs,
     sync::Arc,
@@ -41,6 +36,8 @@ pub(super) fn spawn(engine: &Engine) {
                 continue;
             }
             seen = changed;
+            // Whoever stops the engine waits for this.
+            let _look = inner.tasks.token();
             Engine(inner).withdraw_denied().await;
         }
     });
@@ -49,8 +46,10 @@ pub(super) fn spawn(engine: &Engine) {
 impl Engine {
     /// Stops every plugin whose bytes are denied, and says which.
     pub(super) async fn withdraw_denied(&self) -> Vec<(String, Diagnostic)> {
-        let policy = super::survey::policy(&self.0.options());
-        let denied = self.denied(&policy);
+        let denied = self.denied().await.unwrap_or_else(|finding| {
+            error!(code = finding.code, "the denials could not be looked at: {finding}");
+            Vec::new()
+        });
         for (id, finding) in denied.clone() {
             error!(plugin = id, code = finding.code, "{finding}");
             self.unload(&id, DRAIN).await;
@@ -65,20 +64,23 @@ impl Engine {
         denied
     }
 
-    fn denied(&self, policy: &Policy) -> Vec<(String, Diagnostic)> {
-        let loaded = self.0.loaded();
-        let denied = loaded.iter().filter_map(|loaded| {
-            let findings = vetting::denials(
-                loaded.running.candidate(),
-                loaded.running.vetted.digest(),
-                policy,
-            );
-            let finding = findings.into_iter().next()?;
-            Some((
-                loaded.id.clone(),
-                finding.about(&loaded.id).at(loaded.running.candidate().folder()),
-            ))
-        });
-        denied.chain(self.denied_bundles(policy)).collect()
+    async fn denied(&self) -> Result<Vec<(String, Diagnostic)>, Diagnostic> {
+        let serving: Vec<_> = {
+            let loaded = self.0.loaded();
+            let running = loaded.iter().map(|one| &one.running);
+            running.map(|one| (one.candidate().clone(), one.vetted.digest())).collect()
+        };
+        let (options, snapshot) = (self.options(), self.snapshot());
+        let look = move || {
+            let policy = super::survey::policy(&options);
+            let denied = serving.into_iter().filter_map(|(candidate, digest)| {
+                let finding = vetting::denials(&candidate, digest, &policy).into_iter().next()?;
+                let finding = finding.about(candidate.id()).at(candidate.folder());
+                Some((candidate.id().to_owned(), finding))
+            });
+            denied.chain(bundles::denied(&snapshot, &policy)).collect()
+        };
+        let looked = tokio::task::spawn_blocking(look).await;
+        looked.map_err(|ended| Diagnostic::panicked("the look", ended))
     }
 }

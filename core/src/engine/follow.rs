@@ -3,6 +3,9 @@
 //! The watch says where something changed; what that means is found out by looking at the roots anew.
 //! Files that vanish take nothing down: what is loaded serves until its release is removed from the
 //! lock or it is switched off.
+//!
+//! What takes its time is begun and not waited for: one plugin's beginning and end hold up no other
+//! one's, and its own changes wait for their turns.
 
 use super::{Engine, Inner, survey};
 use crate::{
@@ -10,24 +13,31 @@ use crate::{
     digest::Digest,
     discovery::{Candidate, Visit},
     folder::Unreadable,
-    manifest::{Content, Platform},
+    manifest::{Content, Platform, RelativePath},
+    registry::Status,
     reload::Cause,
-    trust::lock,
+    trust::lock::{self, Lock},
     watch::{self, Targets, Watch},
 };
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
 use tracing::{error, info, warn};
 
-/// What a plugin's files were when they were last acted on: its manifest and its library.
-type Seen = (Digest, Option<Digest>);
+/// What a plugin's files were when they were last acted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    manifest: Digest,
+    library: Option<Digest>,
+    /// Its schema and its skills.
+    others: Digest,
+}
 
 impl Engine {
-    /// Follows the files from now on, until the engine is gone: replaces plugins whose files changed,
+    /// Follows the files from now on, until the engine stops: replaces plugins whose files changed,
     /// loads new ones, and stops those whose release was removed.
     pub fn follow(&self) -> Result<(), Diagnostic> {
         let options = self.0.options();
@@ -35,12 +45,16 @@ impl Engine {
         let watch = Watch::start(targets(&self.0, &found), watch::Options::default())?;
         let seen = found.iter().filter_map(|(one, seen)| Some((one.id().to_owned(), (*seen)?)));
         let seen = seen.collect();
-        let weak = Arc::downgrade(&self.0);
+        let (weak, stopping) = (Arc::downgrade(&self.0), self.0.stopping.clone());
         tokio::spawn(async move {
             let mut follower = Follower { watch, seen, told: None };
-            loop {
-                let changed = follower.watch.changed().await;
+            while let Some(changed) = stopping.run_until_cancelled(follower.watch.changed()).await {
                 let Some(inner) = weak.upgrade() else { break };
+                if inner.tasks.is_closed() {
+                    break;
+                }
+                // Whoever stops the engine waits for this.
+                let _step = inner.tasks.token();
                 follower.step(&Engine(inner), changed).await;
             }
             // Its drop waits for a thread.
@@ -62,27 +76,42 @@ impl Follower {
     async fn step(&mut self, engine: &Engine, changed: BTreeSet<PathBuf>) {
         self.tell_trouble();
         let inner = engine.0.clone();
-        let look = move || {
-            let found = survey::find_and_look(&inner.options(), |candidate, visit| {
-                Some((real(candidate.folder()), seen_of(candidate, visit)?))
-            });
-            (targets(&inner, &found.plugins), found.plugins)
-        };
-        let Ok((targets, found)) = tokio::task::spawn_blocking(look).await else { return };
-        self.watch.retarget(targets);
         let lock_changed = changed.iter().any(|path| path.ends_with(lock::FILE_NAME));
-        for (candidate, seen) in &found {
-            let id = candidate.id();
-            let Some((folder, seen)) = seen else { continue };
-            let is_settled = lock_changed || changed.contains(folder);
-            if !is_settled || self.seen.get(id) == Some(seen) {
-                continue;
+        let look = move || {
+            // What did not change is not read, and what may still be written must not be.
+            let found = survey::find_and_look(&inner.options(), |candidate, visit| {
+                let is_settled = lock_changed || changed.contains(&real(candidate.folder()));
+                is_settled.then(|| seen_of(candidate, visit)).flatten()
+            });
+            let removed = if lock_changed {
+                removed(&inner, found.plugins.iter().map(|(one, _)| one))
+            } else {
+                Vec::new()
+            };
+            (targets(&inner, &found.plugins), found.plugins, removed)
+        };
+        let (targets, found, removed) = match tokio::task::spawn_blocking(look).await {
+            Ok(looked) => looked,
+            Err(ended) => {
+                let finding = Diagnostic::panicked("the look at files that changed", ended);
+                return error!(code = finding.code, "{finding}");
             }
-            self.seen.insert(id.to_owned(), *seen);
-            engine.take_up(candidate, *seen).await;
+        };
+        self.watch.retarget(targets);
+        // What comes back is new, even if it is what it was.
+        self.seen.retain(|id, _| found.iter().any(|(one, _)| one.id() == id));
+        for id in removed {
+            let done_by = engine.clone();
+            engine.0.tasks.spawn(async move { done_by.let_go_of(&id).await });
         }
-        if lock_changed {
-            engine.let_go_of_removed(&found).await;
+        for (candidate, seen) in found {
+            let Some(seen) = seen else { continue };
+            let before = self.seen.insert(candidate.id().to_owned(), seen);
+            if before != Some(seen) {
+                let done_by = engine.clone();
+                let work = async move { done_by.take_up(&candidate, before, seen).await };
+                engine.0.tasks.spawn(work);
+            }
         }
     }
 
@@ -102,48 +131,76 @@ impl Follower {
 
 impl Engine {
     /// Loads or replaces a plugin whose files are at rest and are not what they were.
-    async fn take_up(&self, candidate: &Candidate, seen: Seen) {
+    async fn take_up(&self, candidate: &Candidate, before: Option<Seen>, seen: Seen) {
         let id = candidate.id();
         if !self.0.options().enablement.decide(candidate).enabled {
             return;
         }
-        let running = {
-            let loaded = self.0.loaded();
-            let loaded = loaded.iter().find(|one| one.id == id);
-            loaded.map(|one| {
-                let digest = one.running.vetted.digest();
-                (one.running.candidate().manifest_digest(), Some(digest))
-            })
-        };
-        match running {
-            Some(running) if running == seen => {}
-            Some(_) => {
-                // It may have been stopped meanwhile.
-                let _ = self.reload(id, Cause::Files);
+        if let Some(findings) = self.bring(candidate).await {
+            if let Some(finding) = findings.iter().find(|finding| finding.is_error()) {
+                error!(plugin = id, code = finding.code, "a new plugin is not served");
             }
-            None => {
-                let findings = self.load(candidate).await;
-                if let Some(finding) = findings.iter().find(|finding| finding.is_error()) {
-                    error!(plugin = id, code = finding.code, "a new plugin is not served");
-                }
-            }
+            return;
         }
+        let is_same_code = self.0.loaded().iter().any(|one| {
+            let (manifest, library) =
+                (one.running.candidate().manifest_digest(), one.running.vetted.digest());
+            one.id == id && (manifest, Some(library)) == (seen.manifest, seen.library)
+        });
+        // Its code is as it was, and its configuration may be wrong or right now.
+        let is_reshaped = before.is_some_and(|before| before.others != seen.others);
+        // It may have been stopped meanwhile.
+        let _ = match is_same_code {
+            false => self.reload(id, Cause::Files),
+            true if is_reshaped => self.reload(id, Cause::Configuration),
+            true => return,
+        };
     }
 
-    /// Stops installed plugins that the lock does not name any more.
-    async fn let_go_of_removed<Look>(&self, found: &[(Candidate, Look)]) {
-        let removed: Vec<String> = {
-            let loaded = self.0.loaded();
-            let installed =
-                loaded.iter().filter(|one| one.running.candidate().installed().is_some());
-            let is_there = |id: &str| found.iter().any(|(one, _)| one.id() == id);
-            installed.map(|one| one.id.clone()).filter(|id| !is_there(id)).collect()
-        };
-        for id in removed {
-            info!(plugin = id, "its release was removed; it is stopped");
-            self.unload(&id, self.0.options().reload.drain).await;
+    /// Stops a plugin whose release was removed, if it still is when its turn has come.
+    async fn let_go_of(&self, id: &str) {
+        let turn = self.0.turn(id);
+        let _turn = turn.take().await;
+        let inner = self.0.clone();
+        let look = move || removed(&inner, &survey::find(&inner.options()).candidates);
+        let looked = tokio::task::spawn_blocking(look).await;
+        if !looked.is_ok_and(|removed| removed.iter().any(|one| one == id)) {
+            return;
+        }
+        info!(plugin = id, "its release was removed; it is stopped");
+        let keeper = self.0.withdraw(id);
+        self.0.registry.publish(|snapshot| {
+            snapshot.update(id, |record| {
+                record.status = Status::Stopped;
+                record.skills = Vec::new();
+            });
+        });
+        if let Some(keeper) = keeper {
+            self.0.retire(id, keeper, self.0.options().reload.drain).await;
         }
     }
+}
+
+/// The plugins in use whose releases the locks do not name any more. A lock that cannot be read
+/// takes nothing down.
+fn removed<'a>(inner: &Inner, found: impl IntoIterator<Item = &'a Candidate>) -> Vec<String> {
+    let found: BTreeSet<&str> = found.into_iter().map(Candidate::id).collect();
+    let mut locks: BTreeMap<PathBuf, Option<Lock>> = BTreeMap::new();
+    let mut is_removed = |folder: &Path| {
+        let (Some(root), Some(name)) = (folder.parent(), folder.file_name()) else { return false };
+        let name = name.to_string_lossy();
+        // A pack has plugins of other ids than its release.
+        let Some((release, _)) = name.split_once('@') else { return false };
+        let lock = locks.entry(root.to_owned());
+        let lock = lock.or_insert_with(|| Lock::read(root).ok().flatten());
+        lock.as_ref().is_some_and(|lock| lock.current(release).is_none())
+    };
+    let snapshot = inner.registry.snapshot();
+    let used = snapshot.plugins().filter(|record| {
+        matches!(record.status, Status::Served | Status::Ready | Status::Failed)
+            && !found.contains(record.id.as_str())
+    });
+    used.filter(|record| is_removed(&record.folder)).map(|record| record.id.clone()).collect()
 }
 
 /// What there is to watch: the roots, the folders of what was found and of what is loaded.
@@ -183,17 +240,28 @@ fn files_of(candidate: &Candidate) -> BTreeSet<PathBuf> {
 
 /// What a plugin's files are now; nothing while its library is not there.
 fn seen_of(candidate: &Candidate, visit: &Visit) -> Option<Seen> {
-    let manifest = candidate.manifest_digest();
-    let Content::Library(library) = &candidate.spec().content else {
-        return Some((manifest, None));
+    let spec = candidate.spec();
+    let (library, skills): (_, &[RelativePath]) = match &spec.content {
+        Content::Library(library) => {
+            let library = visit.folder.file(library.file_for(Platform::current()?)?);
+            match library {
+                Ok(library) => (Some(Digest::of_reader(library.file).ok()?), &[]),
+                Err(Unreadable::Missing) => return None,
+                // What is there instead of a file is told when it is examined.
+                Err(_) => (None, &[]),
+            }
+        }
+        Content::Bundle(bundle) => (None, &bundle.skills),
     };
-    let file = library.file_for(Platform::current()?)?;
-    match visit.folder.file(file) {
-        Ok(library) => Some((manifest, Some(Digest::of_reader(library.file).ok()?))),
-        Err(Unreadable::Missing) => None,
-        // What is there instead of a file is told when it is examined.
-        Err(_) => Some((manifest, None)),
+    let mut others = String::new();
+    for file in skills.iter().chain(&spec.config.schema) {
+        let opened = visit.folder.file(file).ok();
+        let digest = opened.and_then(|opened| Digest::of_reader(opened.file).ok());
+        let digest = digest.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
+        others.push_str(&format!("{digest}  {file}\n"));
     }
+    let others = Digest::of(others.as_bytes());
+    Some(Seen { manifest: candidate.manifest_digest(), library, others })
 }
 
 /// The folder without symbolic links; as it is while it does not exist.

@@ -14,6 +14,7 @@ use crate::{
 use futures_util::future::join_all;
 use loader_contract::lifecycle::{HostDescription, Registration, StateDescription};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::task::{JoinError, JoinHandle};
 use tracing::{error, info};
 
 /// A generation that answers, and what it was made from.
@@ -45,56 +46,100 @@ impl Running {
 }
 
 impl Engine {
-    /// Discovers and loads everything that is switched on, and returns what there is to say.
+    /// Discovers and loads everything that is switched on and not served, and returns what there is to
+    /// say. Dropping the future stops nothing.
     ///
     /// A plugin that fails is recorded as failed; the others are served all the same.
     pub async fn load_all(&self) -> Vec<Diagnostic> {
-        let options = self.0.options();
-        let found = tokio::task::spawn_blocking(move || survey::find(&options)).await;
-        let Ok(found) = found else { return Vec::new() };
-        let mut diagnostics = self.0.take_crashes();
-        diagnostics.extend(found.diagnostics);
-        let (on, off): (Vec<_>, Vec<_>) = found
-            .candidates
-            .into_iter()
-            .partition(|candidate| self.0.options().enablement.decide(candidate).enabled);
-        for candidate in off {
-            let record = self.0.record(&candidate, Status::Disabled);
-            self.0.registry.publish(|snapshot| snapshot.put(record));
-        }
-        for candidate in &on {
-            if let Some(bundle) = candidate.bundle() {
-                diagnostics.extend(self.0.take_in(candidate, bundle).await);
-            }
-        }
-        let on: Vec<_> = on.into_iter().filter(|candidate| candidate.bundle().is_none()).collect();
-        let starting = on.iter().map(|candidate| self.0.start(candidate));
-        let started: Vec<_> = join_all(starting).await;
-        for (candidate, started) in on.iter().zip(started) {
-            match started {
-                Ok(started) => diagnostics.extend(self.0.publish(started)),
-                Err(findings) => diagnostics.extend(self.0.failed(candidate, findings)),
-            }
-        }
-        diagnostics
+        let engine = self.clone();
+        self.see_through(async move { engine.0.bring_all().await }).await.unwrap_or_default()
     }
 
-    /// Loads one plugin. Returns what there is to say; an error among it means that it is not
-    /// served.
+    /// Loads one plugin. Returns what there is to say; an error among it means that it is not served,
+    /// or was already. Dropping the future stops nothing.
     pub async fn load(&self, candidate: &Candidate) -> Vec<Diagnostic> {
-        if let Some(bundle) = candidate.bundle() {
-            return self.0.take_in(candidate, bundle).await;
-        }
-        match self.0.start(candidate).await {
-            Ok(started) => self.0.publish(started),
-            Err(findings) => self.0.failed(candidate, findings),
-        }
+        self.bring(candidate).await.unwrap_or_else(|| {
+            let id = candidate.id();
+            let message = "a plugin of this id is served already";
+            let finding = Diagnostic::error("LDR-START-SERVED", message).about(id);
+            vec![finding.at(candidate.folder()).hint(format!("loader plugins reload {id}"))]
+        })
+    }
+
+    /// Loads one plugin in its turn; nothing when one of its id is served.
+    pub(super) async fn bring(&self, candidate: &Candidate) -> Option<Vec<Diagnostic>> {
+        let (engine, candidate) = (self.clone(), candidate.clone());
+        self.see_through(async move { engine.0.bring(&candidate).await }).await.flatten()
     }
 }
 
 impl Inner {
+    async fn bring_all(&self) -> Vec<Diagnostic> {
+        let options = self.options();
+        let looking = options.clone();
+        let found = tokio::task::spawn_blocking(move || survey::find(&looking)).await;
+        let mut diagnostics = self.take_crashes();
+        let found = match found {
+            Ok(found) => found,
+            Err(ended) => {
+                diagnostics.push(Diagnostic::panicked("the look for plugins", ended));
+                return diagnostics;
+            }
+        };
+        diagnostics.extend(found.diagnostics);
+        let (on, off): (Vec<_>, Vec<_>) = found
+            .candidates
+            .into_iter()
+            .partition(|candidate| options.enablement.decide(candidate).enabled);
+        for candidate in off {
+            let record = self.record(&candidate, Status::Disabled);
+            self.registry.publish(|snapshot| snapshot.put(record));
+        }
+        let (bundles, on): (Vec<_>, Vec<_>) =
+            on.into_iter().partition(|candidate| candidate.bundle().is_some());
+        for bundle in &bundles {
+            diagnostics.extend(self.bring(bundle).await.into_iter().flatten());
+        }
+        let turns: Vec<_> = on.iter().map(|candidate| self.turn(candidate.id())).collect();
+        let starting = on.iter().zip(&turns).map(|(candidate, turn)| async move {
+            let turn = turn.take().await;
+            if self.serves(candidate.id()) {
+                return None;
+            }
+            Some((candidate, turn, self.start(candidate).await))
+        });
+        // Published in the order of their ids: of two that provide the same, the first keeps it.
+        for (candidate, _turn, started) in join_all(starting).await.into_iter().flatten() {
+            diagnostics.extend(self.serve(candidate, started).await);
+        }
+        diagnostics
+    }
+
+    async fn bring(&self, candidate: &Candidate) -> Option<Vec<Diagnostic>> {
+        // Whoever waits for the turn ends the watch over a fresh generation.
+        if self.serves(candidate.id()) {
+            return None;
+        }
+        let turn = self.turn(candidate.id());
+        let _turn = turn.take().await;
+        if self.serves(candidate.id()) {
+            return None;
+        }
+        Some(match candidate.bundle() {
+            Some(bundle) => self.take_in(candidate, bundle).await,
+            None => self.serve(candidate, self.start(candidate).await).await,
+        })
+    }
+
+    fn serves(&self, id: &str) -> bool {
+        self.loaded().iter().any(|one| one.id == id)
+    }
+
     /// Everything up to a generation that answers.
     async fn start(&self, candidate: &Candidate) -> Result<Running, Vec<Diagnostic>> {
+        if self.tasks.is_closed() {
+            return Err(vec![stopping(candidate)]);
+        }
         let number = self.generation_number();
         let options = self.options();
         let settings = options.settings(candidate.id());
@@ -107,7 +152,9 @@ impl Inner {
             // Nobody closes the semaphore.
             let _turn = self.examining.acquire().await;
             let examined = tokio::task::spawn_blocking(work).await;
-            examined.map_err(|_| vec![internal(candidate, "the examination panicked")])??
+            examined.map_err(|ended| {
+                vec![Diagnostic::panicked("the examination", ended).about(candidate.id())]
+            })??
         };
         self.launch(vetted, probed, number, settings).await
     }
@@ -122,7 +169,7 @@ impl Inner {
     ) -> Result<Running, Vec<Diagnostic>> {
         let candidate = vetted.candidate();
         let options = self.options();
-        let launched = generation::launch(Launch {
+        let launching = tokio::spawn(generation::launch(Launch {
             probed,
             number,
             placement: settings.placement,
@@ -132,8 +179,13 @@ impl Inner {
             description: description(&options),
             log_filter: options.log_filter.clone(),
             limits: Limits { start: options.start_timeout, stop: options.stop_timeout },
-        })
-        .await;
+        }));
+        let Some(launched) = self.unless_stopping(launching).await else {
+            return Err(vec![stopping(candidate)]);
+        };
+        let launched = launched.map_err(|ended| {
+            vec![Diagnostic::panicked("the start", ended).about(candidate.id())]
+        })?;
         let Launched { keeper, registrations, state } = match launched {
             Ok(launched) => launched,
             Err(LaunchError { diagnostic, retained }) => {
@@ -146,6 +198,24 @@ impl Inner {
             return Err(vec![diagnostic]);
         }
         Ok(Running { vetted, keeper, state, settings, since: Reading::default() })
+    }
+
+    /// What comes of a start. A stop does not wait for it: what comes of it then is let go of.
+    async fn unless_stopping(
+        &self,
+        mut launching: JoinHandle<Result<Launched, LaunchError>>,
+    ) -> Option<Result<Result<Launched, LaunchError>, JoinError>> {
+        let stopping = self.stopping.clone();
+        tokio::select! {
+            launched = &mut launching => return Some(launched),
+            () = stopping.cancelled() => {}
+        }
+        tokio::spawn(async move {
+            if let Ok(Ok(Launched { keeper, .. })) = launching.await {
+                keeper.retire(Duration::ZERO, &stopping).await;
+            }
+        });
+        None
     }
 
     /// Sends the calls of a plugin to another generation. Returns the one that served, and what there
@@ -167,11 +237,36 @@ impl Inner {
         Ok((before, findings))
     }
 
-    /// Lets a plugin that started serve. From here on it is called.
-    fn publish(&self, running: Running) -> Vec<Diagnostic> {
+    /// Lets a plugin that started serve, or records why it does not.
+    async fn serve(
+        &self,
+        candidate: &Candidate,
+        started: Result<Running, Vec<Diagnostic>>,
+    ) -> Vec<Diagnostic> {
+        let running = match started {
+            Ok(running) => running,
+            Err(findings) => return self.failed(candidate, findings),
+        };
+        match self.publish(running) {
+            Ok(findings) => findings,
+            Err(running) => {
+                self.retire(candidate.id(), running.keeper, Duration::ZERO).await;
+                self.failed(candidate, vec![stopping(candidate)])
+            }
+        }
+    }
+
+    /// Lets a plugin that started serve. From here on it is called. Gives it back when the engine
+    /// stops: nobody would end it.
+    fn publish(&self, running: Running) -> Result<Vec<Diagnostic>, Box<Running>> {
         let id = running.candidate().id().to_owned();
         // Others may be in effect by now than those it was started with.
         let calls = self.options().settings(&id).calls;
+        let mut all = self.loaded();
+        // Whoever has the turn of a plugin is the only one to load it.
+        if self.tasks.is_closed() || all.iter().any(|one| one.id == id) {
+            return Err(Box::new(running));
+        }
         let served = Arc::new(Served::new(id.as_str().into(), calls));
         served.serve(Some(running.keeper.generation().clone()));
         let diagnostics = self.register(&running, &served);
@@ -179,9 +274,9 @@ impl Inner {
         info!(plugin = id, version = %running.candidate().spec().version,
             generation = running.keeper.number(), placement = running.settings.placement.name(),
             "plugin loaded");
-        let turn = Arc::default();
-        self.loaded().push(Loaded { id, running, served, turn });
-        diagnostics
+        let turn = self.turn(&id);
+        all.push(Loaded { id, running, served, turn });
+        Ok(diagnostics)
     }
 
     /// Puts what a plugin provides into the registry, in the place of what it provided before.
@@ -311,6 +406,7 @@ fn check_registrations(
     Ok(())
 }
 
-pub(super) fn internal(candidate: &Candidate, message: &str) -> Diagnostic {
-    Diagnostic::error("LDR-INTERNAL", message).about(candidate.id())
+fn stopping(candidate: &Candidate) -> Diagnostic {
+    Diagnostic::error("LDR-START-STOPPING", "the engine stops and loads nothing any more")
+        .about(candidate.id())
 }

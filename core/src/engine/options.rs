@@ -2,10 +2,21 @@
 
 use super::Enablement;
 use crate::{
-    crash::Crash, discovery::Root, dispatch::CallPolicy, emission::LogFilter,
-    generation::Placement, probe::Probe, reload::CanaryPolicy, service::Services, trust::Trust,
+    crash::Crash,
+    discovery::{Candidate, Root},
+    dispatch::CallPolicy,
+    emission::LogFilter,
+    generation::Placement,
+    probe::Probe,
+    reload::CanaryPolicy,
+    service::Services,
+    trust::Trust,
 };
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+/// Told of every plugin whose code passed the gate and is about to be started, on a thread that may
+/// wait.
+pub type BeforeStart = Arc<dyn Fn(&Candidate) + Send + Sync>;
 
 /// What an embedding program decides.
 #[derive(Clone)]
@@ -36,6 +47,8 @@ pub struct Options {
     pub probe: Option<Probe>,
     /// What is done about crashes. Without it none is recorded, and the signals are left alone.
     pub crash: Option<Crash>,
+    /// What is to be done before a plugin is started: what it may ask for at once, say.
+    pub before_start: Option<BeforeStart>,
     /// How long each step of a plugin's beginning may take.
     pub start_timeout: Duration,
     /// How long each step of a plugin's end may take.
@@ -62,6 +75,7 @@ impl Options {
             index: None,
             probe: None,
             crash: None,
+            before_start: None,
             start_timeout: Duration::from_secs(10),
             stop_timeout: Duration::from_secs(5),
             stuck_timeout: Duration::from_secs(10),

@@ -114,7 +114,12 @@ pub(super) fn stage(
 ) -> Result<Probed, Vec<Diagnostic>> {
     let (probe, records) = (options.probe.as_ref(), policy.records.as_ref());
     let staged = store.stage(fresh, number);
-    staged.and_then(|staged| try_out(staged, probe, records)).map_err(|finding| vec![finding])
+    let probed = staged.and_then(|staged| try_out(staged, probe, records));
+    let probed = probed.map_err(|finding| vec![finding])?;
+    if let Some(tell) = &options.before_start {
+        tell(fresh.vetted().candidate());
+    }
+    Ok(probed)
 }
 
 /// Looks in the roots for one plugin that is switched on.
@@ -126,7 +131,8 @@ pub(super) fn find_one(options: &Options, id: &str) -> Result<Candidate, Vec<Dia
         let mut findings = found.diagnostics;
         findings.retain(|finding| finding.is_error());
         let message = "its files are gone; what is loaded goes on serving";
-        findings.push(Diagnostic::error("LDR-RELOAD-GONE", message).about(id));
+        let hint = format!("put them back, or stop it: plugins.deny = [\"{id}\"]");
+        findings.push(Diagnostic::error("LDR-RELOAD-GONE", message).about(id).hint(hint));
         return Err(findings);
     };
     let decision = options.enablement.decide(&candidate);
@@ -134,7 +140,8 @@ pub(super) fn find_one(options: &Options, id: &str) -> Result<Candidate, Vec<Dia
         return Ok(candidate);
     }
     let message = format!("it is switched off: {}", decision.reason);
-    Err(vec![Diagnostic::error("LDR-RELOAD-DISABLED", message).about(id).at(candidate.folder())])
+    let finding = Diagnostic::error("LDR-RELOAD-DISABLED", message).about(id);
+    Err(vec![finding.at(candidate.folder()).hint(format!("loader plugins inspect {id}"))])
 }
 
 /// Looks in the roots.

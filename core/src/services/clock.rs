@@ -2,10 +2,11 @@
 
 use crate::{
     message::{Failure, Reply, from_json},
+    moment,
     service::{Answer, Service, ServiceRequest},
 };
 use loader_contract::service::clock::{Now, SERVICE, Sleep, method};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// The clock of one engine. Its monotonic time counts from when it was made.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ impl Clock {
 
     fn now(&self) -> Result<Reply, Failure> {
         let monotonic = u64::try_from(self.made.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        Reply::json(&Now { unix_ms: unix_milliseconds(), monotonic_ns: monotonic })
+        Reply::json(&Now { unix_ms: moment::now_ms(), monotonic_ns: monotonic })
     }
 }
 
@@ -50,10 +51,4 @@ impl Service for Clock {
             method => Answer::unimplemented(SERVICE, method),
         }
     }
-}
-
-/// Milliseconds since 1970 as the wall clock says; zero when it stands before.
-pub(crate) fn unix_milliseconds() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     message::Failure,
+    moment,
     services::{cause, trust::Trust},
 };
 use rustls_pki_types::ServerName;
@@ -60,9 +61,7 @@ impl Limit {
 
 /// The end of a wait that starts now.
 fn end_of(wait: Duration) -> Instant {
-    // A wait too long to be told is no limit; thirty years are none either.
-    let now = Instant::now();
-    now.checked_add(wait).unwrap_or(now + Duration::from_secs(30 * 365 * 86_400))
+    moment::after(wait).into()
 }
 
 /// Connects to the first address of a name that answers.

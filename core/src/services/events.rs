@@ -7,8 +7,8 @@ mod topic;
 
 use crate::{
     message::{Failure, Message, Reply, from_json},
+    moment,
     service::{Answer, Service, ServiceRequest},
-    services::clock::unix_milliseconds,
     stream::StreamEnd,
 };
 use futures_util::future::BoxFuture;
@@ -46,7 +46,7 @@ impl EventBus {
         let event = Arc::new(Event {
             topic: topic.to_owned(),
             source: source.to_owned(),
-            timestamp_ms: unix_milliseconds(),
+            timestamp_ms: moment::now_ms(),
             payload,
             missed: 0,
         });

@@ -97,6 +97,12 @@ impl Secrets {
         Self { source: RwLock::new(source), allowed: RwLock::default() }
     }
 
+    /// Lets a plugin fetch these secrets, too.
+    pub fn allow(&self, plugin: &str, names: impl IntoIterator<Item = String>) {
+        let mut allowed = self.allowed.write().unwrap_or_else(PoisonError::into_inner);
+        allowed.entry(plugin.to_owned()).or_default().extend(names);
+    }
+
     /// Replaces where secrets come from, and which ones each plugin may fetch besides those its
     /// configuration names, such as those of its channel accounts. What is not named any more is
     /// withdrawn.

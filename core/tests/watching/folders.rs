@@ -34,7 +34,9 @@ async fn the_first_report_names_everything_there_is() {
 #[tokio::test]
 async fn a_plugin_that_is_copied_into_a_root_is_reported_when_all_of_it_is_there() {
     let root = folder();
-    let watch = start(roots(root.path()));
+    // A copier that does not get a processor for a while is not done.
+    let patient = Options { settle: Duration::from_secs(1), ..Options::default() };
+    let watch = Watch::start(roots(root.path()), patient).unwrap();
     let plugin = root.path().join("hello");
     let library = plugin.join("linux/libhello.so");
     let copier = tokio::task::spawn_blocking({

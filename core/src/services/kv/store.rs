@@ -4,10 +4,7 @@
 //! when the file is opened and once in [`WRITES_PER_SWEEP`] writes, inside the writer's own
 //! transaction, so that reading never writes.
 
-use crate::{
-    message::Failure,
-    services::{cause, clock::unix_milliseconds},
-};
+use crate::{message::Failure, moment, services::cause};
 use loader_abi::class;
 use loader_contract::service::kv::{Keys, List};
 use redb::{
@@ -54,7 +51,7 @@ impl Store {
             let found = values.get((plugin, key))?;
             Ok(found.and_then(|entry| {
                 let (expiry, value) = entry.value();
-                lives(expiry, unix_milliseconds()).then(|| value.to_vec())
+                lives(expiry, moment::now_ms()).then(|| value.to_vec())
             }))
         })
     }
@@ -67,7 +64,7 @@ impl Store {
         life: Option<u64>,
     ) -> Result<(), Failure> {
         // An expiry of zero would mean never.
-        let expiry = life.map_or(0, |life| unix_milliseconds().saturating_add(life).max(1));
+        let expiry = life.map_or(0, |life| moment::now_ms().saturating_add(life).max(1));
         let sweeps = self.writes.fetch_add(1, Ordering::Relaxed).is_multiple_of(WRITES_PER_SWEEP);
         self.write(|tables| {
             remove(tables, plugin, key)?;
@@ -81,7 +78,7 @@ impl Store {
 
     /// Whether the key was there.
     pub(super) fn delete(&self, plugin: &str, key: &str) -> Result<bool, Failure> {
-        let now = unix_milliseconds();
+        let now = moment::now_ms();
         self.write(|tables| {
             let expiry = remove(tables, plugin, key)?;
             Ok(expiry.is_some_and(|expiry| lives(expiry, now)))
@@ -97,7 +94,7 @@ impl Store {
         } else {
             Bound::Excluded((plugin, after))
         };
-        let now = unix_milliseconds();
+        let now = moment::now_ms();
         self.read(|values| {
             let (mut keys, mut bytes) = (Vec::new(), 0);
             for entry in values.range::<(&str, &str)>((start, Bound::Unbounded))? {
@@ -173,7 +170,7 @@ fn remove(tables: &mut Tables<'_>, plugin: &str, key: &str) -> Result<Option<u64
 
 /// Removes values that have expired, the oldest first.
 fn sweep(tables: &mut Tables<'_>) -> Result<(), StorageError> {
-    let end = (unix_milliseconds().saturating_add(1), "", "");
+    let end = (moment::now_ms().saturating_add(1), "", "");
     let mut expired = Vec::new();
     for entry in tables.expiries.range(..end)?.take(VALUES_PER_SWEEP) {
         let (place, _) = entry?;

@@ -55,7 +55,8 @@ pub(super) fn spawn<L: Lent>(
         reservation.announce(commands);
     }
     let unread = Unread::default();
-    let mut loan = Loan { lent, address, reservation, unread, holder: None, orphaned: None };
+    let mut loan =
+        Loan { lent, address, reservation, unread, holder: None, is_known: false, orphaned: None };
     loan.take_on(holder, false);
     tokio::spawn(loan.serve(orders));
 }
@@ -68,6 +69,8 @@ struct Loan<L: Lent> {
     reservation: Option<Reservation<Command<L::Address>>>,
     unread: Unread,
     holder: Option<Holder>,
+    /// Whether some holder knew that it held the connection.
+    is_known: bool,
     /// When the wait for the next holder is over.
     orphaned: Option<Pin<Box<Sleep>>>,
 }
@@ -218,8 +221,10 @@ impl<L: Lent> Loan<L> {
         self.collect(&mut holder);
         let keep = holder.keep;
         let sender = holder.part(end, Ok(()));
-        self.unread.take_back(&sender);
-        if keep.is_zero() || self.lent.is_parting() || self.reservation.is_none() {
+        self.is_known |= !self.unread.take_back(&sender);
+        // What nobody knows of nobody comes back to: the next one would take it for another.
+        if !self.is_known || keep.is_zero() || self.lent.is_parting() || self.reservation.is_none()
+        {
             return ControlFlow::Break(());
         }
         self.orphaned = Some(Box::pin(sleep(keep)));

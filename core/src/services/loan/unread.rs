@@ -55,15 +55,19 @@ impl Unread {
         Ok(())
     }
 
-    /// Takes back what a holder that is gone was given and did not take.
-    pub(super) fn take_back(&mut self, holder: &Sender) {
+    /// Takes back what a holder that is gone was given and did not take, but for the head, which was for
+    /// that holder alone. `true` when it took not even that.
+    pub(super) fn take_back(&mut self, holder: &Sender) -> bool {
+        let mut took_nothing = false;
         for message in holder.take_back().into_iter().rev() {
-            // The head was for that holder alone.
-            if message.kind != message_kind::HEAD {
-                self.bytes += weight(&message);
-                self.messages.push_front(message);
+            if message.kind == message_kind::HEAD {
+                took_nothing = true;
+                continue;
             }
+            self.bytes += weight(&message);
+            self.messages.push_front(message);
         }
+        took_nothing
     }
 }
 
@@ -96,7 +100,7 @@ mod tests {
         }
         drop(far);
         assert_eq!(unread.deliver(&near.sender), Err(Gone));
-        unread.take_back(&near.sender);
+        assert!(!unread.take_back(&near.sender), "it took the head");
         let (near, far) = stream::pair();
         for number in 10..100 {
             assert_eq!(unread.deliver(&near.sender), Ok(()));

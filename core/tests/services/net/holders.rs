@@ -73,6 +73,20 @@ async fn one_that_gives_up_before_it_has_the_connection_leaves_nothing_in_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_nobody_heard_of_is_not_kept() {
+    let (host, server) = (Host::new(), Server::new().await);
+    let plugin = host.plugin("one");
+    let request = serde_json::to_vec(&kept(&server)).unwrap();
+    let opening = plugin.start("net/1/connect", Metadata::new(), request);
+    let mut stream = server.accept().await;
+    soon(opening.is_answered()).await;
+    drop(opening);
+    assert_eq!(read_to_end(&mut stream).await, b"");
+    let (opened, _stream) = pair(&plugin.reloaded(), &server, &kept(&server)).await;
+    drop(opened);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_orphan_that_is_not_wanted_closes() {
     let (host, server) = (Host::new(), Server::new().await);
     let plugin = host.plugin("one");
