@@ -232,31 +232,15 @@ async fn hear(listener: &TcpListener, prefix: &str) -> (String, BufReader<TcpStr
     timeout(PATIENCE, heard).await.expect("somebody speaks")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_plugin_that_comes_later_has_its_secrets() {
-    let home = Home::new();
-    let (upstream, chat) =
-        (TcpListener::bind("127.0.0.1:0").await, TcpListener::bind("127.0.0.1:0").await);
-    let (upstream, chat) = (upstream.expect("a port"), chat.expect("a port"));
-    let port = |listener: &TcpListener| listener.local_addr().expect("an address").port();
-    let config = format!(
-        "[plugins.entries.openai.config]\nbase_url = \"http://127.0.0.1:{}/v1\"\n\
-         models = [\"small\"]\n\
-         [channels.irc.accounts.main]\nhost = \"127.0.0.1\"\nport = {}\ntls = false\n\
-         nick = \"bot\"\npassword = \"secret:chat\"\n",
-        port(&upstream),
-        port(&chat)
-    );
-    let config: Config = toml::from_str(&config).expect("valid settings");
-    let secrets: BTreeMap<String, SecretBytes> = [("openai", "sk-later"), ("chat", "hunter2")]
-        .map(|(name, secret)| (name.to_owned(), SecretBytes::from(secret.to_owned())))
-        .into();
+/// A gateway without plugins, with these settings and secrets.
+async fn gateway_of(home: &Home, config: &str, secret: (&str, &str)) -> Gateway {
+    let secret = (secret.0.to_owned(), SecretBytes::from(secret.1.to_owned()));
     let settings = Settings {
-        config,
+        config: toml::from_str::<Config>(config).expect("valid settings"),
         state_dir: home.state(),
         roots: vec![Root { path: home.plugins(), origin: Origin::Bundled, required: true }],
         index: None,
-        secrets: Arc::new(secrets),
+        secrets: Arc::new(BTreeMap::from([secret])),
         host: "loader-test 0".into(),
         log_filter: None,
         probe: None,
@@ -264,22 +248,51 @@ async fn a_plugin_that_comes_later_has_its_secrets() {
     };
     let (gateway, findings) = Gateway::start(settings).await.expect("it starts");
     expect_no_error(&findings);
+    gateway
+}
+
+async fn listen() -> (TcpListener, u16) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    (listener, port)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_comes_later_has_the_secrets_of_its_accounts() {
+    let home = Home::new();
+    let (server, port) = listen().await;
+    let config = format!(
+        "[channels.irc.accounts.main]\nhost = \"127.0.0.1\"\nport = {port}\ntls = false\n\
+         nick = \"bot\"\npassword = \"secret:chat\"\n"
+    );
+    let gateway = gateway_of(&home, &config, ("chat", "hunter2")).await;
     home.add("irc");
-    let (line, _chat) = hear(&chat, "PASS ").await;
+    let (line, _stream) = hear(&server, "PASS ").await;
     assert_eq!(line.trim_start_matches("PASS ").trim_start_matches(':'), "hunter2");
+    gateway.stop(Duration::from_millis(500)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_comes_later_has_the_secrets_of_its_defaults() {
+    let home = Home::new();
+    let (server, port) = listen().await;
+    let config = format!(
+        "[plugins.entries.openai.config]\nbase_url = \"http://127.0.0.1:{port}/v1\"\n\
+         models = [\"small\"]\n"
+    );
+    let gateway = gateway_of(&home, &config, ("openai", "sk-later")).await;
     home.add("openai");
     let engine = gateway.engine();
     until(engine, "openai", || status(engine, "openai") == Some(Status::Served)).await;
     let asking = gateway.clone();
-    let request = serde_json::from_value(json!({
-        "model": "", "messages": [{ "role": "user", "content": [{ "type": "text", "text": "hello" }] }]
-    }));
-    let request = request.expect("a request");
+    let content = json!([{ "type": "text", "text": "hello" }]);
+    let request = json!({ "model": "", "messages": [{ "role": "user", "content": content }] });
+    let request = serde_json::from_value(request).expect("a request");
     let asked = tokio::spawn(async move {
         asking.generate(CallOptions::by("test"), "openai/small", request).await.map(|_| ())
     });
     let (line, mut stream) = tokio::select! {
-        heard = hear(&upstream, "authorization: ") => heard,
+        heard = hear(&server, "authorization: ") => heard,
         answer = asked => panic!("nobody was asked: {answer:?}"),
     };
     assert_eq!(line, "authorization: Bearer sk-later");
