@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use std::{
+    any::Any,
     fmt,
     path::{Path, PathBuf},
 };
@@ -102,11 +103,7 @@ impl Diagnostic {
     /// What a task of the host's says that did not come to its end.
     pub fn panicked(what: &str, ended: JoinError) -> Self {
         let why = match ended.try_into_panic() {
-            Ok(panic) => {
-                let text = panic.downcast_ref::<&str>().copied();
-                let text = text.or(panic.downcast_ref::<String>().map(String::as_str));
-                format!("{what} panicked: {}", text.unwrap_or("it does not say why"))
-            }
+            Ok(panic) => format!("{what} panicked: {}", said_by(&*panic)),
             Err(_) => format!("{what} did not end before the program did"),
         };
         Self::error("LDR-INTERNAL", why)
@@ -116,6 +113,13 @@ impl Diagnostic {
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
+}
+
+/// What a panic says.
+pub(crate) fn said_by(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("it does not say why")
 }
 
 impl fmt::Display for Place {

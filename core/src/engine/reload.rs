@@ -12,7 +12,7 @@ pub(super) use turn::Turn;
 
 use super::{Engine, Inner, load::Running};
 use crate::{
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, said_by},
     dispatch::Served,
     generation::Generation,
     message::Failure,
@@ -21,7 +21,6 @@ use crate::{
 use futures_util::FutureExt as _;
 use preparation::Prepared;
 use std::{
-    any::Any,
     panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
@@ -234,9 +233,4 @@ impl Reloading<'_> {
     fn fresh(&self) -> &Running {
         self.fresh.as_ref().expect("the table starts a generation before it is asked anything")
     }
-}
-
-fn said_by(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no words")
 }

@@ -65,7 +65,11 @@ fn look(wanted: &Doctor, global: &Global, output: &Output, sections: &[Section])
         }
         report.repaired(repairs, failures);
     }
-    let answer = report.answer(wanted.only_failed);
+    let mut answer = report.answer(wanted.only_failed);
+    if output.is_json() {
+        // People read them in the report.
+        answer.warnings = report.errors().cloned().collect();
+    }
     Ok(match report.is_healthy() {
         true => answer.into(),
         false => Outcome::Objected(answer),

@@ -73,8 +73,10 @@ impl Reloading<'_> {
             Ok(Some(Prepared { vetted: fresh.into_vetted(), probed, number, settings }))
         };
         let examined = tokio::task::spawn_blocking(work).await;
-        let panicked = |_| vec![self.find("LDR-INTERNAL", "the examination panicked")];
-        let Some(prepared) = examined.map_err(panicked)?? else { return Ok(Event::Unchanged) };
+        let examined = examined.map_err(|ended| {
+            vec![Diagnostic::panicked("the examination", ended).about(self.plugin)]
+        })?;
+        let Some(prepared) = examined? else { return Ok(Event::Unchanged) };
         let life = Life {
             generation: number,
             version: prepared.vetted.spec().version.to_string(),

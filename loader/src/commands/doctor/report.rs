@@ -120,7 +120,7 @@ impl Report {
     }
 
     /// What keeps something from working.
-    fn errors(&self) -> impl Iterator<Item = &Finding> {
+    pub(super) fn errors(&self) -> impl Iterator<Item = &Finding> {
         self.findings().chain(&self.failures).filter(|finding| finding.is_error())
     }
 
@@ -129,7 +129,7 @@ impl Report {
         Answer {
             text: self.write(only_failed),
             data: self.describe(only_failed),
-            warnings: self.errors().cloned().collect(),
+            warnings: self.failures.clone(),
         }
     }
 
