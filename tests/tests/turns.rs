@@ -13,10 +13,7 @@ use tokio::time::{sleep, timeout};
 /// Lays out a build of `tide` by this name.
 fn place_tide(home: &Home, name: &str) {
     let folder = home.add("tide");
-    let mut bytes = fs::read(build::library("tide")).expect("the fixture");
-    let mark = b"TIDE-IS:";
-    let at = bytes.windows(mark.len()).position(|window| window == mark).expect("the mark");
-    bytes[at + mark.len()..][..16].copy_from_slice(format!("{name:<16}").as_bytes());
+    let bytes = build::named("tide", name);
     fs::write(folder.join("libtide.so.new"), bytes).expect("written");
     fs::rename(folder.join("libtide.so.new"), folder.join("libtide.so")).expect("renamed");
 }
