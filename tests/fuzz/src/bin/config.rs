@@ -39,6 +39,7 @@ fuzz_target!(|text: &str| {
         named_by_variable: None,
         environment: Environment::from([("A".into(), "a".into())]),
         flags: Vec::new(),
+        kept: Default::default(),
     };
 
     let users = resolve(&Sources { user: Some(file.clone()), ..nothing.clone() });
