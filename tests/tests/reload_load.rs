@@ -55,13 +55,23 @@ struct Load {
     streams: Vec<JoinHandle<usize>>,
 }
 
+fn life_of_tide(answer: &str) -> u64 {
+    answer.parse().expect("a life, once")
+}
+
 fn sound(answer: Answer) -> String {
     assert_eq!(answer.status, 200, "{}", answer.body);
     answer.body
 }
 
 impl Load {
-    async fn start(gateway: &Gateway, path: &'static str, with_models: bool) -> Self {
+    /// `life` reads from an answer which generation gave it.
+    async fn start(
+        gateway: &Gateway,
+        path: &'static str,
+        life: fn(&str) -> u64,
+        with_models: bool,
+    ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let mut load = Self {
             stop: stop.clone(),
@@ -80,7 +90,7 @@ impl Load {
                     let (asked_us, began) = (now_us(), Instant::now());
                     let answer = client.get(path).await.expect("an answer");
                     let took = began.elapsed();
-                    let life = sound(answer).parse().expect("a life, once");
+                    let life = life(&sound(answer));
                     told.push(Told { asked_us, took, life });
                 }
                 told
@@ -292,12 +302,12 @@ async fn a_reload_every_fifty_milliseconds_loses_doubles_and_keeps_nothing() {
     let gateway = Gateway::start(&home, config).await;
     let mut operator = Client::connect(&gateway).await;
 
-    let load = Load::start(&gateway, "/tide/life", true).await;
+    let load = Load::start(&gateway, "/tide/life", life_of_tide, true).await;
     sleep(Duration::from_secs(5)).await;
     let (quiet, ..) = load.stop().await;
     let usual = percentile(&quiet, 99);
 
-    let load = Load::start(&gateway, "/tide/life", true).await;
+    let load = Load::start(&gateway, "/tide/life", life_of_tide, true).await;
     let mut ledger = Ledger::default();
     replace(&gateway, &home, &mut operator, &mut ledger, WARM_UP, PERIOD / 2).await;
     let (mut told, mut turns, mut streams) = load.stop().await;
@@ -307,7 +317,7 @@ async fn a_reload_every_fifty_milliseconds_loses_doubles_and_keeps_nothing() {
     let (resident, threads) = (status(&gateway, "VmRSS"), status(&gateway, "Threads"));
     let keys_before = keys(&mut operator).await;
 
-    let load = Load::start(&gateway, "/tide/life", true).await;
+    let load = Load::start(&gateway, "/tide/life", life_of_tide, true).await;
     let began = Instant::now();
     let most_alive = replace(&gateway, &home, &mut operator, &mut ledger, reloads, PERIOD).await;
     let took = began.elapsed();
@@ -356,9 +366,18 @@ async fn a_reload_every_fifty_milliseconds_loses_doubles_and_keeps_nothing() {
     );
 }
 
-/// Reloads as fast as it goes, and waits until nothing is left to do.
-async fn reload_often(client: &mut Client, plugin: &str, ledger: &mut Ledger, reloads: u64) {
+/// Reloads at most once every `period`, and waits until nothing is left to do.
+async fn reload_often(
+    client: &mut Client,
+    plugin: &str,
+    ledger: &mut Ledger,
+    reloads: u64,
+    period: Duration,
+) {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for round in 0..reloads {
+        ticks.tick().await;
         reload(client, plugin).await;
         if round % 20 == 0 {
             ledger.gather(client).await;
@@ -378,33 +397,17 @@ async fn leaves_every_time(fixture: &str, path: &'static str) {
     let config = "[plugins.reload]\nwatch = false\n[log]\nfilter = \"warn\"\n";
     let gateway = Gateway::start(&home, config).await;
     let mut operator = Client::connect(&gateway).await;
-    let stop = Arc::new(AtomicBool::new(false));
-    let mut callers = Vec::new();
-    for _ in 0..4 {
-        let (mut client, stop) = (Client::connect(&gateway).await, stop.clone());
-        callers.push(tokio::spawn(async move {
-            let mut answered = 0_usize;
-            while !stop.load(SeqCst) {
-                sound(client.get(path).await.expect("an answer"));
-                answered += 1;
-                sleep(Duration::from_millis(4)).await;
-            }
-            answered
-        }));
-    }
+    let load = Load::start(&gateway, path, |_| 0, false).await;
     let mut ledger = Ledger::default();
-    reload_often(&mut operator, fixture, &mut ledger, WARM_UP).await;
+    reload_often(&mut operator, fixture, &mut ledger, WARM_UP / 3, PERIOD / 5).await;
     let (resident, threads) = (status(&gateway, "VmRSS"), status(&gateway, "Threads"));
     let keys_before = keys(&mut operator).await;
-    reload_often(&mut operator, fixture, &mut ledger, reloads).await;
-    stop.store(true, SeqCst);
-    let mut answered = 0;
-    for caller in callers {
-        answered += caller.await.expect("no answer was lost");
-    }
+    reload_often(&mut operator, fixture, &mut ledger, reloads, PERIOD).await;
+    let (told, ..) = load.stop().await;
     let grown = status(&gateway, "VmRSS").saturating_sub(resident) * 1024;
     println!(
-        "{fixture}: {reloads} reloads, {answered} answers, {} B more a reload",
+        "{fixture}: {reloads} reloads, {} answers, {} B more a reload",
+        told.len(),
         grown / reloads
     );
     assert_eq!(images(&gateway, &home), 1, "what was retired is not mapped");
@@ -445,7 +448,7 @@ async fn no_bad_build_costs_a_request_and_none_is_tried_twice() {
     let config = "[plugins.reload]\ncheck_ms = 500\n[log]\nfilter = \"warn\"\n";
     let gateway = Gateway::start(&home, config).await;
     let mut operator = Client::connect(&gateway).await;
-    let load = Load::start(&gateway, "/tide/life", true).await;
+    let load = Load::start(&gateway, "/tide/life", life_of_tide, true).await;
     let builds = [
         ("abi-major", "refused", "LDR-VET-ABI"),
         ("start-error", "refused", "LDR-START-FAILED"),
