@@ -19,8 +19,14 @@
 //!
 //! `send` must not send twice for the same `idempotency_key`. A failure before the network took the
 //! text has class unavailable and may be tried again; one after it must not.
+//!
+//! The host serves `send` and `status` of the same contract. A [`SendText`] without a capability goes
+//! to the channel its `channel` names.
 
-use crate::contract_types;
+use crate::{
+    catalogue::{Attribute, Class, Contract, Form, Method, Stability},
+    contract_types,
+};
 
 /// The contract's name.
 pub const CONTRACT: &str = "channel/1";
@@ -41,6 +47,21 @@ pub mod method {
     /// Sends text.
     pub const SEND: &str = "send";
 }
+
+/// The contract besides its types.
+pub const DESCRIPTION: Contract = Contract {
+    stability: Stability::Stable,
+    clash: "LDR-CONFLICT-CHANNEL",
+    methods: &[
+        Method::call(method::CAPABILITIES, "What the channel can do.").idempotent(),
+        Method::call(method::CONNECT, "Connects an account and keeps it connected.").idempotent(),
+        Method::call(method::DISCONNECT, "Ends an account's connection.").idempotent(),
+        Method::call(method::STATUS, "How the accounts are.").idempotent(),
+        Method::call(method::SEND, "Sends text."),
+    ],
+    attributes: &[Attribute::new("label", Form::Text, "The channel's name for people.")],
+    ..Contract::new(CONTRACT, Class::Capability, "Connects people: a chat network.")
+};
 
 /// Methods of [`INBOX`], answered by the host.
 pub mod inbox {

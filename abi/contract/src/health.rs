@@ -3,7 +3,10 @@
 //! One method, `check`: no request, answers a [`HealthReport`]. It should answer within a second
 //! and must not change anything. Statuses are those of the IETF draft `health+json`.
 
-use crate::contract_types;
+use crate::{
+    catalogue::{Class, Contract, Method, Stability},
+    contract_types,
+};
 
 /// The contract's name.
 pub const CONTRACT: &str = "health/1";
@@ -13,6 +16,18 @@ pub mod method {
     /// Answers a [`HealthReport`](super::HealthReport).
     pub const CHECK: &str = "check";
 }
+
+/// The contract besides its types.
+pub const DESCRIPTION: Contract = Contract {
+    stability: Stability::Stable,
+    clash: "LDR-CONFLICT-HEALTH",
+    methods: &[Method::call(method::CHECK, "How the plugin is.").idempotent()],
+    ..Contract::new(
+        CONTRACT,
+        Class::Upkeep,
+        "Says how the plugin, and what it depends on, is doing.",
+    )
+};
 
 contract_types! {
     /// The answer to `check`.

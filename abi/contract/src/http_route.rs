@@ -14,6 +14,8 @@
 //! Pseudo headers begin with a colon, as in HTTP/2, so no real header can collide with them. The
 //! host removes credentials meant for itself and hop-by-hop headers before the plugin sees them.
 
+use crate::catalogue::{Attribute, Class, Contract, Form, Method, Stability};
+
 /// The contract's name.
 pub const CONTRACT: &str = "http-route/1";
 
@@ -31,3 +33,17 @@ pub const PATH: &str = ":path";
 pub const QUERY: &str = ":query";
 /// The response's status code.
 pub const STATUS: &str = ":status";
+
+/// The contract besides its types.
+pub const DESCRIPTION: Contract = Contract {
+    stability: Stability::Stable,
+    clash: "LDR-CONFLICT-ROUTE",
+    exclusive: &["prefix"],
+    methods: &[Method::call(method::HANDLE, "Answers one HTTP request.")],
+    attributes: &[Attribute::new(
+        "prefix",
+        Form::Text,
+        "The path that the plugin answers, with all below it; `/<id>` if unsaid.",
+    )],
+    ..Contract::new(CONTRACT, Class::Surface, "Answers HTTP requests below a prefix.")
+};

@@ -10,20 +10,29 @@
 //! * a field is never renamed, retyped or reused within a major version;
 //! * enumerations have an `Unknown` variant where the other side may be newer.
 //!
-//! Capabilities (a plugin serves, a consumer in the gateway calls): [`text_inference`],
-//! [`channel`], [`http_route`], [`health`]. Services (the host serves, plugins call): [`service`].
-//! [`lifecycle`] is the conversation every plugin has with the host.
+//! What a plugin can fulfil, and a consumer in the gateway calls, is listed in [`catalogue`]. Services
+//! (the host serves, plugins call): [`service`]. Where the host has to choose among plugins, it serves
+//! the contract's own name: a plugin that asks for `speech/1` without naming a capability asks the
+//! host, which picks who answers. [`lifecycle`] is the conversation every plugin has with the host.
 
 mod name;
 #[cfg(feature = "schema")]
 pub mod schema;
 
+pub mod background_service;
+pub mod catalogue;
 pub mod channel;
+pub mod chat_command;
+pub mod cli_command;
 pub mod health;
+pub mod hook;
 pub mod http_route;
 pub mod lifecycle;
+pub mod scheduled_task;
 pub mod service;
+pub mod speech;
 pub mod text_inference;
+pub mod tool;
 
 pub use name::{ContractName, ContractNameError};
 

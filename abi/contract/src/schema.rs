@@ -19,7 +19,10 @@ pub fn all() -> Vec<ContractSchema> {
             contract($name, |generator| { $(generator.subschema_for::<$type>();)* })
         };
     }
-    use crate::{channel, health, lifecycle, service, text_inference};
+    use crate::{
+        background_service, channel, chat_command, cli_command, health, hook, lifecycle,
+        scheduled_task, service, speech, text_inference, tool,
+    };
     let mut schemas = vec![
         contract!(
             "ldr/1",
@@ -46,7 +49,63 @@ pub fn all() -> Vec<ContractSchema> {
             channel::Sent,
             channel::InboundMessage,
         ),
+        contract!(
+            background_service::CONTRACT,
+            background_service::ServiceStatus,
+            background_service::ServiceList,
+        ),
+        contract!(chat_command::CONTRACT, chat_command::ChatCommand, chat_command::ChatReply),
+        contract!(
+            cli_command::CONTRACT,
+            cli_command::RunCommand,
+            cli_command::Exit,
+            cli_command::Argument,
+        ),
         contract!(health::CONTRACT, health::HealthReport),
+        contract!(
+            hook::CONTRACT,
+            hook::BeforeModelResolve,
+            hook::ModelOverride,
+            hook::BeforePromptBuild,
+            hook::PromptChange,
+            hook::BeforeAgentStart,
+            hook::AgentStartChange,
+            hook::MessageReceived,
+            hook::MessageChange,
+            hook::BeforeReply,
+            hook::ReplyChange,
+            hook::MessageSent,
+            hook::BeforeToolCall,
+            hook::ToolCallChange,
+            hook::AfterToolCall,
+            hook::ToolAnswerChange,
+            hook::Session,
+            hook::GatewayMoment,
+            hook::Custom,
+            hook::CustomChange,
+            hook::HookList,
+        ),
+        contract!(
+            scheduled_task::CONTRACT,
+            scheduled_task::Run,
+            scheduled_task::RunReport,
+            scheduled_task::Plan,
+            scheduled_task::TaskList,
+        ),
+        contract!(
+            speech::CONTRACT,
+            speech::Synthesize,
+            speech::Audio,
+            speech::VoiceList,
+            speech::ProviderList,
+        ),
+        contract!(
+            tool::CONTRACT,
+            tool::ToolDescription,
+            tool::CallTool,
+            tool::ToolAnswer,
+            tool::ToolList,
+        ),
         contract!(service::clock::SERVICE, service::clock::Now, service::clock::Sleep),
         contract!(service::secrets::SERVICE, service::secrets::Get),
         contract!(service::kv::SERVICE, service::kv::List, service::kv::Keys),

@@ -10,8 +10,15 @@
 //! `data` messages: it may be longer than the 1 MiB that a call can answer. A stream of `stream` that ends without `finish` was cut off: consumers must treat it
 //! as an error, never as a complete answer. Errors use the codes in [`code`] and carry
 //! `retry_after_ms` when the provider knows it.
+//!
+//! The host serves the same contract: models are named `<provider>/<model>` then, an empty name means
+//! the operator's default, and hooks take part. A request that names a capability goes to that
+//! provider as it is.
 
-use crate::contract_types;
+use crate::{
+    catalogue::{Attribute, Class, Contract, Form, Method, Stability},
+    contract_types,
+};
 
 /// The contract's name.
 pub const CONTRACT: &str = "text-inference/1";
@@ -25,6 +32,19 @@ pub mod method {
     /// Answers piece by piece.
     pub const STREAM: &str = "stream";
 }
+
+/// The contract besides its types.
+pub const DESCRIPTION: Contract = Contract {
+    stability: Stability::Stable,
+    clash: "LDR-CONFLICT-PROVIDER",
+    methods: &[
+        Method::call(method::MODELS, "Lists the models.").idempotent(),
+        Method::open(method::GENERATE, "Answers whole.").idempotent(),
+        Method::open(method::STREAM, "Answers piece by piece.").idempotent(),
+    ],
+    attributes: &[Attribute::new("label", Form::Text, "The provider's name for people.")],
+    ..Contract::new(CONTRACT, Class::Capability, "Continues conversations: a provider of models.")
+};
 
 /// Error codes of this contract.
 pub mod code {

@@ -129,6 +129,36 @@ impl Host {
         service::websocket::WebSockets::new(self.clone())
     }
 
+    /// Models, as the operator chose them: `text-inference/1`.
+    pub fn inference(&self) -> service::inference::Inference {
+        service::inference::Inference::new(self.clone())
+    }
+
+    /// Speech, as the operator chose its providers: `speech/1`.
+    pub fn speech(&self) -> service::speech::Speech {
+        service::speech::Speech::new(self.clone())
+    }
+
+    /// Everybody's tools: `tool/1`.
+    pub fn tools(&self) -> service::tools::Tools {
+        service::tools::Tools::new(self.clone())
+    }
+
+    /// The channels that reach people: `channel/1`.
+    pub fn channels(&self) -> service::channels::Channels {
+        service::channels::Channels::new(self.clone())
+    }
+
+    /// The plugin's scheduled tasks: `scheduled-task/1`.
+    pub fn tasks(&self) -> service::tasks::Tasks {
+        service::tasks::Tasks::new(self.clone())
+    }
+
+    /// Hooks of events that plugins make up: `hook/1`.
+    pub fn hooks(&self) -> service::hooks::Hooks {
+        service::hooks::Hooks::new(self.clone())
+    }
+
     /// A secret the plugin's configuration names: `secrets/1`. Fetch it when it is used.
     pub async fn secret(&self, name: &str) -> Result<String> {
         service::secrets::get(self, name).await

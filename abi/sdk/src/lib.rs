@@ -73,7 +73,7 @@ pub use error::{Error, Result, class};
 pub use host::{Answer, Host};
 pub use loader_abi as abi;
 pub use loader_contract as contract;
-pub use loader_sdk_macros::{config, state};
+pub use loader_sdk_macros::{arguments, config, state};
 pub use metadata::Metadata;
 pub use plugin::Plugin;
 pub use registration::Registration;

@@ -1,4 +1,5 @@
-//! `#[config]` makes a struct a plugin's typed configuration, `#[state]` its state.
+//! `#[config]` makes a struct a plugin's typed configuration, `#[state]` its state, `#[arguments]` what
+//! one of its tools takes.
 //!
 //! They only put derives in front of the item, so they need no parser and no dependency.
 
@@ -19,6 +20,27 @@ pub fn config(arguments: TokenStream, item: TokenStream) -> TokenStream {
         #[derive(::loader_sdk::serde::Serialize, ::loader_sdk::serde::Deserialize)]\
         #[derive(::loader_sdk::schemars::JsonSchema)]\
         #[serde(crate = \"::loader_sdk::serde\", default, deny_unknown_fields)]\
+        #[schemars(crate = \"::loader_sdk::schemars\")]";
+    let mut out: TokenStream = attributes.parse().expect("valid Rust");
+    out.extend(item);
+    out
+}
+
+/// Derives what the arguments of a tool need: reading them, their JSON Schema, and strictness.
+///
+/// Fields without `Option` and without `#[serde(default)]` are required. Doc comments become the
+/// schema's descriptions, which is what a model goes by.
+#[proc_macro_attribute]
+pub fn arguments(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    if !arguments.is_empty() {
+        let complaint = "compile_error!(\"`#[arguments]` takes no arguments\");";
+        return complaint.parse().expect("valid Rust");
+    }
+    let attributes = "\
+        #[derive(::core::fmt::Debug, ::core::clone::Clone)]\
+        #[derive(::loader_sdk::serde::Serialize, ::loader_sdk::serde::Deserialize)]\
+        #[derive(::loader_sdk::schemars::JsonSchema)]\
+        #[serde(crate = \"::loader_sdk::serde\", deny_unknown_fields)]\
         #[schemars(crate = \"::loader_sdk::schemars\")]";
     let mut out: TokenStream = attributes.parse().expect("valid Rust");
     out.extend(item);

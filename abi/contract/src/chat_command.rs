@@ -1,0 +1,63 @@
+//! `chat-command/1`: a command that people write in a chat: `/name arguments`. The capability's id is
+//! the command's name without the slash.
+//!
+//! One method, `run`: takes a [`ChatCommand`], answers a [`ChatReply`]. A message that begins with a
+//! slash and a name that a plugin owns goes to it from every channel instead of to a model.
+
+use crate::{
+    catalogue::{Attribute, Class, Contract, Form, Method},
+    contract_types,
+};
+
+/// The contract's name.
+pub const CONTRACT: &str = "chat-command/1";
+
+/// Methods.
+pub mod method {
+    /// Answers the command.
+    pub const RUN: &str = "run";
+}
+
+/// The contract besides its types.
+pub const DESCRIPTION: Contract = Contract {
+    clash: "LDR-CONFLICT-CHAT-COMMAND",
+    methods: &[Method::call(method::RUN, "Answers the command.")],
+    attributes: &[
+        Attribute::new("about", Form::Text, "What the command does; one line.").required(),
+        Attribute::new("usage", Form::Text, "How its arguments are written: `<city> [days]`."),
+    ],
+    ..Contract::new(CONTRACT, Class::Surface, "Answers a command that people write in a chat.")
+};
+
+contract_types! {
+    /// The request of `run`.
+    #[derive(Default)]
+    pub struct ChatCommand {
+        /// The command's name as the manifest has it, whichever alias was written.
+        #[serde(default)]
+        pub name: String,
+        /// What was written after the name, without the blanks around it.
+        #[serde(default)]
+        pub arguments: String,
+        /// The channel, `cli` where it was no channel.
+        #[serde(default)]
+        pub channel: String,
+        /// The account.
+        #[serde(default)]
+        pub account: String,
+        /// The conversation's id.
+        #[serde(default)]
+        pub conversation: String,
+        /// Who wrote it: the sender's id.
+        #[serde(default)]
+        pub sender: String,
+    }
+
+    /// The answer to `run`.
+    #[derive(Default)]
+    pub struct ChatReply {
+        /// What to answer; empty for nothing.
+        #[serde(default)]
+        pub text: String,
+    }
+}

@@ -1,0 +1,111 @@
+//! `cli-command/1`: a command of `loader` that a plugin owns. The capability's id is the command's
+//! name.
+//!
+//! One method, `run`, opened with [`RunCommand`]. The plugin accepts with a head, reads standard input
+//! from the caller's `data` messages until that half ends, writes output as `data` messages (to
+//! standard error where the metadata [`TO`] is [`STDERR`]), and may end with an event of [`Exit`];
+//! without one the exit code is 0. An error exits with the code of its class.
+//!
+//! `loader --help`, completions and the check of arguments know a command from its manifest alone.
+
+use crate::{
+    catalogue::{Attribute, Class, Contract, Form, Method},
+    contract_types,
+};
+use std::collections::BTreeMap;
+
+/// The contract's name.
+pub const CONTRACT: &str = "cli-command/1";
+
+/// Methods.
+pub mod method {
+    /// Runs the command.
+    pub const RUN: &str = "run";
+}
+
+/// Metadata of output: where it goes.
+pub const TO: &str = "to";
+/// The value of [`TO`] for standard error.
+pub const STDERR: &str = "stderr";
+
+/// The contract besides its types.
+pub const DESCRIPTION: Contract = Contract {
+    clash: "LDR-CONFLICT-COMMAND",
+    methods: &[Method::open(method::RUN, "Runs the command.")],
+    attributes: &[
+        Attribute::new("about", Form::Text, "What the command does; one line.").required(),
+        Attribute::new(
+            "arguments",
+            Form::Tables,
+            "Its arguments: `{ name, about, kind = \"text\" | \"flag\" | \"option\", required, many }`.",
+        ),
+    ],
+    ..Contract::new(CONTRACT, Class::Surface, "Adds a command to `loader`.")
+};
+
+contract_types! {
+    /// The request of `run`.
+    #[derive(Default)]
+    pub struct RunCommand {
+        /// The values of each argument by name; a flag that is set has one value, `true`.
+        #[serde(default)]
+        pub arguments: BTreeMap<String, Vec<String>>,
+        /// Whether output goes to a terminal.
+        #[serde(default)]
+        pub terminal: bool,
+        /// Whether the caller wants JSON.
+        #[serde(default)]
+        pub json: bool,
+    }
+
+    /// How a command ended.
+    #[derive(Default, Eq, Copy)]
+    pub struct Exit {
+        /// The exit code, from 0 to 63.
+        pub code: u8,
+    }
+
+    /// One argument of a command, as the manifest's attribute `arguments` says it.
+    #[derive(Default)]
+    pub struct Argument {
+        /// Its name; an option or a flag is written `--name`.
+        pub name: String,
+        /// What it says; one line.
+        #[serde(default)]
+        pub about: String,
+        /// How it is written.
+        #[serde(default)]
+        pub kind: ArgumentKind,
+        /// Whether it has to be there.
+        #[serde(default)]
+        pub required: bool,
+        /// Whether there may be several.
+        #[serde(default)]
+        pub many: bool,
+    }
+
+    /// How an argument is written.
+    #[derive(Default, Eq, Copy)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum ArgumentKind {
+        /// By its place.
+        #[default]
+        Text,
+        /// `--name`.
+        Flag,
+        /// `--name VALUE`.
+        Option,
+    }
+}
+
+impl RunCommand {
+    /// The first value of an argument.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.arguments.get(name)?.first().map(String::as_str)
+    }
+
+    /// Whether a flag is set.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.arguments.contains_key(name)
+    }
+}
