@@ -68,26 +68,15 @@ impl Dispatcher {
 impl Capabilities for Dispatcher {
     fn call(&self, call: CapabilityCall) -> BoxFuture<'static, Result<Reply, Failure>> {
         let target = self.target(&call.contract, call.capability.as_deref(), &call.method);
-        Box::pin(async move { target?.call(options_of(&call), call.metadata, call.body).await })
+        Box::pin(async move { target?.call(call.options, call.metadata, call.body).await })
     }
 
     fn open(&self, call: CapabilityCall) -> BoxFuture<'static, Result<CapabilityStream, Failure>> {
         let target = self.target(&call.contract, call.capability.as_deref(), &call.method);
         Box::pin(async move {
-            let stream = target?.open(options_of(&call), call.metadata, call.body).await?;
+            let stream = target?.open(call.options, call.metadata, call.body).await?;
             let OpenStream { head, end, place } = stream;
             Ok(CapabilityStream { head, end, place: Box::new(place) })
         })
-    }
-}
-
-fn options_of(call: &CapabilityCall) -> CallOptions {
-    CallOptions {
-        caller: call.caller.clone(),
-        deadline: call.deadline,
-        trace: call.trace,
-        idempotency_key: call.idempotency_key.clone(),
-        depth: call.depth,
-        idempotent: false,
     }
 }

@@ -414,7 +414,7 @@ impl Lease {
             None => drop(tokio::spawn(job)),
         }
         drop(generation);
-        host::accept(near).await
+        stream::accept(near).await
     }
 }
 

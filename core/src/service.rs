@@ -1,11 +1,13 @@
 //! What the host offers to plugins: services by name, over the same two verbs as everything else.
 
 use crate::{
-    message::{Failure, Metadata, Reply},
-    stream::StreamEnd,
+    dispatch::{CallOptions, OpenStream},
+    message::{Failure, Message, Metadata, Reply},
+    stream::{self, End, StreamEnd},
 };
-use futures_util::future::BoxFuture;
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use futures_util::future::{BoxFuture, Either, select};
+use std::{collections::BTreeMap, pin::pin, sync::Arc};
+use tokio::{runtime::Handle, task::AbortHandle};
 
 /// One service, such as `kv/1`. Methods are called from any thread and must not block.
 pub trait Service: Send + Sync + 'static {
@@ -40,8 +42,8 @@ pub struct ServiceRequest {
     pub method: String,
     /// Who asks.
     pub caller: ServiceCaller,
-    /// When the caller stops waiting.
-    pub deadline: Option<Instant>,
+    /// What goes with calls of plugins that this request leads to: on whose behalf, and until when.
+    pub options: CallOptions,
     /// Ordered metadata.
     pub metadata: Metadata,
     /// The body.
@@ -65,6 +67,13 @@ pub enum Answer {
     Ready(Result<Reply, Failure>),
     /// Known later.
     Later(BoxFuture<'static, Result<Reply, Failure>>),
+}
+
+impl ServiceCaller {
+    /// The program itself, on behalf of whoever asks it from outside.
+    pub fn host() -> Self {
+        Self { plugin: "gateway".into(), generation: 0, config: Arc::default() }
+    }
 }
 
 impl Answer {
@@ -116,6 +125,61 @@ impl Services {
     pub(crate) fn release(&self, caller: &ServiceCaller) {
         for service in self.0.values() {
             service.release(caller);
+        }
+    }
+}
+
+/// Opens a stream to a service on behalf of the host. Must be called within a tokio runtime.
+pub async fn open(
+    service: &Arc<dyn Service>,
+    request: ServiceRequest,
+) -> Result<OpenStream, Failure> {
+    let (head, end) = open_on(&Handle::current(), service, request).await?;
+    Ok(OpenStream { head, end, place: None })
+}
+
+/// The same on this runtime, whichever thread it is called from. Nothing goes on when the future is
+/// dropped before it is done.
+pub(crate) fn open_on(
+    runtime: &Handle,
+    service: &Arc<dyn Service>,
+    request: ServiceRequest,
+) -> impl Future<Output = Result<(Message, StreamEnd), Failure>> + Send + use<> {
+    let (near, far) = stream::pair();
+    let ending = far.sender.ending();
+    let gone = far.sender.closed();
+    let handling = service.open(request, far);
+    let task = runtime.spawn(async move {
+        match select(handling, pin!(gone)).await {
+            Either::Left((Ok(()), _)) => ending.end(End::Done),
+            Either::Left((Err(failure), _)) => ending.end(End::Failed(failure)),
+            Either::Right(_) => ending.end(End::Cancelled),
+        }
+    });
+    // Once accepted, the stream itself says when the caller is gone.
+    let abort = AbortOnDrop(Some(task.abort_handle()));
+    async move {
+        let opened = stream::accept(near).await;
+        if opened.is_ok() {
+            abort.disarm();
+        }
+        opened
+    }
+}
+
+/// Ends the host's work when its caller drops the future.
+pub(crate) struct AbortOnDrop(pub(crate) Option<AbortHandle>);
+
+impl AbortOnDrop {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        if let Some(task) = self.0.take() {
+            task.abort();
         }
     }
 }

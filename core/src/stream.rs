@@ -1,7 +1,7 @@
 //! Streams: bounded queues that live in the host, whichever side opened them.
 
 use crate::message::{Failure, Message};
-use loader_abi::{MAX_BODY_BYTES, class, end_reason};
+use loader_abi::{MAX_BODY_BYTES, class, end_reason, message_kind};
 use std::{
     collections::VecDeque,
     future::poll_fn,
@@ -307,6 +307,25 @@ impl End {
             )),
             Self::Failed(failure) => Some(failure),
         }
+    }
+}
+
+/// Waits for the head of a stream that was just opened.
+pub(crate) async fn accept(end: StreamEnd) -> Result<(Message, StreamEnd), Failure> {
+    match end.receiver.receive().await {
+        Ok(message) if message.kind == message_kind::HEAD => Ok((message, end)),
+        Ok(_) => Err(Failure::new(
+            class::INTERNAL,
+            "LDR-STREAM-HEAD",
+            "the other side sent something before it accepted the stream",
+        )),
+        Err(end) => Err(end.into_failure().unwrap_or_else(|| {
+            Failure::new(
+                class::INTERNAL,
+                "LDR-STREAM-HEAD",
+                "the other side ended the stream without accepting it",
+            )
+        })),
     }
 }
 

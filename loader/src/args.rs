@@ -1,6 +1,7 @@
 //! What can be written on the command line. Nothing is decided here.
 
 mod abi;
+mod call;
 mod channels;
 mod chat;
 mod completions;
@@ -21,6 +22,7 @@ use std::sync::LazyLock;
 use clap::{Parser, Subcommand};
 
 pub(crate) use self::abi::{Abi, Explain};
+pub(crate) use self::call::Call;
 pub(crate) use self::channels::{Channels, ListChannels};
 pub(crate) use self::chat::Chat;
 pub(crate) use self::completions::Completions;
@@ -110,6 +112,7 @@ pub(crate) enum Command {
     Run(Run),
     Status(Status),
     Chat(Chat),
+    Call(Call),
     #[command(subcommand)]
     Plugins(Plugins),
     #[command(subcommand)]
@@ -135,6 +138,7 @@ impl Command {
             Self::Run(_) => "run",
             Self::Status(_) => "status",
             Self::Chat(_) => "chat",
+            Self::Call(_) => "call",
             Self::Plugins(Plugins::List) => "plugins.list",
             Self::Plugins(Plugins::Inspect(_)) => "plugins.inspect",
             Self::Plugins(Plugins::Install(_)) => "plugins.install",

@@ -1,6 +1,7 @@
 //! What the program does: one module for each command.
 
 mod abi;
+mod call;
 mod channels;
 mod chat;
 mod completions;
@@ -10,6 +11,7 @@ mod doctor;
 mod gateway;
 mod library;
 mod new;
+mod partner;
 mod plugins;
 mod reloads;
 mod run;
@@ -28,6 +30,7 @@ pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
         Command::Run(run) => run::run(run, &read(run::flags(run))?, output),
         Command::Dev(wanted) => dev::dev(wanted, &read(dev::flags(wanted))?, output),
         Command::Status(wanted) => status::status(&read(Vec::new())?, wanted),
+        Command::Call(wanted) => call::call(wanted, &read(Vec::new())?, output),
         Command::Chat(chat) => chat::chat(chat, &read(Vec::new())?, output),
         Command::Plugins(command) => plugins::execute(command, &arguments.global, output),
         Command::Channels(Channels::List(wanted)) => {

@@ -14,6 +14,7 @@
 
 mod backend;
 mod body;
+mod capability;
 mod chat;
 mod config_apply;
 mod event_body;
@@ -231,6 +232,10 @@ impl<B: Backend> Inner<B> {
             ("/v1/models", _) => Err(Fault::method(Allowed::Get)),
             ("/v1/chat/completions", &Method::POST) => self.chat(visit, body).await,
             ("/v1/chat/completions", _) => Err(Fault::method(Allowed::Post)),
+            (_, method) if path.starts_with(capability::PREFIX) => match method {
+                &Method::POST => self.capability(visit, path, body).await,
+                _ => Err(Fault::method(Allowed::Post)),
+            },
             _ => match self.backend.route(path) {
                 Some(route) => self.plugin_route(visit, route, body).await,
                 None => Err(Fault::no_route(path)),

@@ -1,6 +1,7 @@
 //! The gateway that runs with a state folder already, asked over HTTP like by any other client.
 
 mod decoder;
+mod pieces;
 
 use std::collections::VecDeque;
 
@@ -15,10 +16,15 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use self::decoder::Decoder;
+pub(crate) use self::pieces::{Piece, Pieces};
 use crate::exit_code::Exit;
 use crate::finding::Finding;
 use crate::output::Refusal;
 use crate::token::Token;
+
+/// What may stand as it is in a path or a query: all but the slash is escaped that is no plain word.
+const IN_A_PATH: &percent_encoding::AsciiSet =
+    &percent_encoding::NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.');
 
 /// The most of an error's body that is read, in bytes.
 const LARGEST_ERROR: usize = 1024 * 1024;
@@ -60,6 +66,23 @@ impl RunningGateway {
                 let body = answer.into_body();
                 Ok(Events { body, decoder: Decoder::default(), ready: VecDeque::new() })
             }
+            false => Err(self.refused(answer).await),
+        }
+    }
+
+    /// Asks for what a contract offers: the method `speech/1/voices`.
+    pub(crate) async fn capability(
+        &self,
+        operation: &str,
+        capability: Option<&str>,
+        body: String,
+    ) -> Result<Pieces, Finding> {
+        let encode = |text| percent_encoding::utf8_percent_encode(text, IN_A_PATH);
+        let query = capability.map(|id| format!("?id={}", encode(id))).unwrap_or_default();
+        let path = format!("/v1/capabilities/{}{query}", encode(operation));
+        let answer = self.send(Method::POST, &path, body).await?;
+        match answer.status().is_success() {
+            true => Ok(Pieces::new(answer)),
             false => Err(self.refused(answer).await),
         }
     }

@@ -20,8 +20,7 @@
 //! `send` must not send twice for the same `idempotency_key`. A failure before the network took the
 //! text has class unavailable and may be tried again; one after it must not.
 //!
-//! The host serves `send` and `status` of the same contract. A [`SendText`] without a capability goes
-//! to the channel its `channel` names.
+//! The host serves `send` of the same contract, and picks the channel's account if none is named.
 
 use crate::{
     catalogue::{Attribute, Class, Contract, Form, Method, Stability},
@@ -185,7 +184,11 @@ contract_types! {
     /// The request of `send`.
     #[derive(Default)]
     pub struct SendText {
-        /// The account to send from.
+        /// The channel, where the host is asked; empty where a plugin is.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        pub channel: String,
+        /// The account to send from; where the host is asked and there is only one, it may be empty.
+        #[serde(default)]
         pub account: String,
         /// Where to: the id of an inbound message's conversation, or one the channel documents.
         pub conversation: String,

@@ -36,6 +36,10 @@ pub mod tool;
 
 pub use name::{ContractName, ContractNameError};
 
+/// Metadata of a stream's head: the media type of the bytes that its `data` messages put together. A
+/// stream without it consists of events.
+pub const CONTENT_TYPE: &str = "content-type";
+
 /// Marks a type as part of a contract: serde, and a JSON Schema when the feature asks for it.
 macro_rules! contract_types {
     ($($(#[$attribute:meta])* $visibility:vis $kind:ident $name:ident $body:tt)*) => {$(

@@ -6,7 +6,7 @@
 //! | `voices` (optional) | call | none | [`VoiceList`] |
 //! | `telephony` (optional) | open | [`Synthesize`] | a head of [`Audio`], then 16-bit PCM as `data` |
 //!
-//! The head's body is the JSON of [`Audio`]; its metadata [`CONTENT_TYPE`] repeats the media type. The
+//! The head's body is the JSON of [`Audio`]; its metadata [`CONTENT_TYPE`](crate::CONTENT_TYPE) repeats the media type. The
 //! audio must be complete when the stream ends; one that breaks off ends with an error.
 //!
 //! The host serves the same contract. It tries the providers in the order of `speech.providers`, goes
@@ -32,9 +32,6 @@ pub mod method {
     /// Lists the providers; answered by the host.
     pub const PROVIDERS: &str = "providers";
 }
-
-/// Metadata of an answer's head: the media type of what follows.
-pub const CONTENT_TYPE: &str = "content-type";
 
 /// Error codes of this contract.
 pub mod code {

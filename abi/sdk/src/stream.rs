@@ -107,7 +107,8 @@ impl Sender {
     /// takes.
     pub(crate) async fn send_whole<T: Serialize>(&self, value: &T) -> Result<()> {
         let json = serde_json::to_vec(value)?;
-        self.send(Message::head(Metadata::new(), Vec::new())).await?;
+        let head = Metadata::new().with(loader_contract::CONTENT_TYPE, "application/json");
+        self.send(Message::head(head, Vec::new())).await?;
         for piece in json.chunks(PIECE_BYTES) {
             self.send(Message::data(piece)).await?;
         }

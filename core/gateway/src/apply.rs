@@ -8,7 +8,7 @@ use crate::{
 };
 use loader_core::{Change, diagnostic::Diagnostic, discovery::discover};
 use serde::Serialize;
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 /// What another configuration changes in a gateway that runs.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -73,7 +73,7 @@ impl Gateway {
         for refused in applied.accounts.iter().filter(|change| change.finding.is_some()) {
             put_back(&mut effective, &started, refused);
         }
-        self.0.config.store(Arc::new(effective));
+        self.0.desk.adjust(effective);
         self.0.channels.forget_unserved(engine);
         Ok(applied)
     }
@@ -82,7 +82,7 @@ impl Gateway {
     fn go_on_with(&self, config: &Config) {
         self.0.permissions.renew(&self.engine().snapshot(), config);
         self.0.conversations.adjust(config);
-        self.0.config.store(Arc::new(config.clone()));
+        self.0.desk.adjust(config.clone());
     }
 
     async fn plan(&self, wanted: &Config) -> Result<Plan, Diagnostic> {

@@ -3,7 +3,7 @@
 //! Each conversation has one task, so its turns come one after another, in order. A reply carries an
 //! idempotency key made of the turn, so trying to send it again cannot send it twice.
 
-use crate::{channels, config, inference};
+use crate::{channels, config, inference::Inference};
 use arc_swap::ArcSwap;
 use loader_abi::class;
 use loader_contract::{
@@ -48,6 +48,7 @@ pub(crate) struct Conversations(Arc<Shared>);
 
 struct Shared {
     engine: Engine,
+    inference: Inference,
     terms: ArcSwap<Terms>,
     queues: Mutex<HashMap<Key, mpsc::Sender<InboundMessage>>>,
     tasks: TaskTracker,
@@ -81,10 +82,10 @@ impl Terms {
 }
 
 impl Conversations {
-    pub(crate) fn new(engine: Engine, config: &config::Config) -> Self {
+    pub(crate) fn new(engine: Engine, inference: Inference, config: &config::Config) -> Self {
         let terms = ArcSwap::from_pointee(Terms::of(config));
         let (tasks, over) = (TaskTracker::new(), CancellationToken::new());
-        Self(Arc::new(Shared { engine, terms, queues: Mutex::default(), tasks, over }))
+        Self(Arc::new(Shared { engine, inference, terms, queues: Mutex::default(), tasks, over }))
     }
 
     /// Ends every conversation, each of which keeps the engine.
@@ -201,8 +202,7 @@ impl Shared {
             ..GenerateRequest::default()
         };
         let options = CallOptions::by("gateway").within(terms.timeout);
-        let response =
-            inference::generate(&self.engine, options, model, request, terms.timeout).await?;
+        let response = self.inference.generate(options, model, request).await?;
         Ok(response.message.joined_text())
     }
 
@@ -212,6 +212,7 @@ impl Shared {
             return;
         }
         let request = SendText {
+            channel: String::new(),
             account: key.1.clone(),
             conversation: key.2.clone(),
             text,

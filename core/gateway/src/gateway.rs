@@ -5,13 +5,15 @@ use crate::{
     channels::{Channels, Inbox},
     config::Config,
     conversation::Conversations,
-    difference, health, inference, models, reconnection,
+    desk::Desk,
+    difference, health,
+    inference::Inference,
+    reconnection,
     routes::Routes,
     secrets::Permissions,
     status,
     translation::{engine_options, not_opened},
 };
-use arc_swap::ArcSwap;
 use loader_contract::text_inference::{GenerateRequest, GenerateResponse};
 use loader_core::{
     CallOptions, Engine, LogFilter, Retirement,
@@ -53,7 +55,8 @@ pub struct Settings {
 pub struct Gateway(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
-    pub(crate) config: ArcSwap<Config>,
+    pub(crate) desk: Arc<Desk>,
+    inference: Inference,
     /// Where plugins are looked for.
     pub(crate) roots: Vec<Root>,
     host: String,
@@ -84,13 +87,17 @@ impl Gateway {
         let StandardServices { services, events, secrets } =
             opened.map_err(|failure| not_opened(failure, &kv_path))?;
         let channels = Arc::new(Channels::new(events.clone()));
-        let inbox: Arc<dyn Service> = Arc::new(Inbox(channels.clone()));
-        let services = services.with([inbox]);
+        let desk = Arc::new(Desk::new(settings.config.clone()));
+        let inference = Inference::new(desk.clone());
+        let own: [Arc<dyn Service>; 2] =
+            [Arc::new(Inbox(channels.clone())), Arc::new(inference.clone())];
+        let services = services.with(own);
         let permissions = Arc::new(Permissions::new(secrets, settings.secrets.clone()));
         let mut options = engine_options(&settings, services);
         let expecting = permissions.clone();
         options.before_start = Some(Arc::new(move |candidate| expecting.expect(candidate)));
         let engine = Engine::new(options)?;
+        desk.open(engine.clone());
         let mut diagnostics = engine.load_all().await;
         if settings.config.plugins.reload.watch {
             let following = engine.clone();
@@ -100,13 +107,14 @@ impl Gateway {
             diagnostics.extend(followed.err());
         }
         permissions.renew(&engine.snapshot(), &settings.config);
-        let conversations = Conversations::new(engine.clone(), &settings.config);
+        let conversations = Conversations::new(engine.clone(), inference.clone(), &settings.config);
         channels.begin(&engine, conversations.clone());
         for ((channel, account), own) in difference::connected(&settings.config) {
             channels.connect(&engine, channel, account, own).await;
         }
         let inner = Inner {
-            config: ArcSwap::from_pointee(settings.config),
+            desk,
+            inference,
             roots: settings.roots,
             host: settings.host,
             engine,
@@ -129,7 +137,7 @@ impl Gateway {
 
     /// The configuration that is in effect.
     pub fn config(&self) -> Arc<Config> {
-        self.0.config.load_full()
+        self.0.desk.config()
     }
 
     /// The bus that plugins and the gateway tell each other events on.
@@ -139,7 +147,7 @@ impl Gateway {
 
     /// Every model of every provider.
     pub async fn models(&self) -> Vec<ListedModel> {
-        models::list(&self.0.engine).await
+        self.0.inference.models().await.unwrap_or_default()
     }
 
     /// Asks a model, named `<provider>/<model>`, for a whole answer.
@@ -149,9 +157,7 @@ impl Gateway {
         model: &str,
         request: GenerateRequest,
     ) -> Result<GenerateResponse, Failure> {
-        let config = self.config();
-        let model = or_default(&config, model);
-        inference::generate(&self.0.engine, options, model, request, idle(&config)).await
+        self.0.inference.generate(options, model, request).await
     }
 
     /// Asks a model for an answer piece by piece.
@@ -161,9 +167,7 @@ impl Gateway {
         model: &str,
         request: GenerateRequest,
     ) -> Result<EventStream, Failure> {
-        let config = self.config();
-        let model = or_default(&config, model);
-        inference::stream(&self.0.engine, options, model, request, idle(&config)).await
+        self.0.inference.stream(options, model, request).await
     }
 
     /// The plugin that answers a canonical path.
@@ -191,19 +195,11 @@ impl Gateway {
         let goodbye = self.0.channels.disconnect(&self.0.engine);
         let _ = tokio::time::timeout(drain.max(Duration::from_secs(1)), goodbye).await;
         let outcomes = self.0.engine.stop(drain).await;
+        self.0.desk.close();
         self.0.channels.end();
         self.0.conversations.end().await;
         outcomes
     }
-}
-
-/// How long an answer may stand still.
-fn idle(config: &Config) -> Duration {
-    Duration::from_millis(config.gateway.request_timeout_ms)
-}
-
-fn or_default<'a>(config: &'a Config, model: &'a str) -> &'a str {
-    if model.is_empty() { &config.models.default } else { model }
 }
 
 #[cfg(test)]

@@ -1,37 +1,85 @@
 //! Answers of models, whole or piece by piece.
 
-use crate::models;
+mod service;
+
+use crate::{
+    desk::Desk,
+    models::{self, ListedModel},
+};
 use loader_abi::{class, message_kind};
 use loader_contract::text_inference::{
     CONTRACT, GenerateRequest, GenerateResponse, StreamEvent, code, method,
 };
 use loader_core::{
-    CallOptions, Engine, OpenStream,
+    CallOptions, OpenStream,
     message::{Failure, Message, Metadata},
     stream::End,
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// A longer answer is not held in memory.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
-// Asking a model twice costs twice and does nothing else, so every question is idempotent.
+/// Asks models for answers. What the operator, a person in a chat and a plugin ask for goes this way.
+#[derive(Clone)]
+pub(crate) struct Inference {
+    desk: Arc<Desk>,
+}
 
-/// Asks a model for a whole answer.
-pub(crate) async fn generate(
-    engine: &Engine,
-    options: CallOptions,
-    name: &str,
-    mut request: GenerateRequest,
-    idle: Duration,
-) -> Result<GenerateResponse, Failure> {
-    let (provider, model) = models::split(engine, name)?;
-    request.model = model.to_owned();
-    let target = engine.target(CONTRACT, Some(provider), method::GENERATE)?;
-    let mut stream =
-        target.open(options.idempotent(true), Metadata::new(), encode(&request)?).await?;
-    let answer = collect(&mut stream, idle).await?;
-    serde_json::from_slice(&answer).map_err(|error| garbled(&error))
+// Asking a model twice costs twice and does nothing else, so every question is idempotent.
+impl Inference {
+    pub(crate) fn new(desk: Arc<Desk>) -> Self {
+        Self { desk }
+    }
+
+    /// Asks a model, named `<provider>/<model>`, for a whole answer. An empty name means the default.
+    pub(crate) async fn generate(
+        &self,
+        options: CallOptions,
+        name: &str,
+        request: GenerateRequest,
+    ) -> Result<GenerateResponse, Failure> {
+        let mut stream = self.open(method::GENERATE, options, name, request).await?;
+        let answer = collect(&mut stream, self.idle()).await?;
+        serde_json::from_slice(&answer).map_err(|error| garbled(&error))
+    }
+
+    /// Asks a model for an answer piece by piece.
+    pub(crate) async fn stream(
+        &self,
+        options: CallOptions,
+        name: &str,
+        request: GenerateRequest,
+    ) -> Result<EventStream, Failure> {
+        let stream = self.open(method::STREAM, options, name, request).await?;
+        Ok(EventStream { stream: Some(stream), finished: false, idle: self.idle() })
+    }
+
+    async fn open(
+        &self,
+        method: &str,
+        options: CallOptions,
+        name: &str,
+        mut request: GenerateRequest,
+    ) -> Result<OpenStream, Failure> {
+        let engine = self.desk.engine()?;
+        let config = self.desk.config();
+        let name = if name.is_empty() { &config.models.default } else { name };
+        let (provider, model) = models::split(&engine, name)?;
+        request.model = model.to_owned();
+        let target = engine.target(CONTRACT, Some(provider), method)?;
+        target.open(options.idempotent(true), Metadata::new(), encode(&request)?).await
+    }
+
+    /// Every model of every provider.
+    pub(crate) async fn models(&self) -> Result<Vec<ListedModel>, Failure> {
+        Ok(models::list(&*self.desk.engine()?).await)
+    }
+
+    /// How long an answer may stand still.
+    fn idle(&self) -> Duration {
+        Duration::from_millis(self.desk.config().gateway.request_timeout_ms)
+    }
 }
 
 /// The bodies of a stream's data, put together.
@@ -63,21 +111,6 @@ async fn receive(stream: &OpenStream, idle: Duration) -> Result<Result<Message, 
 fn garbled(error: &serde_json::Error) -> Failure {
     let message = format!("the provider sent what makes no sense: {error}");
     Failure::new(class::INTERNAL, "LDR-CALL-GARBLED", message)
-}
-
-/// Asks a model for an answer piece by piece.
-pub(crate) async fn stream(
-    engine: &Engine,
-    options: CallOptions,
-    name: &str,
-    mut request: GenerateRequest,
-    idle: Duration,
-) -> Result<EventStream, Failure> {
-    let (provider, model) = models::split(engine, name)?;
-    request.model = model.to_owned();
-    let target = engine.target(CONTRACT, Some(provider), method::STREAM)?;
-    let stream = target.open(options.idempotent(true), Metadata::new(), encode(&request)?).await?;
-    Ok(EventStream { stream: Some(stream), finished: false, idle })
 }
 
 fn encode(request: &GenerateRequest) -> Result<Vec<u8>, Failure> {

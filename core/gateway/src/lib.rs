@@ -15,9 +15,11 @@
 //! Never prints, never reads the environment, never exits.
 
 mod apply;
+mod asking;
 mod channels;
 pub mod config;
 mod conversation;
+mod desk;
 mod difference;
 mod gateway;
 mod health;
@@ -33,6 +35,7 @@ mod survey;
 mod translation;
 
 pub use apply::Applied;
+pub use asking::{Answered, Question};
 pub use channels::AccountView;
 pub use difference::{AccountAction, AccountChange, Key, difference};
 pub use gateway::{Gateway, Settings};

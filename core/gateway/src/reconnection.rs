@@ -26,7 +26,7 @@ pub(crate) fn follow(gateway: &Arc<Inner>) {
             // Whoever applies another configuration connects what differs himself.
             let _turn = gateway.applying.lock().await;
             let now = generations(&gateway.engine.snapshot());
-            let config = gateway.config.load_full();
+            let config = gateway.desk.config();
             gateway.permissions.renew(&gateway.engine.snapshot(), &config);
             for ((channel, account), settings) in difference::connected(&config) {
                 if now.contains_key(channel) && now.get(channel) != seen.get(channel) {

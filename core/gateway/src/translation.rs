@@ -1,7 +1,7 @@
 //! The gateway's configuration in the engine's words.
 
 use crate::{Settings, config};
-use loader_contract::{channel, health, http_route, text_inference};
+use loader_contract::catalogue;
 use loader_core::{
     BreakerPolicy, CallPolicy, Enablement, Options, Placement, PluginOptions, ReloadOptions,
     diagnostic::Diagnostic,
@@ -55,9 +55,7 @@ fn reload(config: &config::Reload) -> ReloadOptions {
 
 /// The contracts the gateway consumes: the lowest and highest major version of each.
 pub fn contracts() -> BTreeMap<String, (u32, u32)> {
-    let contracts =
-        [text_inference::CONTRACT, channel::CONTRACT, http_route::CONTRACT, health::CONTRACT];
-    let named = contracts.into_iter().filter_map(|contract| contract.split_once('/'));
+    let named = catalogue::ALL.iter().filter_map(|contract| contract.name.split_once('/'));
     let versions = named.filter_map(|(name, major)| {
         let major = major.parse().ok()?;
         Some((name.to_owned(), (major, major)))

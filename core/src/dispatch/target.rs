@@ -8,8 +8,8 @@ use crate::{
     stream::StreamEnd,
 };
 use loader_abi::{
-    CallContext, MAX_BODY_BYTES, NO_DEADLINE, TraceContext, abi_stable::std_types::RString, class,
-    operation,
+    CallContext, MAX_BODY_BYTES, MAX_DEPTH, NO_DEADLINE, TraceContext,
+    abi_stable::std_types::RString, class, operation,
 };
 use std::{
     future::poll_fn,
@@ -38,7 +38,8 @@ pub struct OpenStream {
     pub head: Message,
     /// The caller's side. Dropping its receiver cancels the plugin's handling.
     pub end: StreamEnd,
-    pub(super) place: OwnedPlace<Served>,
+    /// A place among the plugin's calls; a stream to the host takes none.
+    pub(crate) place: Option<OwnedPlace<Served>>,
 }
 
 impl Target {
@@ -59,6 +60,13 @@ impl Target {
                 class::EXHAUSTED,
                 "LDR-CALL-TOO-LARGE",
                 format!("a call's body may have at most {MAX_BODY_BYTES} bytes"),
+            ));
+        }
+        if options.depth > MAX_DEPTH {
+            return Err(Failure::new(
+                class::EXHAUSTED,
+                "LDR-CALL-DEPTH",
+                format!("plugins called each other {MAX_DEPTH} times deep"),
             ));
         }
         metadata.push(operation::CAPABILITY_KEY, self.capability.as_bytes());
@@ -194,7 +202,7 @@ impl Target {
         }
         let failure = result.as_ref().err().map(|failure| failure.class);
         served.stream_opened(number, failure);
-        result.map(|(head, end)| OpenStream { head, end, place })
+        result.map(|(head, end)| OpenStream { head, end, place: Some(place) })
     }
 
     async fn attempt_open(

@@ -2,26 +2,26 @@
 
 use super::{ends, relay::Relay};
 use crate::{
+    dispatch::CallOptions,
     emission::Observer,
     message::{Failure, Message, Metadata, Reply},
-    service::{Answer, ServiceCaller, ServiceRequest, Services},
-    stream::{self, End, StreamEnd},
+    service::{self, AbortOnDrop, Answer, Service, ServiceCaller, ServiceRequest, Services},
+    stream::StreamEnd,
 };
-use futures_util::future::{BoxFuture, Either, select};
+use futures_util::future::BoxFuture;
 use loader_abi::{
-    CallContext, CallError, CallFuture, Duplex, Emission, Field, Host, MAX_DEPTH, NO_DEADLINE,
-    OpenFuture, Opened,
+    CallContext, CallError, CallFuture, Duplex, Emission, Field, Host, NO_DEADLINE, OpenFuture,
+    Opened,
     abi_stable::std_types::{RBox, RResult, RStr, RVec},
     async_ffi::FutureExt,
-    class, message_kind, operation,
+    operation,
 };
 use std::{
     any::Any,
-    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{runtime::Handle, sync::oneshot, task::AbortHandle};
+use tokio::{runtime::Handle, sync::oneshot};
 
 /// A plugin's call to another plugin, by capability.
 #[derive(Debug)]
@@ -29,11 +29,7 @@ pub(crate) struct CapabilityCall {
     pub(crate) contract: String,
     pub(crate) method: String,
     pub(crate) capability: Option<String>,
-    pub(crate) caller: Arc<str>,
-    pub(crate) depth: u32,
-    pub(crate) deadline: Option<Instant>,
-    pub(crate) trace: loader_abi::TraceContext,
-    pub(crate) idempotency_key: String,
+    pub(crate) options: CallOptions,
     pub(crate) metadata: Metadata,
     pub(crate) body: Vec<u8>,
 }
@@ -83,23 +79,6 @@ fn deadline_of(context: &CallContext) -> Option<Instant> {
         .flatten()
 }
 
-/// Ends the host's work when the plugin drops its future.
-struct AbortOnDrop(Option<AbortHandle>);
-
-impl AbortOnDrop {
-    fn disarm(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        if let Some(task) = self.0.take() {
-            task.abort();
-        }
-    }
-}
-
 impl HostLink {
     fn service_request(
         &self,
@@ -111,41 +90,48 @@ impl HostLink {
         ServiceRequest {
             method: method.to_owned(),
             caller: self.caller.clone(),
-            deadline: deadline_of(context),
+            options: self.onward(context),
             metadata: Metadata::from_abi(metadata),
             body: body.into_vec(),
         }
+    }
+
+    /// What goes with a call that the one in this context leads to.
+    fn onward(&self, context: &CallContext) -> CallOptions {
+        CallOptions {
+            caller: self.origin.clone(),
+            deadline: deadline_of(context),
+            trace: context.trace,
+            idempotency_key: context.idempotency_key.to_string(),
+            depth: depth_of(context.call_id) + 1,
+            idempotent: false,
+        }
+    }
+
+    /// The service that answers a request. Who names a capability asks the plugin that has it, though
+    /// the host may serve the same contract.
+    fn service(&self, contract: &str, metadata: &RVec<Field>) -> Option<&Arc<dyn Service>> {
+        let names_one = metadata.iter().any(|field| field.key == operation::CAPABILITY_KEY);
+        self.services.get(contract).filter(|_| !names_one)
     }
 
     fn capability_call(
         &self,
         contract: &str,
         method: &str,
-        context: CallContext,
+        context: &CallContext,
         metadata: RVec<Field>,
         body: RVec<u8>,
-    ) -> Result<CapabilityCall, Failure> {
-        let depth = depth_of(context.call_id) + 1;
-        if depth > MAX_DEPTH {
-            return Err(Failure::new(
-                class::EXHAUSTED,
-                "LDR-CALL-DEPTH",
-                format!("plugins called each other {MAX_DEPTH} times deep"),
-            ));
-        }
+    ) -> CapabilityCall {
         let metadata = Metadata::from_abi(metadata);
-        Ok(CapabilityCall {
+        CapabilityCall {
             contract: contract.to_owned(),
             method: method.to_owned(),
             capability: metadata.get_text(operation::CAPABILITY_KEY).map(str::to_owned),
-            caller: self.origin.clone(),
-            depth,
-            deadline: deadline_of(&context),
-            trace: context.trace,
-            idempotency_key: context.idempotency_key.into_string(),
+            options: self.onward(context),
             metadata,
             body: body.into_vec(),
-        })
+        }
     }
 
     /// Runs host work on the host's runtime and lets the plugin wait for it.
@@ -194,17 +180,15 @@ impl Host for HostLink {
         let Some((contract, method)) = operation::split(operation.as_str()) else {
             return ready(Err(Failure::unimplemented(operation.as_str())));
         };
-        if let Some(service) = self.services.get(contract) {
+        if let Some(service) = self.service(contract, &metadata) {
             let request = self.service_request(method, &context, metadata, body);
             return match service.call(request) {
                 Answer::Ready(result) => ready(result),
                 Answer::Later(work) => self.later(work),
             };
         }
-        match self.capability_call(contract, method, context, metadata, body) {
-            Ok(call) => self.later(self.capabilities.call(call)),
-            Err(failure) => ready(Err(failure)),
-        }
+        let call = self.capability_call(contract, method, &context, metadata, body);
+        self.later(self.capabilities.call(call))
     }
 
     fn open(
@@ -218,34 +202,16 @@ impl Host for HostLink {
             return refused(Failure::unimplemented(operation.as_str()));
         };
         let relay = self.relay.clone();
-        if let Some(service) = self.services.get(contract) {
+        if let Some(service) = self.service(contract, &metadata) {
             let request = self.service_request(method, &context, metadata, body);
-            let (near, far) = stream::pair();
-            let ending = far.sender.ending();
-            let gone = far.sender.closed();
-            let handling = service.open(request, far);
-            let task = self.runtime.spawn(async move {
-                match select(handling, pin!(gone)).await {
-                    Either::Left((Ok(()), _)) => ending.end(End::Done),
-                    Either::Left((Err(failure), _)) => ending.end(End::Failed(failure)),
-                    Either::Right(_) => ending.end(End::Cancelled),
-                }
-            });
-            // Once accepted, the stream itself says when the plugin is gone.
-            let abort = AbortOnDrop(Some(task.abort_handle()));
+            let opening = service::open_on(&self.runtime, service, request);
             let waiting = async move {
-                let opened = accept(near).await;
-                if opened.is_ok() {
-                    abort.disarm();
-                }
+                let opened = opening.await;
                 answer_opened(opened.map(|(head, end)| (head, ends::lend(end, &relay))))
             };
             return self.relay.wrap(waiting).into_ffi();
         }
-        let call = match self.capability_call(contract, method, context, metadata, body) {
-            Ok(call) => call,
-            Err(failure) => return refused(failure),
-        };
+        let call = self.capability_call(contract, method, &context, metadata, body);
         let opening = self.capabilities.open(call);
         let (sender, receiver) = oneshot::channel();
         let task = self.runtime.spawn(async move {
@@ -268,25 +234,6 @@ impl Host for HostLink {
 
     fn enabled(&self, level: u32, target: RStr<'_>) -> bool {
         self.observer.enabled(level, target.as_str())
-    }
-}
-
-/// Waits for the head of a stream that was just opened.
-pub(crate) async fn accept(end: StreamEnd) -> Result<(Message, StreamEnd), Failure> {
-    match end.receiver.receive().await {
-        Ok(message) if message.kind == message_kind::HEAD => Ok((message, end)),
-        Ok(_) => Err(Failure::new(
-            class::INTERNAL,
-            "LDR-STREAM-HEAD",
-            "the other side sent something before it accepted the stream",
-        )),
-        Err(end) => Err(end.into_failure().unwrap_or_else(|| {
-            Failure::new(
-                class::INTERNAL,
-                "LDR-STREAM-HEAD",
-                "the other side ended the stream without accepting it",
-            )
-        })),
     }
 }
 

@@ -65,7 +65,7 @@ impl HttpClient {
     }
 
     fn prepare(&self, request: ServiceRequest) -> Result<(Exchange, Request), Failure> {
-        let deadline = request.deadline.map(Instant::from_std);
+        let deadline = request.options.deadline.map(Instant::from_std);
         let Outbound { request, origin, timeout } = Outbound::read(request)?;
         let (client, trust) = (self.client.clone(), self.trust.clone());
         Ok((Exchange { client, trust, origin, timeout, deadline }, request))

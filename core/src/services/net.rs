@@ -69,7 +69,7 @@ impl Service for Net {
             let (holder, ended) = Holder::new(stream, &request.caller, connect.keep_ms);
             let (key, address) =
                 ((request.caller.plugin, connect.name.clone()), Address::of(&connect));
-            let dialling = dial(&connect, &trust, request.deadline);
+            let dialling = dial(&connect, &trust, request.options.deadline);
             loan::hold(&names, key, address, holder, dialling).await?;
             ended.await.unwrap_or_else(|_| Err(broken("the connection was closed")))
         })

@@ -66,7 +66,7 @@ impl WebSockets {
             return Err(Failure::unimplemented(&format!("{SERVICE}/{}", request.method)));
         }
         let connect = from_json::<Connect>(&request.body)?;
-        let handshake = Handshake::read(&connect, request.deadline, &self.user_agent)?;
+        let handshake = Handshake::read(&connect, request.options.deadline, &self.user_agent)?;
         Ok((connect, handshake))
     }
 }

@@ -2,6 +2,7 @@
 
 use loader_abi::message_kind;
 use loader_core::{
+    CallOptions,
     message::{Failure, Message, Metadata, Reply},
     service::{Answer, ServiceCaller, ServiceRequest},
     services::{SecretBytes, Standard, StandardServices},
@@ -84,7 +85,10 @@ impl Plugin<'_> {
         ServiceRequest {
             method: method.to_owned(),
             caller: self.caller.clone(),
-            deadline: self.deadline.map(|left| Instant::now() + left),
+            options: CallOptions {
+                deadline: self.deadline.map(|left| Instant::now() + left),
+                ..CallOptions::by(format!("plugin:{}", self.caller.plugin))
+            },
             metadata,
             body,
         }

@@ -1,7 +1,6 @@
 //! `loader chat`: talks to a model from the terminal.
 
 mod input;
-mod partner;
 mod transcript;
 
 use std::io::{self, ErrorKind, IsTerminal};
@@ -11,8 +10,8 @@ use loader_contract::text_inference::{Message, Role, StreamEvent, code};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::input::Input;
-use self::partner::Partner;
 use self::transcript::Transcript;
+use super::partner::Partner;
 use super::runtime;
 use crate::args::Chat;
 use crate::context::Context;
@@ -38,7 +37,7 @@ pub(super) fn chat(arguments: &Chat, context: &Context, output: &Output) -> Comm
     output.report(&context.warnings());
     let runtime = runtime::many()?;
     let result = runtime.block_on(async {
-        let partner = Partner::find(context, filter.for_plugins()).await?;
+        let partner = Partner::find(context, "chat", filter.for_plugins()).await?;
         let result = Conversation::new(arguments, &partner, output)?.hold().await;
         partner.leave().await;
         result

@@ -5,7 +5,9 @@ use loader_core::diagnostic::Diagnostic;
 use loader_core::message::{Failure, Metadata, Reply};
 use loader_core::reload::Ledger;
 use loader_core::{CallOptions, ReloadRequest};
-use loader_gateway::{EventStream, Gateway, GatewayHealth, GatewayStatus, ListedModel, Route};
+use loader_gateway::{
+    Answered, EventStream, Gateway, GatewayHealth, GatewayStatus, ListedModel, Question, Route,
+};
 
 /// A gateway, as the edge sees it.
 pub(crate) trait Backend: Send + Sync + 'static {
@@ -32,6 +34,9 @@ pub(crate) trait Backend: Send + Sync + 'static {
         model: &str,
         request: GenerateRequest,
     ) -> impl Future<Output = Result<Self::Events, Failure>> + Send;
+
+    /// Asks for what a contract offers.
+    fn ask(&self, question: Question) -> impl Future<Output = Result<Answered, Failure>> + Send;
 
     /// The plugin that answers a canonical path.
     fn route(&self, path: &str) -> Option<Self::Route>;
@@ -93,6 +98,10 @@ impl Backend for Gateway {
         request: GenerateRequest,
     ) -> Result<EventStream, Failure> {
         Gateway::stream(self, options, model, request).await
+    }
+
+    async fn ask(&self, question: Question) -> Result<Answered, Failure> {
+        Gateway::ask(self, question).await
     }
 
     fn route(&self, path: &str) -> Option<Route> {

@@ -3,8 +3,9 @@
 use crate::{
     Call, Error, Message, Metadata, Plugin, Registration, Result, Sender, registration::Capability,
 };
+use loader_contract::CONTENT_TYPE;
 pub use loader_contract::speech::CONTRACT;
-use loader_contract::speech::{Audio, CONTENT_TYPE, Synthesize, VoiceList, code, method};
+use loader_contract::speech::{Audio, Synthesize, VoiceList, code, method};
 use std::future::Future;
 
 /// How much audio goes into one message.

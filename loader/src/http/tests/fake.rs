@@ -13,7 +13,7 @@ use loader_core::diagnostic::Diagnostic;
 use loader_core::message::{Failure, Metadata, Reply};
 use loader_core::reload::Ledger;
 use loader_core::{CallOptions, ReloadRequest};
-use loader_gateway::{GatewayHealth, GatewayStatus, ListedModel, Process};
+use loader_gateway::{Answered, GatewayHealth, GatewayStatus, ListedModel, Process, Question};
 use tokio::sync::{mpsc, watch};
 
 use crate::http::backend::{Backend, Events, PluginRoute};
@@ -231,6 +231,12 @@ impl Backend for Fake {
         };
         let further = self.further.lock().expect("no panic").take();
         Ok(FakeEvents { events: events.into_iter(), further, _running: running })
+    }
+
+    async fn ask(&self, question: Question) -> Result<Answered, Failure> {
+        let asked =
+            Handled { options: question.options, metadata: Metadata::new(), body: question.body };
+        (self.handler)(&asked).map(Answered::Whole)
     }
 
     fn route(&self, path: &str) -> Option<FakeRoute> {
