@@ -14,6 +14,7 @@
 //!
 //! Never prints, never reads the environment, never exits.
 
+mod advice;
 mod apply;
 mod asking;
 mod channels;
@@ -30,6 +31,7 @@ pub mod picker;
 mod reconnection;
 mod routes;
 mod secrets;
+mod shape;
 mod status;
 mod survey;
 mod translation;
@@ -43,6 +45,7 @@ pub use health::GatewayHealth;
 pub use inference::EventStream;
 pub use models::ListedModel;
 pub use routes::Route;
+pub use shape::Shape;
 pub use status::{GatewayStatus, PluginStatus, Process};
 pub use survey::{policy, rehearse, survey};
 pub use translation::contracts;
