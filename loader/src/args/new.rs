@@ -13,7 +13,8 @@ use clap::{Args, ValueEnum};
 #[command(after_long_help = "Examples:
   loader new weather --kind provider              a provider of text, in ./weather
   loader new desk --kind channel --path ~/lines   a channel, in a folder of another name
-  loader new pages --kind route --sdk ~/loader    against the SDK of this repository")]
+  loader new pages --kind route --sdk ~/loader    against the SDK of this repository
+  loader new words --kind tool                    something a model can have done")]
 pub(crate) struct New {
     /// The plugin's id, which names its crate and its library too: lower-case letters, digits, `-`
     /// and `_`
@@ -42,6 +43,20 @@ pub(crate) enum Kind {
     Channel,
     /// Answers HTTP requests below a path: `http-route/1`
     Route,
+    /// Speaks text: `speech/1`
+    Speech,
+    /// Does something for a model, a person or a plugin: `tool/1`
+    Tool,
+    /// Takes part in what the gateway does: `hook/1`
+    Hook,
+    /// Works as long as the gateway serves: `service/1`
+    Service,
+    /// Works every so often: `scheduled-task/1`
+    Task,
+    /// Adds a command to `loader`: `cli-command/1`
+    Command,
+    /// Answers a command that people write in a chat: `chat-command/1`
+    ChatCommand,
 }
 
 impl Kind {
@@ -51,6 +66,13 @@ impl Kind {
             Self::Provider => "provider",
             Self::Channel => "channel",
             Self::Route => "route",
+            Self::Speech => "speech",
+            Self::Tool => "tool",
+            Self::Hook => "hook",
+            Self::Service => "service",
+            Self::Task => "task",
+            Self::Command => "command",
+            Self::ChatCommand => "chat-command",
         }
     }
 }

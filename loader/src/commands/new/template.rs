@@ -48,12 +48,69 @@ const ROUTE: &[Template] = &[
     ("src/tests.rs", include_str!("templates/route/tests.rs")),
 ];
 
+const SPEECH: &[Template] = &[
+    ("README.md", include_str!("templates/speech/README.md")),
+    ("plugin.toml", include_str!("templates/speech/plugin.toml")),
+    ("src/lib.rs", include_str!("templates/speech/lib.rs")),
+    ("src/morse.rs", include_str!("templates/speech/morse.rs")),
+    ("src/tests.rs", include_str!("templates/speech/tests.rs")),
+];
+
+const TOOL: &[Template] = &[
+    ("README.md", include_str!("templates/tool/README.md")),
+    ("plugin.toml", include_str!("templates/tool/plugin.toml")),
+    ("src/lib.rs", include_str!("templates/tool/lib.rs")),
+    ("src/tests.rs", include_str!("templates/tool/tests.rs")),
+];
+
+const HOOK: &[Template] = &[
+    ("README.md", include_str!("templates/hook/README.md")),
+    ("plugin.toml", include_str!("templates/hook/plugin.toml")),
+    ("src/lib.rs", include_str!("templates/hook/lib.rs")),
+    ("src/tests.rs", include_str!("templates/hook/tests.rs")),
+];
+
+const SERVICE: &[Template] = &[
+    ("README.md", include_str!("templates/service/README.md")),
+    ("plugin.toml", include_str!("templates/service/plugin.toml")),
+    ("src/lib.rs", include_str!("templates/service/lib.rs")),
+    ("src/tests.rs", include_str!("templates/service/tests.rs")),
+];
+
+const TASK: &[Template] = &[
+    ("README.md", include_str!("templates/task/README.md")),
+    ("plugin.toml", include_str!("templates/task/plugin.toml")),
+    ("src/lib.rs", include_str!("templates/task/lib.rs")),
+    ("src/tests.rs", include_str!("templates/task/tests.rs")),
+];
+
+const COMMAND: &[Template] = &[
+    ("README.md", include_str!("templates/command/README.md")),
+    ("plugin.toml", include_str!("templates/command/plugin.toml")),
+    ("src/lib.rs", include_str!("templates/command/lib.rs")),
+    ("src/tests.rs", include_str!("templates/command/tests.rs")),
+];
+
+const CHAT_COMMAND: &[Template] = &[
+    ("README.md", include_str!("templates/chat-command/README.md")),
+    ("plugin.toml", include_str!("templates/chat-command/plugin.toml")),
+    ("src/lib.rs", include_str!("templates/chat-command/lib.rs")),
+    ("src/tests.rs", include_str!("templates/chat-command/tests.rs")),
+];
+
 /// The files of a plugin of this kind.
 pub(super) fn files(kind: Kind, name: &Name, sdk: &Sdk) -> Vec<File> {
     let own = match kind {
         Kind::Provider => PROVIDER,
         Kind::Channel => CHANNEL,
         Kind::Route => ROUTE,
+        Kind::Speech => SPEECH,
+        Kind::Tool => TOOL,
+        Kind::Hook => HOOK,
+        Kind::Service => SERVICE,
+        Kind::Task => TASK,
+        Kind::Command => COMMAND,
+        Kind::ChatCommand => CHAT_COMMAND,
     };
     let values = [
         ("{{name}}", name.as_str().to_owned()),
