@@ -1,6 +1,9 @@
 //! A provider of text. Its one model says what it was told, word by word.
 
-use loader_sdk::{contract::text_inference::Role, prelude::*};
+use loader_sdk::{
+    contract::text_inference::{Role, code},
+    prelude::*,
+};
 
 #[cfg(test)]
 mod tests;
@@ -35,7 +38,7 @@ impl Plugin for Provider {
 impl TextInference for Provider {
     async fn models(&self, _: Call) -> Result<ModelList> {
         let model = Model {
-            id: "parrot".into(),
+            id: MODEL.into(),
             label: "Parrot".into(),
             ..Model::default()
         };
@@ -45,12 +48,19 @@ impl TextInference for Provider {
     }
 
     async fn stream(&self, _: Call, request: GenerateRequest, events: Events) -> Result<()> {
+        if request.model != MODEL {
+            let message = format!("there is no model `{}` here", request.model);
+            return Err(Error::not_found(code::MODEL_NOT_FOUND, message));
+        }
         for word in answer(&self.settings, &request).split_inclusive(' ') {
             events.text(word).await?;
         }
         events.finish(FinishReason::Stop, None).await
     }
 }
+
+/// The only model.
+const MODEL: &str = "parrot";
 
 /// The answer to the last thing that the person said.
 fn answer(settings: &Settings, request: &GenerateRequest) -> String {
