@@ -83,11 +83,8 @@ impl Follower {
                 let is_settled = lock_changed || changed.contains(&real(candidate.folder()));
                 is_settled.then(|| seen_of(candidate, visit)).flatten()
             });
-            let removed = if lock_changed {
-                removed(&inner, found.plugins.iter().map(|(one, _)| one))
-            } else {
-                Vec::new()
-            };
+            let candidates = found.plugins.iter().map(|(one, _)| one);
+            let removed = removed(&inner, candidates, lock_changed);
             (targets(&inner, &found.plugins), found.plugins, removed)
         };
         let (targets, found, removed) = match tokio::task::spawn_blocking(look).await {
@@ -136,7 +133,7 @@ impl Engine {
         if !self.0.options().enablement.decide(candidate).enabled {
             return;
         }
-        if let Some(findings) = self.bring(candidate).await {
+        if let Some(findings) = self.receive(candidate).await {
             if let Some(finding) = findings.iter().find(|finding| finding.is_error()) {
                 error!(plugin = id, code = finding.code, "a new plugin is not served");
             }
@@ -162,7 +159,7 @@ impl Engine {
         let turn = self.0.turn(id);
         let _turn = turn.take().await;
         let inner = self.0.clone();
-        let look = move || removed(&inner, &survey::find(&inner.options()).candidates);
+        let look = move || removed(&inner, &survey::find(&inner.options()).candidates, true);
         let looked = tokio::task::spawn_blocking(look).await;
         if !looked.is_ok_and(|removed| removed.iter().any(|one| one == id)) {
             return;
@@ -181,9 +178,13 @@ impl Engine {
     }
 }
 
-/// The plugins in use whose releases the locks do not name any more. A lock that cannot be read
-/// takes nothing down.
-fn removed<'a>(inner: &Inner, found: impl IntoIterator<Item = &'a Candidate>) -> Vec<String> {
+/// The plugins in use whose releases the locks do not name any more, if those are at rest, and the dormant
+/// ones whose files are gone. A lock that cannot be read takes nothing down.
+fn removed<'a>(
+    inner: &Inner,
+    found: impl IntoIterator<Item = &'a Candidate>,
+    with_locks: bool,
+) -> Vec<String> {
     let found: BTreeSet<&str> = found.into_iter().map(Candidate::id).collect();
     let mut locks: BTreeMap<PathBuf, Option<Lock>> = BTreeMap::new();
     let mut is_removed = |folder: &Path| {
@@ -196,11 +197,17 @@ fn removed<'a>(inner: &Inner, found: impl IntoIterator<Item = &'a Candidate>) ->
         lock.as_ref().is_some_and(|lock| lock.current(release).is_none())
     };
     let snapshot = inner.registry.snapshot();
-    let used = snapshot.plugins().filter(|record| {
-        matches!(record.status, Status::Served | Status::Ready | Status::Failed)
-            && !found.contains(record.id.as_str())
+    let missing = snapshot.plugins().filter(|record| !found.contains(record.id.as_str()));
+    let removed = missing.filter(|record| match record.status {
+        // Nothing of it is open that could go on serving.
+        Status::Dormant => {
+            let is_there = record.candidate.manifest_path().try_exists();
+            is_there.is_ok_and(|is_there| !is_there) || with_locks && is_removed(&record.folder)
+        }
+        Status::Served | Status::Ready | Status::Failed => with_locks && is_removed(&record.folder),
+        Status::Disabled | Status::Stopped => false,
     });
-    used.filter(|record| is_removed(&record.folder)).map(|record| record.id.clone()).collect()
+    removed.map(|record| record.id.clone()).collect()
 }
 
 /// What there is to watch: the roots, the folders of what was found and of what is loaded.
