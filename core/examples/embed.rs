@@ -27,7 +27,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let root = Root { path: plugins.into(), origin: Origin::Config, required: true };
     let mut options = Options::new(state.path().into(), vec![root]);
     options.host = "embed example".into();
-    options.contracts.insert("shout".into(), (1, 1));
+    options.contracts.insert("shout".into(), (1, 1).into());
 
     let engine = Engine::new(options)?;
     for finding in engine.load_all().await {

@@ -76,6 +76,13 @@ impl Diagnostic {
         self
     }
 
+    /// Adds the file and the line.
+    #[must_use]
+    pub fn at_line(mut self, path: &Path, line: usize) -> Self {
+        self.place = Some(Place { path: path.to_owned(), line: Some(line), column: None });
+        self
+    }
+
     /// Adds the file, line and column of a byte offset into its text.
     #[must_use]
     pub fn at_offset(mut self, path: &Path, text: &str, offset: usize) -> Self {

@@ -13,7 +13,7 @@ pub use options::{CallOptions, CallPolicy, Judgement};
 pub use target::{OpenStream, Target};
 
 pub(crate) use metrics::Reading;
-pub(crate) use served::Served;
+pub(crate) use served::{Served, Waking};
 
 use crate::{
     generation::{Capabilities, CapabilityCall, CapabilityStream},

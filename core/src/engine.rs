@@ -1,17 +1,21 @@
 //! The engine's handle: loads, serves, replaces and stops plugins.
 
+mod activation;
 mod apply;
 mod budget;
 mod bundles;
 mod denials;
+mod dormant;
 mod enablement;
 mod follow;
 mod load;
 mod options;
+mod registrations;
 mod reload;
 mod survey;
 mod watch;
 
+pub use activation::{Activation, Wanted};
 pub use apply::{Action, Change};
 pub use enablement::{Decision, Enablement, SwitchedTo};
 pub use options::{BeforeStart, Options, PluginOptions, ReloadOptions};
@@ -129,7 +133,7 @@ impl Engine {
         if let Err(reason) = platform::unload_support() {
             warn!(reason, "images will not be unloaded in this process");
         }
-        let registry = Arc::new(Registry::default());
+        let registry = Arc::new(Registry::new(options.contracts.clone()));
         let dispatcher = Dispatcher::new(registry.clone());
         let engine = Self(Arc::new(Inner {
             options: ArcSwap::from_pointee(options),
@@ -207,8 +211,8 @@ impl Engine {
         stats.collect()
     }
 
-    /// Stops one plugin. Calls under way may finish until `drain` has passed. Dropping the future stops
-    /// nothing.
+    /// Stops one plugin. Calls under way may finish until `drain` has passed. One that is dormant is not
+    /// opened any more. Dropping the future stops nothing.
     pub async fn unload(&self, id: &str, drain: Duration) -> Option<Retirement> {
         let turn = self.0.turns().get(id).cloned()?;
         let (engine, id) = (self.clone(), id.to_owned());
@@ -225,6 +229,7 @@ impl Engine {
     pub async fn stop(&self, drain: Duration) -> Vec<(String, Retirement)> {
         // From here on nothing is loaded, so what is unloaded below was the last of it.
         self.0.tasks.close();
+        self.0.dismiss(|_| true);
         let end = moment::after(drain);
         let stopping = self.0.stopping.clone();
         let hurry = tokio::spawn(async move {
@@ -319,14 +324,15 @@ impl Inner {
 
     /// Lets nobody call a plugin any more. Its generation is to be retired then, in the same turn.
     fn withdraw(&self, id: &str) -> Option<Keeper> {
+        self.dismiss(|dormant| dormant == id);
         let mut all = self.loaded();
         let index = all.iter().position(|loaded| loaded.id == id)?;
         let Loaded { running, served, .. } = all.remove(index);
         self.registry.publish(|snapshot| {
-            snapshot.withdraw(id);
             snapshot.update(id, |record| {
                 record.status = Status::Stopped;
                 record.generation = None;
+                record.registered = None;
                 record.served = None;
             });
         });

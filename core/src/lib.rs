@@ -60,9 +60,12 @@ pub use dispatch::{
 };
 pub use emission::LogFilter;
 pub use engine::{
-    Action, BeforeStart, Change, Decision, Enablement, Engine, Options, PluginOptions, PluginStats,
-    ReloadOptions, ReloadRequest, Survey, Surveyed, SwitchedTo, policy, rehearse, survey,
+    Action, Activation, BeforeStart, Change, Decision, Enablement, Engine, Options, PluginOptions,
+    PluginStats, ReloadOptions, ReloadRequest, Survey, Surveyed, SwitchedTo, Wanted, policy,
+    rehearse, survey,
 };
 pub use generation::{Placement, Retained, Retirement};
 pub use platform::{pthread_keys_in_use, unload_support};
-pub use registry::{Capability, PluginRecord, Registry, Snapshot, Status};
+pub use registry::{
+    Capability, Contracts, Exclusive, PluginRecord, Registry, Snapshot, Status, Terms,
+};

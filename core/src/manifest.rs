@@ -14,6 +14,7 @@ mod library;
 pub(crate) mod notes;
 mod parts;
 mod platform;
+pub(crate) mod provides;
 mod relative_path;
 mod spec;
 
@@ -95,7 +96,7 @@ pub struct Manifest {
     pub requires: Requires,
     /// The configuration its own plugin takes.
     pub config: ConfigSchemas,
-    /// What makes it worth loading.
+    /// What makes its own plugin worth opening.
     pub activation: Activation,
     /// What it can set up.
     pub setup: Setup,
@@ -127,6 +128,9 @@ pub struct Extension {
     pub requires: Requires,
     /// The configuration it takes.
     pub config: ConfigSchemas,
+    /// What makes it worth opening.
+    #[serde(skip_serializing_if = "Activation::is_empty")]
+    pub activation: Activation,
     /// When it is to be replaced by a fresh generation.
     #[serde(skip_serializing_if = "ReloadRules::is_default")]
     pub reload: ReloadRules,

@@ -1,30 +1,36 @@
 //! What is served now: immutable snapshots, swapped whole.
 
+mod conflicts;
+mod snapshot;
+mod terms;
+
+pub use snapshot::Snapshot;
+pub use terms::{Contracts, Exclusive, Terms};
+
+pub(crate) use conflicts::{Claimant, settle};
+
 use crate::{
-    diagnostic::Diagnostic, discovery::Origin, dispatch::Served, generation::Placement,
+    diagnostic::Diagnostic,
+    discovery::{Candidate, Origin},
+    dispatch::Served,
+    generation::Placement,
     skill::Skill,
 };
 use arc_swap::ArcSwap;
 use serde::Serialize;
 use std::{
-    collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Mutex},
 };
 use tokio::sync::watch;
+use tracing::{error, warn};
 
 /// The registry. Readers never wait; writers make a new snapshot.
 pub struct Registry {
+    contracts: Contracts,
     now: ArcSwap<Snapshot>,
     writing: Mutex<()>,
     version: watch::Sender<u64>,
-}
-
-/// What is served at one moment.
-#[derive(Clone, Default)]
-pub struct Snapshot {
-    plugins: BTreeMap<String, Arc<PluginRecord>>,
-    capabilities: BTreeMap<String, BTreeMap<String, Arc<Capability>>>,
 }
 
 /// One plugin, whether it is served or not.
@@ -40,6 +46,9 @@ pub struct PluginRecord {
     pub description: String,
     /// Which kind of root it came from.
     pub origin: Origin,
+    /// What it was installed from, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// Its folder.
     pub folder: PathBuf,
     /// The digest of its library, or of a bundle's manifest, in hexadecimal.
@@ -50,14 +59,24 @@ pub struct PluginRecord {
     pub placement: Option<Placement>,
     /// The number of the generation that serves.
     pub generation: Option<u64>,
-    /// What it provides, as `contract:id`.
+    /// What its manifest declares, as `contract:id`. Whether it has it is known to the
+    /// [snapshot](Snapshot::owner).
     pub provides: Vec<String>,
+    /// What it registered when it was started, as `contract:id`; nothing while it is not open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registered: Option<Vec<String>>,
     /// The skills it brings, if it is a bundle that is ready.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub skills: Vec<Skill>,
-    /// What there is to say about it.
+    /// What there is to say about it, and about what it claims and others keep.
     pub diagnostics: Vec<Diagnostic>,
-    /// How to call it.
+    /// What there is to say about it alone.
+    #[serde(skip)]
+    pub(crate) findings: Vec<Diagnostic>,
+    /// Where it was found, and what its manifest says.
+    #[serde(skip)]
+    pub(crate) candidate: Candidate,
+    /// How to call it. With it, the plugin claims what its manifest declares.
     #[serde(skip)]
     pub(crate) served: Option<Arc<Served>>,
 }
@@ -68,6 +87,8 @@ pub struct PluginRecord {
 pub enum Status {
     /// It answers.
     Served,
+    /// It is not open, and will be by the first call to it.
+    Dormant,
     /// It is a bundle: its files can be used, and there is nothing to answer.
     Ready,
     /// It is switched off.
@@ -78,7 +99,7 @@ pub enum Status {
     Stopped,
 }
 
-/// One capability that is served.
+/// One capability that is served, by a plugin that may be dormant.
 #[derive(Clone)]
 pub struct Capability {
     /// The contract with its major version.
@@ -87,18 +108,21 @@ pub struct Capability {
     pub id: String,
     /// The plugin that provides it.
     pub plugin: String,
+    /// What else it answers to.
+    pub aliases: Vec<String>,
+    /// Where it is listed: the lowest first.
+    pub order: i64,
     /// What the manifest says of it beyond its id.
     pub attributes: serde_json::Map<String, serde_json::Value>,
     pub(crate) served: Arc<Served>,
 }
 
-impl Default for Registry {
-    fn default() -> Self {
-        Self { now: ArcSwap::default(), writing: Mutex::new(()), version: watch::Sender::new(0) }
-    }
-}
-
 impl Registry {
+    pub(crate) fn new(contracts: Contracts) -> Self {
+        let (now, writing) = (ArcSwap::default(), Mutex::new(()));
+        Self { contracts, now, writing, version: watch::Sender::new(0) }
+    }
+
     /// What is served now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.now.load_full()
@@ -112,62 +136,23 @@ impl Registry {
     /// Makes a new snapshot out of the present one and publishes it.
     pub(crate) fn publish<R>(&self, change: impl FnOnce(&mut Snapshot) -> R) -> R {
         let _writing = self.writing.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let mut next = (**self.now.load()).clone();
+        let before = self.now.load_full();
+        let mut next = Snapshot::clone(&before);
         let result = change(&mut next);
+        next.settle(&self.contracts);
+        let conflicts = next.conflicts().iter();
+        conflicts.filter(|one| !before.conflicts().contains(one)).for_each(log);
         self.now.store(Arc::new(next));
         self.version.send_modify(|version| *version += 1);
         result
     }
 }
 
-impl Snapshot {
-    /// Every plugin, by id.
-    pub fn plugins(&self) -> impl Iterator<Item = &Arc<PluginRecord>> {
-        self.plugins.values()
-    }
-
-    /// One plugin.
-    pub fn plugin(&self, id: &str) -> Option<&Arc<PluginRecord>> {
-        self.plugins.get(id)
-    }
-
-    /// Every capability of a contract, by id.
-    pub fn capabilities(&self, contract: &str) -> impl Iterator<Item = &Arc<Capability>> {
-        self.capabilities.get(contract).into_iter().flat_map(BTreeMap::values)
-    }
-
-    /// One capability.
-    pub fn capability(&self, contract: &str, id: &str) -> Option<&Arc<Capability>> {
-        self.capabilities.get(contract)?.get(id)
-    }
-
-    pub(crate) fn put(&mut self, record: PluginRecord) {
-        self.plugins.insert(record.id.clone(), Arc::new(record));
-    }
-
-    pub(crate) fn update(&mut self, id: &str, change: impl FnOnce(&mut PluginRecord)) {
-        if let Some(record) = self.plugins.get_mut(id) {
-            change(Arc::make_mut(record));
-        }
-    }
-
-    /// Adds a capability; the error is the plugin that has it already and keeps it.
-    pub(crate) fn provide(&mut self, capability: Capability) -> Result<(), String> {
-        let ids = self.capabilities.entry(capability.contract.clone()).or_default();
-        match ids.get(&capability.id) {
-            Some(present) if present.plugin != capability.plugin => Err(present.plugin.clone()),
-            _ => {
-                ids.insert(capability.id.clone(), Arc::new(capability));
-                Ok(())
-            }
-        }
-    }
-
-    /// Takes every capability of a plugin away.
-    pub(crate) fn withdraw(&mut self, plugin: &str) {
-        for ids in self.capabilities.values_mut() {
-            ids.retain(|_, capability| capability.plugin != plugin);
-        }
-        self.capabilities.retain(|_, ids| !ids.is_empty());
+fn log(conflict: &Diagnostic) {
+    let Diagnostic { code, plugin, hint, .. } = conflict;
+    if conflict.is_error() {
+        error!(plugin, code, hint, "{conflict}");
+    } else {
+        warn!(plugin, code, hint, "{conflict}");
     }
 }

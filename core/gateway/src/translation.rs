@@ -32,7 +32,8 @@ pub(crate) fn engine_options(settings: &Settings, services: Services) -> Options
     options.probe.clone_from(&settings.probe);
     options.crash = settings.crash;
     options.services = services;
-    options.contracts = contracts();
+    let contracts = contracts().into_iter();
+    options.contracts = contracts.map(|(name, versions)| (name, versions.into())).collect();
     options.host.clone_from(&settings.host);
     options.log_filter.clone_from(&settings.log_filter);
     options

@@ -11,21 +11,27 @@ use crate::{
     message::Failure,
 };
 use arc_swap::ArcSwapOption;
+use futures_util::future::{BoxFuture, Shared};
 use loader_abi::class;
 use std::{
     pin::pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 use tokio::sync::Notify;
 
+/// The opening of a plugin that is dormant: begins when the first of those who share it asks.
+pub(crate) type Waking = Shared<BoxFuture<'static, Result<(), Failure>>>;
+
 /// One plugin as its callers know it: stays the same while generations come and go.
 pub(crate) struct Served {
     pub(super) id: Arc<str>,
     slot: ArcSwapOption<Generation>,
+    /// What fills the slot of one that is dormant. Looked at only when the slot is empty.
+    waking: Mutex<Option<Waking>>,
     /// Told when calls that wait for a handover may look again.
     changed: Notify,
     pub(super) concurrency: Concurrency,
@@ -46,6 +52,7 @@ impl Served {
         Self {
             id,
             slot: ArcSwapOption::empty(),
+            waking: Mutex::default(),
             changed: Notify::new(),
             concurrency: Concurrency::new(policy.max_concurrent),
             breaker: Breaker::new(policy.breaker),
@@ -61,10 +68,17 @@ impl Served {
         self.timeout.store(nanoseconds(policy.timeout), Ordering::Relaxed);
     }
 
+    /// Lets calls wait from now on until somebody opened the plugin, which the first of them begins.
+    pub(crate) fn sleep(&self, waking: Waking) {
+        *self.waking() = Some(waking);
+    }
+
     /// Sends calls to this generation from now on.
     pub(crate) fn serve(&self, generation: Option<Arc<Generation>>) {
         // The old reference is dropped here; the keeper holds the last one.
         self.slot.store(generation);
+        // In this order: whoever finds the slot empty and nothing to wait for looks into it again.
+        *self.waking() = None;
         self.breaker.reset();
         self.changed.notify_waiters();
     }
@@ -99,10 +113,16 @@ impl Served {
         }
     }
 
-    /// The right to call the generation that serves, waiting while state is handed over.
+    /// The right to call the generation that serves, waiting while the plugin is opened or state is
+    /// handed over.
     pub(super) async fn lease(&self, kind: Kind, until: Option<Instant>) -> Result<Lease, Failure> {
-        if let Some(lease) = self.lease_now(kind)? {
+        if let Ok(Some(lease)) = self.lease_now(kind) {
             return Ok(lease);
+        }
+        let waking = self.waking().clone();
+        if let Some(waking) = waking {
+            // Apart, so that calls of what is served carry nothing of it.
+            Box::pin(by(until, waking)).await??;
         }
         loop {
             let mut changed = pin!(self.changed.notified());
@@ -110,12 +130,7 @@ impl Served {
             if let Some(lease) = self.lease_now(kind)? {
                 return Ok(lease);
             }
-            match until {
-                None => changed.await,
-                Some(until) => tokio::time::timeout_at(until.into(), changed)
-                    .await
-                    .map_err(|_| Failure::deadline())?,
-            }
+            by(until, changed).await?;
         }
     }
 
@@ -161,6 +176,10 @@ impl Served {
         }
     }
 
+    fn waking(&self) -> MutexGuard<'_, Option<Waking>> {
+        self.waking.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
     fn is_served(&self, generation: &Arc<Generation>) -> bool {
         self.slot.load().as_ref().is_some_and(|served| Arc::ptr_eq(served, generation))
     }
@@ -188,6 +207,17 @@ impl Served {
             format!("the plugin `{}` is serving {most} calls already", self.id),
         )
         .hint(format!("raise plugins.entries.{}.max_concurrent_calls", self.id))
+    }
+}
+
+/// Waits for it, but no longer than the caller does.
+async fn by<T>(until: Option<Instant>, future: impl Future<Output = T>) -> Result<T, Failure> {
+    match until {
+        None => Ok(future.await),
+        Some(until) => {
+            let waited = tokio::time::timeout_at(until.into(), future).await;
+            waited.map_err(|_| Failure::deadline())
+        }
     }
 }
 

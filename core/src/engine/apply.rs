@@ -24,7 +24,7 @@ pub struct Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// It is on now, or was not served and has other settings now.
+    /// It is on now, or is not to be dormant any more, or was not served and has other settings now.
     Load,
     /// It is off now.
     Unload,
@@ -106,8 +106,10 @@ impl Engine {
         let options = Arc::new(self.kept(options));
         let steps = self.plan(&options, affected).await?;
         self.0.options.store(options.clone());
-        for loaded in self.0.loaded().iter() {
-            loaded.served.adjust(options.settings(&loaded.id).calls);
+        for record in self.snapshot().plugins() {
+            if let Some(served) = &record.served {
+                served.adjust(options.settings(&record.id).calls);
+            }
         }
         // What is unloaded comes first, and gives up what it provides before it is drained.
         let mut changes = join_all(steps.into_iter().map(|step| self.take(step))).await;
@@ -172,9 +174,19 @@ impl Engine {
             }
             let was_on = of(&before, id).is_some_and(|one| old.enablement.decide(one).enabled);
             let is_on = new.enablement.decide(candidate).enabled;
+            let differs = old.settings(id) != new.settings(id) || affected.contains(id);
+            if let Some(dormant) = self.0.dormant(id).filter(|_| is_on) {
+                // What it is to be started with is looked up when it is opened.
+                let is_elsewhere = dormant.candidate.folder() != candidate.folder();
+                if is_elsewhere || !new.activation.waits(candidate.spec()) {
+                    steps.push(Step::Load(candidate.clone()));
+                } else if differs {
+                    steps.push(Step::Adjust(id.to_owned()));
+                }
+                continue;
+            }
             // One that failed may do better with other settings.
-            let is_worth_a_try = old.settings(id) != new.settings(id) || affected.contains(id);
-            if is_on && (!was_on || (is_worth_a_try && candidate.bundle().is_none())) {
+            if is_on && (!was_on || (differs && candidate.bundle().is_none())) {
                 steps.push(Step::Load(candidate.clone()));
             } else if was_on && !is_on {
                 steps.push(Step::Unload(candidate.clone()));
@@ -190,7 +202,7 @@ impl Engine {
         match step {
             Step::Adjust(_) => {}
             Step::Unload(candidate) => self.switch_off(candidate).await,
-            Step::Load(candidate) => match self.bring(&candidate).await {
+            Step::Load(candidate) => match self.receive(&candidate).await {
                 Some(findings) => change.findings = findings,
                 // Its files came at the same time, and it was loaded for that.
                 None if self.is_behind(candidate.id()) => {

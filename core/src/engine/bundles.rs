@@ -29,7 +29,7 @@ impl Inner {
         let mut record = self.record(candidate, Status::Ready);
         record.digest = Some(vetted.digest().to_string());
         record.skills = vetted.skills().to_vec();
-        record.diagnostics = vetted.warnings().to_vec();
+        record.findings = vetted.warnings().to_vec();
         self.registry.publish(|snapshot| snapshot.put(record));
         let skills = vetted.skills().len();
         info!(plugin = candidate.id(), version = %candidate.spec().version, skills, "bundle ready");

@@ -57,7 +57,7 @@ impl Engine {
                 snapshot.update(&id, |record| {
                     record.status = Status::Failed;
                     record.skills = Vec::new();
-                    record.diagnostics.push(finding);
+                    record.findings.push(finding);
                 });
             });
         }

@@ -83,11 +83,9 @@ impl Follower {
                 let is_settled = lock_changed || changed.contains(&real(candidate.folder()));
                 is_settled.then(|| seen_of(candidate, visit)).flatten()
             });
-            let removed = if lock_changed {
-                removed(&inner, found.plugins.iter().map(|(one, _)| one))
-            } else {
-                Vec::new()
-            };
+            let candidates = found.plugins.iter().map(|(one, _)| one);
+            let is_settled = |path: &Path| changed.contains(&real(path));
+            let removed = removed(&inner, candidates, lock_changed, is_settled);
             (targets(&inner, &found.plugins), found.plugins, removed)
         };
         let (targets, found, removed) = match tokio::task::spawn_blocking(look).await {
@@ -136,7 +134,7 @@ impl Engine {
         if !self.0.options().enablement.decide(candidate).enabled {
             return;
         }
-        if let Some(findings) = self.bring(candidate).await {
+        if let Some(findings) = self.receive(candidate).await {
             if let Some(finding) = findings.iter().find(|finding| finding.is_error()) {
                 error!(plugin = id, code = finding.code, "a new plugin is not served");
             }
@@ -162,7 +160,10 @@ impl Engine {
         let turn = self.0.turn(id);
         let _turn = turn.take().await;
         let inner = self.0.clone();
-        let look = move || removed(&inner, &survey::find(&inner.options()).candidates);
+        let look = move || {
+            let found = survey::find(&inner.options()).candidates;
+            removed(&inner, &found, true, |_| true)
+        };
         let looked = tokio::task::spawn_blocking(look).await;
         if !looked.is_ok_and(|removed| removed.iter().any(|one| one == id)) {
             return;
@@ -181,9 +182,14 @@ impl Engine {
     }
 }
 
-/// The plugins in use whose releases the locks do not name any more. A lock that cannot be read
-/// takes nothing down.
-fn removed<'a>(inner: &Inner, found: impl IntoIterator<Item = &'a Candidate>) -> Vec<String> {
+/// The plugins in use whose releases the locks do not name any more, if those are at rest, and the dormant
+/// ones whose files are gone for good. A lock that cannot be read takes nothing down.
+fn removed<'a>(
+    inner: &Inner,
+    found: impl IntoIterator<Item = &'a Candidate>,
+    with_locks: bool,
+    is_settled: impl Fn(&Path) -> bool,
+) -> Vec<String> {
     let found: BTreeSet<&str> = found.into_iter().map(Candidate::id).collect();
     let mut locks: BTreeMap<PathBuf, Option<Lock>> = BTreeMap::new();
     let mut is_removed = |folder: &Path| {
@@ -196,14 +202,21 @@ fn removed<'a>(inner: &Inner, found: impl IntoIterator<Item = &'a Candidate>) ->
         lock.as_ref().is_some_and(|lock| lock.current(release).is_none())
     };
     let snapshot = inner.registry.snapshot();
-    let used = snapshot.plugins().filter(|record| {
-        matches!(record.status, Status::Served | Status::Ready | Status::Failed)
-            && !found.contains(record.id.as_str())
+    let missing = snapshot.plugins().filter(|record| !found.contains(record.id.as_str()));
+    let removed = missing.filter(|record| match record.status {
+        // Nothing of it is open that could go on serving.
+        Status::Dormant => {
+            let is_there = || record.candidate.manifest_path().try_exists();
+            let is_gone = is_settled(&record.folder) && is_there().is_ok_and(|is_there| !is_there);
+            is_gone || with_locks && is_removed(&record.folder)
+        }
+        Status::Served | Status::Ready | Status::Failed => with_locks && is_removed(&record.folder),
+        Status::Disabled | Status::Stopped => false,
     });
-    used.filter(|record| is_removed(&record.folder)).map(|record| record.id.clone()).collect()
+    removed.map(|record| record.id.clone()).collect()
 }
 
-/// What there is to watch: the roots, the folders of what was found and of what is loaded.
+/// What there is to watch: the roots, the folders of what was found, and of what is loaded or dormant.
 fn targets<Look>(inner: &Inner, found: &[(Candidate, Look)]) -> Targets {
     let options = inner.options();
     let mut targets = Targets::default();
@@ -212,9 +225,10 @@ fn targets<Look>(inner: &Inner, found: &[(Candidate, Look)]) -> Targets {
         targets.files.insert(path.join(lock::FILE_NAME));
         targets.roots.insert(path);
     }
-    let loaded: Vec<Candidate> =
-        inner.loaded().iter().map(|one| one.running.candidate().clone()).collect();
-    for candidate in found.iter().map(|(candidate, _)| candidate).chain(&loaded) {
+    let snapshot = inner.registry.snapshot();
+    let used = snapshot.plugins().filter(|record| record.served.is_some());
+    let used = used.map(|record| &record.candidate);
+    for candidate in found.iter().map(|(candidate, _)| candidate).chain(used) {
         let files = targets.folders.entry(real(candidate.folder())).or_default();
         files.extend(files_of(candidate));
     }
@@ -264,7 +278,11 @@ fn seen_of(candidate: &Candidate, visit: &Visit) -> Option<Seen> {
     Some(Seen { manifest: candidate.manifest_digest(), library, others })
 }
 
-/// The folder without symbolic links; as it is while it does not exist.
+/// The folder without symbolic links, whether it exists or not.
 fn real(folder: &Path) -> PathBuf {
-    fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned())
+    let missing = || {
+        let (parent, name) = (folder.parent()?, folder.file_name()?);
+        Some(fs::canonicalize(parent).ok()?.join(name))
+    };
+    fs::canonicalize(folder).ok().or_else(missing).unwrap_or_else(|| folder.to_owned())
 }

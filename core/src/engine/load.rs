@@ -1,19 +1,19 @@
 //! The whole flow for one plugin: vet, stage, probe, open, start, publish.
 
-use super::{Engine, Inner, Loaded, Options, PluginOptions, survey};
+use super::{Engine, Inner, Loaded, Options, PluginOptions, registrations, survey};
 use crate::{
     diagnostic::Diagnostic,
     discovery::Candidate,
     dispatch::{Reading, Served},
     generation::{self, Keeper, Launch, LaunchError, Launched, Limits},
     probe::Probed,
-    registry::{Capability, PluginRecord, Snapshot, Status},
+    registry::{PluginRecord, Status},
     reload::Life,
     vetting::Vetted,
 };
 use futures_util::future::join_all;
-use loader_contract::lifecycle::{HostDescription, Registration, StateDescription};
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use loader_contract::lifecycle::{HostDescription, StateDescription};
+use std::{sync::Arc, time::Duration};
 use tokio::task::{JoinError, JoinHandle};
 use tracing::{error, info};
 
@@ -21,6 +21,8 @@ use tracing::{error, info};
 pub(super) struct Running {
     pub(super) vetted: Vetted,
     pub(super) keeper: Keeper,
+    /// What it registered, as `contract:id`.
+    registered: Vec<String>,
     /// The state it hands over, if it does.
     pub(super) state: Option<StateDescription>,
     /// The settings it was started with, which may not be those of the options any more.
@@ -47,16 +49,16 @@ impl Running {
 
 impl Engine {
     /// Discovers and loads everything that is switched on and not served, and returns what there is to
-    /// say. Dropping the future stops nothing.
+    /// say. What the options' activation lets wait is dormant. Dropping the future stops nothing.
     ///
     /// A plugin that fails is recorded as failed; the others are served all the same.
     pub async fn load_all(&self) -> Vec<Diagnostic> {
         let engine = self.clone();
-        self.see_through(async move { engine.0.bring_all().await }).await.unwrap_or_default()
+        self.see_through(async move { engine.bring_all().await }).await.unwrap_or_default()
     }
 
-    /// Loads one plugin. Returns what there is to say; an error among it means that it is not served,
-    /// or was already. Dropping the future stops nothing.
+    /// Loads one plugin, dormant or not. Returns what there is to say; an error among it means that it is
+    /// not served, or was already. Dropping the future stops nothing.
     pub async fn load(&self, candidate: &Candidate) -> Vec<Diagnostic> {
         self.bring(candidate).await.unwrap_or_else(|| {
             let id = candidate.id();
@@ -71,14 +73,12 @@ impl Engine {
         let (engine, candidate) = (self.clone(), candidate.clone());
         self.see_through(async move { engine.0.bring(&candidate).await }).await.flatten()
     }
-}
 
-impl Inner {
     async fn bring_all(&self) -> Vec<Diagnostic> {
-        let options = self.options();
+        let (inner, options) = (&*self.0, self.options());
         let looking = options.clone();
         let found = tokio::task::spawn_blocking(move || survey::find(&looking)).await;
-        let mut diagnostics = self.take_crashes();
+        let mut diagnostics = inner.take_crashes();
         let found = match found {
             Ok(found) => found,
             Err(ended) => {
@@ -91,30 +91,34 @@ impl Inner {
             .candidates
             .into_iter()
             .partition(|candidate| options.enablement.decide(candidate).enabled);
-        for candidate in off {
-            let record = self.record(&candidate, Status::Disabled);
-            self.registry.publish(|snapshot| snapshot.put(record));
-        }
+        let off = off.iter().map(|candidate| inner.record(candidate, Status::Disabled));
+        let off: Vec<_> = off.collect();
+        inner.registry.publish(|snapshot| off.into_iter().for_each(|record| snapshot.put(record)));
         let (bundles, on): (Vec<_>, Vec<_>) =
             on.into_iter().partition(|candidate| candidate.bundle().is_some());
         for bundle in &bundles {
-            diagnostics.extend(self.bring(bundle).await.into_iter().flatten());
+            diagnostics.extend(inner.bring(bundle).await.into_iter().flatten());
         }
-        let turns: Vec<_> = on.iter().map(|candidate| self.turn(candidate.id())).collect();
+        let (waiting, on): (Vec<_>, Vec<_>) =
+            on.into_iter().partition(|candidate| options.activation.waits(candidate.spec()));
+        self.lay_down_new(&waiting).await;
+        let turns: Vec<_> = on.iter().map(|candidate| inner.turn(candidate.id())).collect();
         let starting = on.iter().zip(&turns).map(|(candidate, turn)| async move {
             let turn = turn.take().await;
-            if self.serves(candidate.id()) {
+            if inner.serves(candidate.id()) {
                 return None;
             }
-            Some((candidate, turn, self.start(candidate).await))
+            Some((candidate, turn, inner.start(candidate).await))
         });
-        // Published in the order of their ids: of two that provide the same, the first keeps it.
         for (candidate, _turn, started) in join_all(starting).await.into_iter().flatten() {
-            diagnostics.extend(self.serve(candidate, started).await);
+            diagnostics.extend(inner.serve(candidate, started).await);
         }
+        diagnostics.extend_from_slice(self.snapshot().conflicts());
         diagnostics
     }
+}
 
+impl Inner {
     async fn bring(&self, candidate: &Candidate) -> Option<Vec<Diagnostic>> {
         // Whoever waits for the turn ends the watch over a fresh generation.
         if self.serves(candidate.id()) {
@@ -131,12 +135,12 @@ impl Inner {
         })
     }
 
-    fn serves(&self, id: &str) -> bool {
+    pub(super) fn serves(&self, id: &str) -> bool {
         self.loaded().iter().any(|one| one.id == id)
     }
 
     /// Everything up to a generation that answers.
-    async fn start(&self, candidate: &Candidate) -> Result<Running, Vec<Diagnostic>> {
+    pub(super) async fn start(&self, candidate: &Candidate) -> Result<Running, Vec<Diagnostic>> {
         if self.tasks.is_closed() {
             return Err(vec![stopping(candidate)]);
         }
@@ -193,11 +197,16 @@ impl Inner {
                 return Err(vec![diagnostic]);
             }
         };
-        if let Err(diagnostic) = check_registrations(candidate, &registrations) {
-            self.retire(candidate.id(), keeper, Duration::ZERO).await;
-            return Err(vec![diagnostic]);
+        match registrations::check(candidate, &registrations, &options.contracts) {
+            Ok(registered) => {
+                let since = Reading::default();
+                Ok(Running { vetted, keeper, registered, state, settings, since })
+            }
+            Err(diagnostic) => {
+                self.retire(candidate.id(), keeper, Duration::ZERO).await;
+                Err(vec![diagnostic])
+            }
         }
-        Ok(Running { vetted, keeper, state, settings, since: Reading::default() })
     }
 
     /// What comes of a start. A stop does not wait for it: what comes of it then is let go of.
@@ -238,7 +247,7 @@ impl Inner {
     }
 
     /// Lets a plugin that started serve, or records why it does not.
-    async fn serve(
+    pub(super) async fn serve(
         &self,
         candidate: &Candidate,
         started: Result<Running, Vec<Diagnostic>>,
@@ -267,35 +276,34 @@ impl Inner {
         if self.tasks.is_closed() || all.iter().any(|one| one.id == id) {
             return Err(Box::new(running));
         }
-        let served = Arc::new(Served::new(id.as_str().into(), calls));
+        // Whoever waits for one that was dormant knows this.
+        let dormant = self.dormant(&id).and_then(|record| record.served.clone());
+        let served = dormant.unwrap_or_else(|| Arc::new(Served::new(id.as_str().into(), calls)));
+        served.adjust(calls);
         served.serve(Some(running.keeper.generation().clone()));
-        let diagnostics = self.register(&running, &served);
+        let findings = self.register(&running, &served);
         running.keeper.run();
         info!(plugin = id, version = %running.candidate().spec().version,
             generation = running.keeper.number(), placement = running.settings.placement.name(),
             "plugin loaded");
         let turn = self.turn(&id);
         all.push(Loaded { id, running, served, turn });
-        Ok(diagnostics)
+        Ok(findings)
     }
 
-    /// Puts what a plugin provides into the registry, in the place of what it provided before.
+    /// Puts what a plugin provides into the registry, in the place of what it provided before. What it
+    /// claims and others keep is known to the registry, and no failure of the plugin's.
     fn register(&self, running: &Running, served: &Arc<Served>) -> Vec<Diagnostic> {
-        let Running { vetted, keeper, settings, .. } = running;
-        let candidate = running.candidate();
-        let mut record = self.record(candidate, Status::Served);
+        let Running { vetted, keeper, registered, settings, .. } = running;
+        let mut record = self.record(running.candidate(), Status::Served);
         record.digest = Some(vetted.digest().to_string());
         record.placement = Some(settings.placement);
         record.generation = Some(keeper.number());
+        record.registered = Some(registered.clone());
         record.served = Some(served.clone());
-        record.diagnostics = vetted.warnings().to_vec();
-        self.registry.publish(|snapshot| {
-            snapshot.withdraw(candidate.id());
-            record.diagnostics.extend(provide(snapshot, candidate, served));
-            let diagnostics = record.diagnostics.clone();
-            snapshot.put(record);
-            diagnostics
-        })
+        record.findings = vetted.warnings().to_vec();
+        self.registry.publish(|snapshot| snapshot.put(record));
+        vetted.warnings().to_vec()
     }
 
     pub(super) fn failed(
@@ -307,7 +315,7 @@ impl Inner {
             error!(plugin = candidate.id(), code = finding.code, "{finding}");
         }
         let mut record = self.record(candidate, Status::Failed);
-        record.diagnostics = findings.clone();
+        record.findings = findings.clone();
         self.registry.publish(|snapshot| snapshot.put(record));
         findings
     }
@@ -321,89 +329,31 @@ impl Inner {
             version: spec.version.to_string(),
             description: spec.description.clone().unwrap_or_default(),
             origin: candidate.origin(),
+            source: candidate.installed().map(|release| release.source.clone()),
             folder: candidate.folder().to_owned(),
             digest: None,
             status,
             placement: None,
             generation: None,
             provides: provides.map(|one| format!("{}:{}", one.contract, one.id)).collect(),
+            registered: None,
             skills: Vec::new(),
             diagnostics: Vec::new(),
+            findings: Vec::new(),
+            candidate: candidate.clone(),
             served: None,
         }
     }
 }
 
-/// Adds a plugin's capabilities to a snapshot, and says which of them others keep.
-fn provide(
-    snapshot: &mut Snapshot,
-    candidate: &Candidate,
-    served: &Arc<Served>,
-) -> Vec<Diagnostic> {
-    let mut conflicts = Vec::new();
-    for provided in &candidate.spec().provides {
-        let contract = provided.contract.to_string();
-        let capability = Capability {
-            contract: contract.clone(),
-            id: provided.id.clone(),
-            plugin: candidate.id().to_owned(),
-            attributes: provided.attributes.clone(),
-            served: served.clone(),
-        };
-        if let Err(owner) = snapshot.provide(capability) {
-            let conflict = Diagnostic::warning(
-                "LDR-REGISTER-CONFLICT",
-                format!(
-                    "`{contract}` as `{}` is provided by `{owner}` already, which keeps it",
-                    provided.id
-                ),
-            );
-            conflicts.push(
-                conflict
-                    .at(candidate.manifest_path())
-                    .about(candidate.id())
-                    .hint(format!("switch one off: plugins.deny = [\"{owner}\"]")),
-            );
-        }
-    }
-    conflicts
-}
-
 fn description(options: &Options) -> HostDescription {
+    let versions = options.contracts.iter().map(|(name, terms)| (name.clone(), terms.versions));
     HostDescription {
         abi: loader_abi::ABI_VERSION_TEXT.to_owned(),
         host: options.host.clone(),
         services: options.services.names().map(str::to_owned).collect(),
-        contracts: options.contracts.clone(),
+        contracts: versions.collect(),
     }
-}
-
-/// What a plugin registers must be what its manifest says.
-fn check_registrations(
-    candidate: &Candidate,
-    registrations: &[Registration],
-) -> Result<(), Diagnostic> {
-    let declared = candidate.spec().provides.iter();
-    let declared: BTreeSet<String> =
-        declared.map(|one| format!("{}:{}", one.contract, one.id)).collect();
-    let registered = registrations.iter();
-    let registered: BTreeSet<String> =
-        registered.map(|one| format!("{}:{}", one.contract, one.id)).collect();
-    let refuse = |code, message: String| {
-        Diagnostic::error(code, message)
-            .at(candidate.manifest_path())
-            .about(candidate.id())
-            .hint("make [provides] in plugin.toml and export_plugin! say the same")
-    };
-    if let Some(extra) = registered.difference(&declared).next() {
-        let message = format!("it registers `{extra}`, which its manifest does not declare");
-        return Err(refuse("LDR-REGISTER-UNDECLARED", message));
-    }
-    if let Some(missing) = declared.difference(&registered).next() {
-        let message = format!("its manifest declares `{missing}`, which it does not register");
-        return Err(refuse("LDR-REGISTER-MISSING", message));
-    }
-    Ok(())
 }
 
 fn stopping(candidate: &Candidate) -> Diagnostic {

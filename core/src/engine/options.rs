@@ -1,6 +1,6 @@
 //! What an embedding program decides.
 
-use super::Enablement;
+use super::{Activation, Enablement};
 use crate::{
     crash::Crash,
     discovery::{Candidate, Root},
@@ -8,6 +8,7 @@ use crate::{
     emission::LogFilter,
     generation::Placement,
     probe::Probe,
+    registry::Contracts,
     reload::CanaryPolicy,
     service::Services,
     trust::Trust,
@@ -27,12 +28,14 @@ pub struct Options {
     pub roots: Vec<Root>,
     /// Which plugins may be loaded.
     pub enablement: Enablement,
+    /// Which of those are opened at once.
+    pub activation: Activation,
     /// Settings of single plugins, by id.
     pub plugins: BTreeMap<String, PluginOptions>,
     /// What plugins may ask of the host.
     pub services: Services,
-    /// The contracts the program consumes: lowest and highest major version.
-    pub contracts: BTreeMap<String, (u32, u32)>,
+    /// The contracts the program consumes, and what they say of clashes.
+    pub contracts: Contracts,
     /// The program's name and version, as plugins see them.
     pub host: String,
     /// Says which logs of plugins are wanted; by default, those `tracing` wants.
@@ -66,9 +69,10 @@ impl Options {
             state_dir,
             roots,
             enablement: Enablement::default(),
+            activation: Activation::default(),
             plugins: BTreeMap::new(),
             services: Services::default(),
-            contracts: BTreeMap::new(),
+            contracts: Contracts::new(),
             host: format!("loader-core {}", env!("CARGO_PKG_VERSION")),
             log_filter: None,
             trust: Trust::default(),

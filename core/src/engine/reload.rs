@@ -46,12 +46,14 @@ impl From<Cause> for ReloadRequest {
 
 impl Engine {
     /// Replaces a plugin's generation with a fresh one of what its files are now, and returns the
-    /// number of the reload in the [ledger](Engine::reloads) at once.
+    /// number of the reload in the [ledger](Engine::reloads) at once. Of a plugin that is dormant nothing
+    /// is replaced: its files are looked at anew.
     ///
     /// Anything that goes wrong leaves the old generation serving, or brings it back.
     pub fn reload(&self, id: &str, request: impl Into<ReloadRequest>) -> Result<u64, Diagnostic> {
         let request = request.into();
         let turn = self.0.loaded().iter().find(|one| one.id == id).map(|one| one.turn.clone());
+        let turn = turn.or_else(|| self.0.dormant(id).map(|_| self.0.turn(id)));
         let Some(turn) = turn else {
             let message = format!("no plugin `{}` is served", id.escape_debug());
             return Err(
@@ -62,6 +64,9 @@ impl Engine {
         let (engine, plugin) = (self.clone(), id.to_owned());
         self.0.tasks.spawn(async move {
             let held = Some(turn.take().await);
+            if engine.0.dormant(&plugin).is_some() {
+                return engine.refresh(&plugin, number).await;
+            }
             let reloading = Reloading {
                 engine: &engine.0,
                 plugin: &plugin,

@@ -6,6 +6,7 @@ use crate::{
     diagnostic::Diagnostic,
     discovery::{Candidate, Discovery, Origin, Searched, Visit, Visited, discover_where, visit},
     probe::{Probed, try_out},
+    registry::{self, Claimant},
     staging::Store,
     trust::Records,
     vetting::{
@@ -19,7 +20,8 @@ pub struct Survey {
     pub plugins: Vec<Surveyed>,
     /// Where they were looked for, in order, and what came of it.
     pub searched: Vec<Searched>,
-    /// What there is to say that concerns no single plugin.
+    /// What there is to say that concerns no single plugin's files. What plugins claim and others keep comes
+    /// last, in the words of the [registry](crate::Snapshot::conflicts).
     pub diagnostics: Vec<Diagnostic>,
     /// Whether what was found before counted; `None` when nobody asked for it.
     pub index: Option<State>,
@@ -42,11 +44,22 @@ pub fn survey(options: &Options) -> Survey {
         let libraries: Vec<&str> = options.trust.libraries.iter().map(String::as_str).collect();
         Known::open(&options.state_dir, &format!("{host}, trusting [{}]", libraries.join(", ")))
     });
-    let survey = survey_with(options, known.as_ref());
+    let mut survey = survey_with(options, known.as_ref());
     if let Some(known) = known {
         known.save();
     }
+    survey.settle(options);
     survey
+}
+
+impl Survey {
+    /// Adds what plugins that would be served claim and others keep.
+    fn settle(&mut self, options: &Options) {
+        let served = |one: &&Surveyed| one.decision.enabled && one.verdict.is_ok();
+        let served = self.plugins.iter().filter(served).map(|one| Claimant::of(&one.candidate));
+        let settled = registry::settle(served, &options.contracts);
+        self.diagnostics.extend(settled.conflicts);
+    }
 }
 
 fn survey_with(options: &Options, known: Option<&Known>) -> Survey {
@@ -88,6 +101,7 @@ pub fn rehearse(options: &Options, store: &Store) -> Survey {
             plugin.verdict = prepared.map(|(vetted, _)| Passed::Plugin(vetted));
         }
     }
+    survey.settle(options);
     survey
 }
 

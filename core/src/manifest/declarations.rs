@@ -1,6 +1,9 @@
 //! What a plugin declares: what it provides, requires and takes.
 
-use super::{Library, RelativePath};
+use super::{
+    Library, RelativePath,
+    provides::{ALIASES, ORDER},
+};
 use loader_contract::ContractName;
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 
@@ -15,6 +18,22 @@ pub struct Provided {
     /// Everything else its table says, for the contract's consumer.
     #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
     pub attributes: serde_json::Map<String, serde_json::Value>,
+    /// The line of the manifest it stands on.
+    #[serde(skip)]
+    pub line: usize,
+}
+
+impl Provided {
+    /// Further ids it answers to, unless somebody else does: its attribute `aliases`.
+    pub fn aliases(&self) -> impl Iterator<Item = &str> {
+        let aliases = self.attributes.get(ALIASES).and_then(|aliases| aliases.as_array());
+        aliases.into_iter().flatten().filter_map(|alias| alias.as_str())
+    }
+
+    /// Where it is listed among others of its contract, the lowest first: its attribute `order`, or 0.
+    pub fn order(&self) -> i64 {
+        self.attributes.get(ORDER).and_then(|order| order.as_i64()).unwrap_or(0)
+    }
 }
 
 /// What a plugin cannot work without.
@@ -54,7 +73,7 @@ impl ReloadRules {
     }
 }
 
-/// What makes a plugin worth loading: hints for commands that need only some plugins.
+/// What makes a plugin worth opening: where one of these is wanted, or one of its capabilities is called.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Activation {
     /// Commands it owns.
@@ -63,6 +82,13 @@ pub struct Activation {
     pub channels: Vec<String>,
     /// Providers it owns.
     pub providers: Vec<String>,
+}
+
+impl Activation {
+    /// Whether it names nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a plugin can set up.

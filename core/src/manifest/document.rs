@@ -5,7 +5,7 @@ use super::{
     Parsed,
     fields::{Fields, Text, wrong_type},
     notes::Notes,
-    parts,
+    parts, provides,
 };
 use crate::{diagnostic::Diagnostic, nearest::nearest};
 use semver::Version;
@@ -69,7 +69,7 @@ fn read(notes: &Notes<'_>, document: &DeTable<'_>) -> Option<Manifest> {
         library: root.table("library").and_then(Library::read),
         bundle: root.table("bundle").and_then(Bundle::read),
         extensions: extensions(&mut root, has_library),
-        provides: parts::provides(&mut root),
+        provides: provides::provides(&mut root),
         requires: parts::requires(&mut root),
         config: parts::config(&mut root),
         activation: parts::activation(&mut root),
@@ -128,9 +128,10 @@ fn extensions(root: &mut Fields<'_>, pack_has_library: bool) -> Vec<Extension> {
             name: table.line("name"),
             description: table.line("description"),
             slot: slot(&mut table),
-            provides: parts::provides(&mut table),
+            provides: provides::provides(&mut table),
             requires: parts::requires(&mut table),
             config: parts::config(&mut table),
+            activation: parts::activation(&mut table),
             reload: parts::reload(&mut table),
         };
         if !own_library && !pack_has_library {
@@ -177,7 +178,7 @@ const OF_CODE: [&str; 9] = [
 
 /// In a pack without a plugin of its own, these tables apply to nothing.
 fn warn_of_unused(notes: &Notes<'_>, document: &DeTable<'_>) {
-    for name in ["requires", "config", "reload"] {
+    for name in ["requires", "config", "activation", "reload"] {
         if let Some((key, _)) = document.get_key_value(name) {
             let message =
                 format!("[{name}] applies to no plugin, since the pack itself provides none");

@@ -1,7 +1,10 @@
 //! What is found while a text is read, each finding with its line and column.
 
 use crate::diagnostic::Diagnostic;
-use std::{cell::RefCell, path::Path};
+use std::{
+    cell::{OnceCell, RefCell},
+    path::Path,
+};
 
 /// More findings than this help nobody.
 pub(crate) const MOST_FINDINGS: usize = 20;
@@ -10,12 +13,14 @@ pub(crate) const MOST_FINDINGS: usize = 20;
 pub(crate) struct Notes<'a> {
     path: &'a Path,
     text: &'a str,
+    /// Where each line ends.
+    ends: OnceCell<Vec<usize>>,
     found: RefCell<Vec<(usize, Diagnostic)>>,
 }
 
 impl<'a> Notes<'a> {
     pub(crate) fn new(path: &'a Path, text: &'a str) -> Self {
-        Self { path, text, found: RefCell::default() }
+        Self { path, text, ends: OnceCell::new(), found: RefCell::default() }
     }
 
     /// Something at this byte offset makes the text useless.
@@ -38,6 +43,12 @@ impl<'a> Notes<'a> {
         hint: impl Into<String>,
     ) {
         self.add(at, Diagnostic::warning(code, message).hint(hint));
+    }
+
+    /// The line of a byte offset, from 1.
+    pub(crate) fn line(&self, at: usize) -> usize {
+        let ends = || self.text.match_indices('\n').map(|(end, _)| end).collect();
+        self.ends.get_or_init(ends).partition_point(|end| *end < at) + 1
     }
 
     /// Whether the text is useless already.

@@ -1,7 +1,8 @@
 //! The flat view of a manifest: its plugins, one by one.
 
 use super::{
-    AbiVersion, Bundle, ConfigSchemas, Library, Manifest, Provided, ReloadRules, Requires,
+    AbiVersion, Activation, Bundle, ConfigSchemas, Library, Manifest, Provided, ReloadRules,
+    Requires,
 };
 use semver::Version;
 use serde::Serialize;
@@ -32,6 +33,9 @@ pub struct PluginSpec {
     pub requires: Requires,
     /// The configuration it takes.
     pub config: ConfigSchemas,
+    /// What makes it worth opening.
+    #[serde(skip_serializing_if = "Activation::is_empty")]
+    pub activation: Activation,
     /// When it is to be replaced by a fresh generation.
     #[serde(skip_serializing_if = "ReloadRules::is_default")]
     pub reload: ReloadRules,
@@ -87,6 +91,7 @@ impl Manifest {
             provides: self.provides.clone(),
             requires: self.requires.clone(),
             config: self.config.clone(),
+            activation: self.activation.clone(),
             reload: self.reload.clone(),
             content,
         });
@@ -103,6 +108,7 @@ impl Manifest {
                 provides: extension.provides.clone(),
                 requires: extension.requires.clone(),
                 config: extension.config.clone(),
+                activation: extension.activation.clone(),
                 reload: extension.reload.clone(),
                 content: Content::Library(
                     extension.library.as_ref().or(self.library.as_ref())?.clone(),

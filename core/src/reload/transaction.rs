@@ -64,7 +64,7 @@ pub enum Verdict {
     Refused,
     /// The fresh generation served for a while and did not do well; the old one serves again.
     Returned,
-    /// Nothing was different.
+    /// Nothing was different, or nothing was open yet.
     Unchanged,
 }
 

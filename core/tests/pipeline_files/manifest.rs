@@ -144,6 +144,55 @@ fn capabilities_keep_their_attributes() {
 }
 
 #[test]
+fn a_capability_has_aliases_an_order_and_a_line() {
+    let own = "{ id = \"acme-fast\", aliases = [\"fast\", \"quick\"], order = -3,";
+    let manifest = sound(&FULL.replacen("{ id = \"acme-fast\",", own, 1));
+    let fast = manifest.provides.iter().find(|one| one.id == "acme-fast").unwrap();
+    assert_eq!(fast.aliases().collect::<Vec<_>>(), ["fast", "quick"]);
+    let line = 1 + FULL[..FULL.find("acme-fast").unwrap()].matches('\n').count();
+    assert_eq!((fast.order(), fast.line), (-3, line));
+    let health = manifest.provides.iter().find(|one| one.id == "acme").unwrap();
+    assert_eq!((health.aliases().count(), health.order()), (0, 0));
+}
+
+#[test]
+fn aliases_and_orders_that_cannot_be_are_refused_with_their_place() {
+    let provide = |text: &str| format!("{MANIFEST}\n\"tool/1\" = [{text}]\n");
+    let line = MANIFEST.lines().count() + 2;
+    let long = format!("{{ id = \"a\", aliases = [\"{}\"] }}", "x".repeat(129));
+    for (text, code, column) in [
+        ("{ id = \"a\", aliases = \"b\" }", "LDR-MANIFEST-TYPE", 35),
+        ("{ id = \"a\", aliases = [7] }", "LDR-MANIFEST-TYPE", 36),
+        ("{ id = \"a\", aliases = [\"b c\"] }", "LDR-MANIFEST-VALUE", 36),
+        (&long, "LDR-MANIFEST-VALUE", 36),
+        ("{ id = \"a\", order = \"1\" }", "LDR-MANIFEST-TYPE", 33),
+        ("{ id = \"a\", order = 1.5 }", "LDR-MANIFEST-TYPE", 33),
+        ("{ id = \"a\", aliases = [\"a\"] }", "LDR-MANIFEST-DUPLICATE", 36),
+        ("{ id = \"a\", aliases = [\"b\", \"b\"] }", "LDR-MANIFEST-DUPLICATE", 41),
+        ("{ id = \"a\", aliases = [\"b\"] }, \"b\"", "LDR-MANIFEST-DUPLICATE", 44),
+        (
+            "{ id = \"a\", aliases = [\"c\"] }, { id = \"b\", aliases = [\"c\"] }",
+            "LDR-MANIFEST-DUPLICATE",
+            67,
+        ),
+    ] {
+        assert_eq!(found(&provide(text)), [(code, line, column)], "{text}");
+    }
+}
+
+#[test]
+fn activation_belongs_to_one_plugin() {
+    let more = "[extensions.activation]\ncommands = [\"find\"]\n[extensions.requires]";
+    let plugins = sound(&FULL.replacen("[extensions.requires]", more, 1)).plugins();
+    let commands: Vec<_> =
+        plugins.iter().map(|plugin| plugin.activation.commands.join(" ")).collect();
+    assert_eq!(commands, ["acme", "", "find"]);
+    let pack = "manifest = 1\nid = \"p\"\nversion = \"1.0.0\"\nabi = \"1.0\"\n[library]\n\
+        path = \"a.so\"\n[activation]\ncommands = [\"p\"]\n[[extensions]]\nid = \"a\"\n";
+    assert_eq!(found(pack), [("LDR-MANIFEST-UNUSED", 7, 2)]);
+}
+
+#[test]
 fn a_pack_is_flattened_into_its_plugins() {
     let plugins = sound(FULL).plugins();
     let ids: Vec<(&str, &str, &str)> = plugins

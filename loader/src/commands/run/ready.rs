@@ -62,6 +62,7 @@ impl Ready<'_> {
             let reason = plugin.diagnostics.iter().find(|diagnostic| diagnostic.is_error());
             let status = match (plugin.status, reason) {
                 (Status::Served, _) => "served".to_owned(),
+                (Status::Dormant, _) => "dormant".to_owned(),
                 (Status::Ready, _) => "ready".to_owned(),
                 (Status::Disabled, _) => "disabled".to_owned(),
                 (Status::Stopped, _) => "stopped".to_owned(),
