@@ -2,6 +2,7 @@
 //! the library's metadata alone, for a file of any platform, without opening it.
 
 use crate::{
+    Contracts,
     manifest::AbiVersion,
     vetting::{
         binary::{self, Binary},
@@ -14,7 +15,6 @@ use loader_abi::{
     history::{RELEASES, Release},
 };
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// What keeps a library and this host together or apart.
 #[derive(Debug, Clone, Serialize)]
@@ -108,9 +108,8 @@ struct Obstacle {
     command: String,
 }
 
-/// Explains the bytes of a library to a host that takes these contracts: the lowest and highest major
-/// version of each.
-pub fn explain(bytes: &[u8], contracts: &BTreeMap<String, (u32, u32)>) -> Explanation {
+/// Explains the bytes of a library to a host that takes these contracts.
+pub fn explain(bytes: &[u8], contracts: &Contracts) -> Explanation {
     let mut obstacles = Vec::new();
     let binary = match binary::inspect(bytes) {
         Ok(binary) => Some(binary),
@@ -207,9 +206,10 @@ fn other_major(library: (u32, u32), facts: &Facts) -> Option<Obstacle> {
     }
 }
 
-fn contract_sides(library: &str, host: &BTreeMap<String, (u32, u32)>) -> ContractSides {
+fn contract_sides(library: &str, host: &Contracts) -> ContractSides {
     let parsed = library.parse::<loader_contract::ContractName>().ok();
-    let range = parsed.as_ref().and_then(|contract| host.get(contract.name()).copied());
+    let range = parsed.as_ref().and_then(|contract| host.get(contract.name()));
+    let range = range.map(|terms| terms.versions);
     let fits = match (&parsed, range) {
         (Some(contract), Some((lowest, highest))) => (lowest..=highest).contains(&contract.major()),
         (Some(_), None) => true,

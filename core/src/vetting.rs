@@ -47,7 +47,7 @@ use std::{
 };
 
 /// What the operator and the host demand of a plugin.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Policy {
     /// The services this host offers, such as `kv/1`.
     pub services: BTreeSet<String>,
@@ -57,13 +57,25 @@ pub struct Policy {
     pub records: Option<Records>,
     /// Whether bytes that crashed the program while they served may serve again.
     pub serve_crashed: bool,
+    /// What the embedding program has to say of a plugin, by its manifest.
+    pub advise: Option<Advise>,
 }
+
+/// Says what an embedding program has to say of a plugin, by its manifest alone: an error keeps the
+/// plugin from being loaded, the rest is told wherever the plugin is.
+pub type Advise = fn(&Candidate) -> Vec<Diagnostic>;
 
 impl Policy {
     /// The strict policy of a host that offers these services.
     pub fn new<Name: Into<String>>(services: impl IntoIterator<Item = Name>) -> Self {
         let services = services.into_iter().map(Into::into).collect();
-        Self { services, trust: Trust::default(), records: None, serve_crashed: false }
+        Self {
+            services,
+            trust: Trust::default(),
+            records: None,
+            serve_crashed: false,
+            advise: None,
+        }
     }
 }
 
@@ -303,6 +315,7 @@ fn look_at(
         }
     };
     findings.extend(agreement::check(candidate, &facts, policy));
+    findings.extend(policy.advise.into_iter().flat_map(|advise| advise(candidate)));
     if findings.iter().any(Diagnostic::is_error) {
         return Err(findings);
     }

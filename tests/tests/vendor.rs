@@ -28,8 +28,7 @@ fn printed(home: &Home, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-const ASKED: &str =
-    r#"{"model": "vendor/loud", "messages": [{"role": "user", "content": [{"type": "text", "text": "so be it"}]}]}"#;
+const ASKED: &str = r#"{"model": "vendor/loud", "messages": [{"role": "user", "content": [{"type": "text", "text": "so be it"}]}]}"#;
 
 /// Every kind, asked with `loader call`.
 fn use_by_command(home: &Home) {
@@ -42,8 +41,10 @@ fn use_by_command(home: &Home) {
 
     let file = home.state().with_file_name("hello.wav");
     let path = file.to_str().expect("UTF-8");
-    let spoken =
-        printed(home, &["--json", "call", "speech/1/synthesize", r#"{"text": "hello"}"#, "-o", path]);
+    let spoken = printed(
+        home,
+        &["--json", "call", "speech/1/synthesize", r#"{"text": "hello"}"#, "-o", path],
+    );
     let spoken: Value = serde_json::from_str(&spoken).expect("an envelope");
     assert_eq!(spoken["data"]["head"]["provider"], "vendor", "{spoken:#}");
     let bytes = std::fs::read(&file).expect("the file");
@@ -62,7 +63,8 @@ fn use_by_command(home: &Home) {
     // By the other name that its manifest says.
     let command = r#"{"name": "hail", "arguments": "hello", "sender": "operator"}"#;
     let reply: Value =
-        serde_json::from_str(&printed(home, &["call", "chat-command/1/run", command])).expect("JSON");
+        serde_json::from_str(&printed(home, &["call", "chat-command/1/run", command]))
+            .expect("JSON");
     assert_eq!(reply["text"], "Dear operator, hello!");
 }
 
@@ -150,8 +152,7 @@ async fn what_it_registered_is_shown_beside_what_it_declares() {
     let data = &inspected["data"];
     let names = |list: &Value| {
         let list = list.as_array().expect("a list").iter();
-        let mut names: Vec<_> =
-            list.map(|one| one.as_str().expect("text").to_owned()).collect();
+        let mut names: Vec<_> = list.map(|one| one.as_str().expect("text").to_owned()).collect();
         names.sort();
         names
     };

@@ -14,14 +14,23 @@ pub struct Contract {
     pub stability: Stability,
     /// The code of the diagnostic when two plugins claim the same of it.
     pub clash: &'static str,
-    /// Attributes whose value only one plugin may have, besides the id and the aliases.
-    pub exclusive: &'static [&'static str],
+    /// Attributes whose value only one capability may have, besides the id and the aliases.
+    pub exclusive: &'static [Exclusive],
     /// What a plugin answers.
     pub methods: &'static [Method],
     /// What the host answers under the same name, where it chooses among plugins.
     pub host_methods: &'static [Method],
     /// What a manifest may say of a capability besides its id, `aliases` and `order`.
     pub attributes: &'static [Attribute],
+}
+
+/// An attribute whose value only one capability may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exclusive {
+    /// The attribute.
+    pub attribute: &'static str,
+    /// The value of a capability that does not say: `{id}` stands for its id.
+    pub default: Option<&'static str>,
 }
 
 /// What a plugin becomes by fulfilling a contract.

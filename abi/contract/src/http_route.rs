@@ -14,7 +14,7 @@
 //! Pseudo headers begin with a colon, as in HTTP/2, so no real header can collide with them. The
 //! host removes credentials meant for itself and hop-by-hop headers before the plugin sees them.
 
-use crate::catalogue::{Attribute, Class, Contract, Form, Method, Stability};
+use crate::catalogue::{Attribute, Class, Contract, Exclusive, Form, Method, Stability};
 
 /// The contract's name.
 pub const CONTRACT: &str = "http-route/1";
@@ -38,7 +38,7 @@ pub const STATUS: &str = ":status";
 pub const DESCRIPTION: Contract = Contract {
     stability: Stability::Stable,
     clash: "LDR-CONFLICT-ROUTE",
-    exclusive: &["prefix"],
+    exclusive: &[Exclusive { attribute: "prefix", default: Some("/{id}") }],
     methods: &[Method::call(method::HANDLE, "Answers one HTTP request.")],
     attributes: &[Attribute::new(
         "prefix",

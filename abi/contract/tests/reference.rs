@@ -84,7 +84,7 @@ fn describe(contract: &Contract, page: &mut String) {
     if !contract.attributes.is_empty() {
         page.push_str("\n| attribute | | |\n| --- | --- | --- |\n");
         for Attribute { name, form, required, about } in contract.attributes {
-            let exclusive = contract.exclusive.contains(name);
+            let exclusive = contract.exclusive.iter().any(|one| one.attribute == *name);
             let remarks = [(*required, ", required"), (exclusive, ", exclusive")];
             let remarks = remarks.iter().filter(|(is, _)| *is).map(|(_, remark)| *remark);
             let remarks: String = remarks.collect();

@@ -1,9 +1,10 @@
 //! The gateway's configuration in the engine's words.
 
-use crate::{Settings, config};
+use crate::{Settings, advice::advise, config};
 use loader_contract::catalogue;
 use loader_core::{
-    BreakerPolicy, CallPolicy, Enablement, Options, Placement, PluginOptions, ReloadOptions,
+    BreakerPolicy, CallPolicy, Contracts, Enablement, Exclusive, Options, Placement, PluginOptions,
+    ReloadOptions, Terms,
     diagnostic::Diagnostic,
     message::Failure,
     reload::CanaryPolicy,
@@ -32,8 +33,8 @@ pub(crate) fn engine_options(settings: &Settings, services: Services) -> Options
     options.probe.clone_from(&settings.probe);
     options.crash = settings.crash;
     options.services = services;
-    let contracts = contracts().into_iter();
-    options.contracts = contracts.map(|(name, versions)| (name, versions.into())).collect();
+    options.contracts = contracts();
+    options.advise = Some(advise);
     options.host.clone_from(&settings.host);
     options.log_filter.clone_from(&settings.log_filter);
     options
@@ -54,14 +55,24 @@ fn reload(config: &config::Reload) -> ReloadOptions {
     }
 }
 
-/// The contracts the gateway consumes: the lowest and highest major version of each.
-pub fn contracts() -> BTreeMap<String, (u32, u32)> {
-    let named = catalogue::ALL.iter().filter_map(|contract| contract.name.split_once('/'));
-    let versions = named.filter_map(|(name, major)| {
+/// The contracts the gateway consumes, and what they say of clashes.
+pub fn contracts() -> Contracts {
+    let named = catalogue::ALL.iter().filter_map(|contract| {
+        let (name, major) = contract.name.split_once('/')?;
         let major = major.parse().ok()?;
-        Some((name.to_owned(), (major, major)))
+        let exclusive = contract.exclusive.iter();
+        let optional = contract.methods.iter().filter(|method| !method.required);
+        let terms = Terms {
+            versions: (major, major),
+            conflict: contract.clash,
+            exclusive: exclusive
+                .map(|one| Exclusive { attribute: one.attribute, default: one.default })
+                .collect(),
+            methods: Some(optional.map(|method| method.name).collect()),
+        };
+        Some((name.to_owned(), terms))
     });
-    versions.collect()
+    named.collect()
 }
 
 /// The plugins whose entries switch them on or off.

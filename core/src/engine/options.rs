@@ -12,6 +12,7 @@ use crate::{
     reload::CanaryPolicy,
     service::Services,
     trust::Trust,
+    vetting::Advise,
 };
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
@@ -36,6 +37,8 @@ pub struct Options {
     pub services: Services,
     /// The contracts the program consumes, and what they say of clashes.
     pub contracts: Contracts,
+    /// What the program has to say of a plugin, by its manifest.
+    pub advise: Option<Advise>,
     /// The program's name and version, as plugins see them.
     pub host: String,
     /// Says which logs of plugins are wanted; by default, those `tracing` wants.
@@ -73,6 +76,7 @@ impl Options {
             plugins: BTreeMap::new(),
             services: Services::default(),
             contracts: Contracts::new(),
+            advise: None,
             host: format!("loader-core {}", env!("CARGO_PKG_VERSION")),
             log_filter: None,
             trust: Trust::default(),

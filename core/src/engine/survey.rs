@@ -183,6 +183,7 @@ pub fn policy(options: &Options) -> Policy {
     let mut policy = Policy::new(options.services.names());
     policy.trust.clone_from(&options.trust);
     policy.records = Some(Records::of(&options.state_dir));
+    policy.advise = options.advise;
     policy.serve_crashed = options.crash.is_some_and(|crash| !crash.safe_boot);
     policy
 }
