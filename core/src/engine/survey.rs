@@ -13,6 +13,7 @@ use crate::{
         Fresh, Known, Passed, Policy, State, Vetted, vet, vet_fresh, vet_known, vet_visited_bundle,
     },
 };
+use std::collections::BTreeMap;
 
 /// Every plugin that was found, and what there is to say about the roots.
 pub struct Survey {
@@ -20,9 +21,13 @@ pub struct Survey {
     pub plugins: Vec<Surveyed>,
     /// Where they were looked for, in order, and what came of it.
     pub searched: Vec<Searched>,
-    /// What there is to say that concerns no single plugin's files. What plugins claim and others keep comes
-    /// last, in the words of the [registry](crate::Snapshot::conflicts).
+    /// What there is to say that concerns no single plugin.
     pub diagnostics: Vec<Diagnostic>,
+    /// What plugins that would be served claim and others keep, in the words of the
+    /// [registry](crate::Snapshot::conflicts).
+    pub conflicts: Vec<Diagnostic>,
+    /// Who would have each capability, by contract and id.
+    pub owners: BTreeMap<(String, String), String>,
     /// Whether what was found before counted; `None` when nobody asked for it.
     pub index: Option<State>,
 }
@@ -58,7 +63,12 @@ impl Survey {
         let served = |one: &&Surveyed| one.decision.enabled && one.verdict.is_ok();
         let served = self.plugins.iter().filter(served).map(|one| Claimant::of(&one.candidate));
         let settled = registry::settle(served, &options.contracts);
-        self.diagnostics.extend(settled.conflicts);
+        let owned = settled.owned.iter().map(|owned| {
+            let of = (owned.provided.contract.to_string(), owned.provided.id.clone());
+            (of, owned.plugin.to_owned())
+        });
+        self.owners = owned.collect();
+        self.conflicts = settled.conflicts;
     }
 }
 
@@ -86,7 +96,8 @@ fn survey_with(options: &Options, known: Option<&Known>) -> Survey {
         Surveyed { candidate, decision, verdict }
     });
     let index = known.map(|known| known.state().clone());
-    Survey { plugins: plugins.collect(), searched, diagnostics, index }
+    let (conflicts, owners) = (Vec::new(), BTreeMap::new());
+    Survey { plugins: plugins.collect(), searched, diagnostics, conflicts, owners, index }
 }
 
 /// Surveys the roots, and does with every plugin that is switched on what is done before it is opened:

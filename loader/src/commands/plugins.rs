@@ -15,14 +15,12 @@ mod quarantine;
 mod remove;
 mod rollback;
 mod search;
-mod signal;
 mod site;
 mod unknown;
 mod update;
 
 pub(super) use self::list::nothing_found;
 pub(super) use self::origin::Search;
-pub(super) use self::signal::Signal;
 pub(super) use self::site::findings;
 pub(super) use self::unknown::unknown;
 

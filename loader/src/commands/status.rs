@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use loader_core::Surveyed;
+use loader_core::diagnostic::Diagnostic;
+use loader_gateway::Signals;
 use serde_json::{Value, json};
 
 use super::gateway::Running;
-use super::plugins::Signal;
 use super::told::{list, section, text};
 use crate::args::Status;
 use crate::context::Context;
@@ -26,19 +26,21 @@ pub(super) fn status(context: &Context, wanted: &Status) -> CommandResult {
 }
 
 /// What a start with this configuration would say of each plugin, by id.
-fn signals(context: &Context) -> BTreeMap<String, Signal> {
+fn signals(context: &Context) -> BTreeMap<String, Signals> {
     let survey = loader_gateway::survey(&context.gateway_settings(None));
-    let signal = |plugin: &Surveyed| (plugin.candidate.id().to_owned(), Signal::of(plugin));
-    survey.plugins.iter().map(signal).collect()
+    let plugins = survey.plugins.iter();
+    let signals = plugins.map(|one| (one.candidate.id().to_owned(), Signals::of(&survey, one)));
+    signals.collect()
 }
 
-fn write(status: &Value, signals: Option<&BTreeMap<String, Signal>>) -> String {
+fn write(status: &Value, signals: Option<&BTreeMap<String, Signals>>) -> String {
     let (release, url) = (text(&status["release"]), text(&status["url"]));
     let mut written = format!("{release} serves at {url}\n");
     match signals {
         None => written.push_str(&plugins(&status["plugins"])),
         Some(signals) => {
             written.push_str(&plugins_with(signals, &status["plugins"]));
+            written.push_str(&findings(signals));
             written.push_str(&accounts(&status["accounts"]));
             written.push_str(&retained(&status["retained"]));
         }
@@ -53,14 +55,27 @@ fn plugins(plugins: &Value) -> String {
 }
 
 /// Every plugin, and what a start would say of it.
-fn plugins_with(signals: &BTreeMap<String, Signal>, plugins: &Value) -> String {
+fn plugins_with(signals: &BTreeMap<String, Signals>, plugins: &Value) -> String {
     let rows = list(plugins).iter().map(|plugin| {
         let [id, version, phase, generation, in_flight, breaker] = row(plugin);
-        let signal = signals.get(&id).map_or("not here", |signal| signal.name());
-        [id, version, phase, generation, in_flight, breaker, signal.to_owned()]
+        let said = signals.get(&id);
+        let signal = said.map_or("not here", |said| said.signal.name()).to_owned();
+        let shape = said.map_or("-", |said| said.shape.name()).to_owned();
+        [id, version, phase, generation, in_flight, breaker, shape, signal]
     });
     let [a, b, c, d, e, f] = COLUMNS;
-    section([a, b, c, d, e, f, "A START WOULD SAY"], &rows.collect::<Vec<_>>())
+    section([a, b, c, d, e, f, "SHAPE", "A START WOULD SAY"], &rows.collect::<Vec<_>>())
+}
+
+/// What a start would say, in the words of everybody else.
+fn findings(signals: &BTreeMap<String, Signals>) -> String {
+    let said = signals.values().flat_map(|one| &one.findings);
+    let row = |finding: &Diagnostic| {
+        let plugin = finding.plugin.clone().unwrap_or_default();
+        let hint = finding.hint.clone().unwrap_or_default();
+        [plugin, finding.code.to_owned(), finding.message.clone(), hint]
+    };
+    section(["PLUGIN", "CODE", "WHAT", "WHAT MENDS IT"], &said.map(row).collect::<Vec<_>>())
 }
 
 const COLUMNS: [&str; 6] = ["PLUGIN", "VERSION", "PHASE", "GENERATION", "IN FLIGHT", "BREAKER"];

@@ -1,6 +1,7 @@
 //! What would become of every plugin, by the steps of a real start.
 
-use loader_core::Surveyed;
+use loader_core::{Survey, Surveyed};
+use loader_gateway::Signals;
 
 use super::patient::Patient;
 use super::trust::LOCK;
@@ -14,16 +15,12 @@ pub(super) fn folders(patient: &Patient) -> Vec<Finding> {
 }
 
 pub(super) fn verdicts(patient: &Patient) -> Vec<Finding> {
-    patient.look(|it| it.survey.plugins.iter().flat_map(of).collect())
+    patient.look(|it| it.survey.plugins.iter().flat_map(|one| of(&it.survey, one)).collect())
 }
 
 /// What there is to say about one plugin. What is wrong with one that is switched off stops nobody.
-pub(super) fn of(plugin: &Surveyed) -> Vec<Finding> {
-    let diagnostics = match &plugin.verdict {
-        Ok(passed) => passed.warnings(),
-        Err(reasons) => reasons,
-    };
-    let findings = diagnostics.iter().cloned().map(Finding::from);
+pub(super) fn of(survey: &Survey, plugin: &Surveyed) -> Vec<Finding> {
+    let findings = Signals::of(survey, plugin).findings.into_iter().map(Finding::from);
     match plugin.decision.enabled {
         true => findings.collect(),
         false => findings.map(Finding::weakened).collect(),

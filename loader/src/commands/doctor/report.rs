@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use loader_core::Surveyed;
 use loader_core::diagnostic::Severity;
+use loader_core::{Survey, Surveyed};
+use loader_gateway::{Shape, Signal, Signals};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ use super::check::{CHECKS, Check, Section};
 use super::patient::Patient;
 use super::plugins;
 use super::repair::Repair;
-use crate::commands::plugins::{Signal, Status};
+use crate::commands::plugins::Status;
 use crate::finding::Finding;
 use crate::output::{Answer, harmless};
 
@@ -37,6 +38,7 @@ struct Diagnosed {
     origin: String,
     status: Status,
     signal: Signal,
+    shape: Shape,
     reason: String,
     found: Vec<Finding>,
 }
@@ -87,11 +89,13 @@ impl Report {
             });
             Checked { check, found }
         });
-        let surveyed = patient.configuration.iter().flat_map(|it| &it.survey.plugins);
-        let surveyed = surveyed.filter(|one| plugin.is_none_or(|id| one.candidate.id() == id));
+        let surveys = patient.configuration.iter().map(|it| &it.survey);
+        let surveyed =
+            surveys.flat_map(|survey| survey.plugins.iter().map(move |one| (survey, one)));
+        let surveyed = surveyed.filter(|(_, one)| plugin.is_none_or(|id| one.candidate.id() == id));
         Self {
             checks: checks.collect(),
-            plugins: surveyed.map(Diagnosed::of).collect(),
+            plugins: surveyed.map(|(survey, one)| Diagnosed::of(survey, one)).collect(),
             repairs: Vec::new(),
             failures: Vec::new(),
         }
@@ -235,16 +239,18 @@ impl Checked {
 }
 
 impl Diagnosed {
-    fn of(plugin: &Surveyed) -> Self {
+    fn of(survey: &Survey, plugin: &Surveyed) -> Self {
         let spec = plugin.candidate.spec();
+        let Signals { signal, shape, .. } = Signals::of(survey, plugin);
         Self {
             id: spec.id.clone(),
             version: spec.version.to_string(),
             origin: plugin.candidate.origin().to_string(),
             status: Status::of(plugin),
-            signal: Signal::of(plugin),
+            signal,
+            shape,
             reason: plugin.decision.reason.clone(),
-            found: plugins::of(plugin),
+            found: plugins::of(survey, plugin),
         }
     }
 
@@ -255,6 +261,7 @@ impl Diagnosed {
             "origin": self.origin,
             "status": self.status,
             "signal": self.signal,
+            "shape": self.shape,
             "reason": self.reason,
             "findings": self.found,
         })

@@ -1,15 +1,19 @@
 //! `loader plugins inspect`: everything about one plugin that can be known without running it.
 
-use loader_core::Surveyed;
+use loader_contract::{catalogue, hook};
+use loader_core::diagnostic::Diagnostic;
+use loader_core::manifest::Provided;
 use loader_core::moment;
 use loader_core::skill::Skill;
 use loader_core::trust::{ProbeRecord, Records};
 use loader_core::vetting::{Passed, Vetted};
-use loader_gateway::Settings;
-use serde_json::json;
+use loader_core::{Survey, Surveyed};
+use loader_gateway::{Settings, Shape, Signal, Signals};
+use serde_json::{Value, json};
 
 use super::unknown::not_found;
-use super::{Signal, Status, provides};
+use super::{Status, provides};
+use crate::commands::gateway::Running;
 use crate::context::Context;
 use crate::finding::Finding;
 use crate::output::{Answer, CommandResult, harmless};
@@ -23,25 +27,36 @@ pub(in crate::commands) fn inspect(context: &Context, id: &str) -> CommandResult
         return Err(not_found(context, &survey, id));
     };
     let candidate = &plugin.candidate;
-    let about =
-        |finding: &&loader_core::diagnostic::Diagnostic| finding.plugin.as_deref() == Some(id);
+    let about = |finding: &&Diagnostic| finding.plugin.as_deref() == Some(id);
     let said = survey.diagnostics.iter().filter(about).cloned();
-    let judged = match &plugin.verdict {
-        Ok(passed) => passed.warnings(),
-        Err(reasons) => reasons,
-    };
-    let findings: Vec<_> = said.chain(judged.iter().cloned()).map(Finding::from).collect();
+    let Signals { signal, shape, findings } = Signals::of(&survey, plugin);
+    let findings: Vec<_> = said.chain(findings).map(Finding::from).collect();
+    let capabilities = capabilities(&survey, plugin);
+    let running = Running::find(context).and_then(|gateway| gateway.ask("/admin/status")).ok();
+    let record = running.as_ref().and_then(|status| record_of(status, id));
     let passed = plugin.verdict.as_ref().ok();
     let vetted = passed.and_then(Passed::plugin);
     let bundle = passed.and_then(Passed::bundle);
     let probed = vetted.and_then(|vetted| probed(&settings, vetted));
     Ok(Answer {
-        text: write(plugin, probed.as_ref(), decided_at(context, plugin)),
+        text: write(
+            plugin,
+            (signal, shape),
+            &capabilities,
+            probed.as_ref(),
+            decided_at(context, plugin),
+        ),
         data: json!({
             "id": id,
             "kind": candidate.spec().content.kind(),
             "status": Status::of(plugin),
-            "signal": Signal::of(plugin),
+            "signal": signal,
+            "shape": shape,
+            "declared": provides(&candidate.spec().provides),
+            // What the gateway that runs with this state folder saw it register, if it opened it.
+            "registered": record.map(|record| &record["registered"]),
+            "capabilities": capabilities,
+            "hooks": hooks(&survey, id),
             "decision": plugin.decision,
             "decided_at": decided_at(context, plugin),
             "origin": candidate.origin(),
@@ -68,6 +83,66 @@ pub(in crate::commands) fn inspect(context: &Context, id: &str) -> CommandResult
     .into())
 }
 
+/// What it declares, and who would have each of it.
+fn capabilities(survey: &Survey, plugin: &Surveyed) -> Vec<Value> {
+    let described = plugin.candidate.spec().provides.iter().map(|provided| {
+        let contract = provided.contract.to_string();
+        let known = catalogue::find(&contract);
+        json!({
+            "contract": contract,
+            "id": provided.id,
+            "owner": survey.owners.get(&(contract.clone(), provided.id.clone())),
+            "stability": known.map(|known| known.stability.name()),
+            "attributes": provided.attributes,
+        })
+    });
+    let mut described: Vec<Value> = described.collect();
+    described.sort_by_key(|one| (one["contract"].to_string(), one["id"].to_string()));
+    described
+}
+
+fn in_words(capability: &Value, plugin: &str) -> String {
+    let text = |key: &str| capability[key].as_str().unwrap_or_default();
+    let named = format!("{}:{}", text("contract"), text("id"));
+    match capability["owner"].as_str() {
+        Some(owner) if owner != plugin => format!("{named} (`{owner}` has it)"),
+        _ => named,
+    }
+}
+
+/// Its hooks, each with its place among all hooks of the same event.
+fn hooks(survey: &Survey, id: &str) -> Vec<Value> {
+    let served = survey.plugins.iter().filter(|one| one.decision.enabled && one.verdict.is_ok());
+    let of = |plugin: &'_ Surveyed| {
+        let spec = plugin.candidate.spec();
+        let hooks = spec.provides.iter().filter(|one| one.contract.to_string() == hook::CONTRACT);
+        hooks.map(|one| (spec.id.clone(), one.clone())).collect::<Vec<_>>()
+    };
+    let mut all: Vec<(String, Provided)> = served.flat_map(of).collect();
+    let on = |one: &Provided| one.attributes.get("on").cloned().unwrap_or_default();
+    let priority = |one: &Provided| one.attributes.get("priority").and_then(Value::as_i64);
+    // They are loaded in the order of their ids.
+    all.sort_by_key(|(plugin, one)| {
+        (std::cmp::Reverse(priority(one).unwrap_or_default()), plugin.clone(), one.id.clone())
+    });
+    let own = all.iter().enumerate().filter(|(_, (plugin, _))| plugin == id);
+    let described = own.map(|(place, (_, one))| {
+        let before = all[..place].iter().filter(|(_, other)| on(other) == on(one)).count();
+        json!({
+            "id": one.id,
+            "on": on(one),
+            "priority": priority(one).unwrap_or_default(),
+            "place": before + 1,
+        })
+    });
+    described.collect()
+}
+
+/// What the gateway that runs says of it.
+fn record_of<'a>(status: &'a Value, id: &str) -> Option<&'a Value> {
+    status["plugins"].as_array()?.iter().find(|one| one["id"] == id)
+}
+
 /// That the library opened when this host tried it; `None` if it is yet to be tried.
 fn probed(settings: &Settings, vetted: &Vetted) -> Option<ProbeRecord> {
     let record = Records::of(&settings.state_dir).probed(vetted.digest())?;
@@ -87,7 +162,13 @@ fn decided_at<'a>(context: &'a Context, plugin: &Surveyed) -> Option<&'a Origin>
     context.resolved.origin(setting).or_else(of_member)
 }
 
-fn write(plugin: &Surveyed, probed: Option<&ProbeRecord>, decided_at: Option<&Origin>) -> String {
+fn write(
+    plugin: &Surveyed,
+    (signal, shape): (Signal, Shape),
+    capabilities: &[Value],
+    probed: Option<&ProbeRecord>,
+    decided_at: Option<&Origin>,
+) -> String {
     let (candidate, spec) = (&plugin.candidate, plugin.candidate.spec());
     let manifest = candidate.manifest();
     let mut sheet = Sheet(String::new());
@@ -97,8 +178,11 @@ fn write(plugin: &Surveyed, probed: Option<&ProbeRecord>, decided_at: Option<&Or
     let status = Status::of(plugin).name();
     let decided = decided_at.map(|origin| format!("; {origin}")).unwrap_or_default();
     sheet.line("status", &format!("{status} ({}{decided})", plugin.decision.reason));
-    sheet.line("signal", Signal::of(plugin).name());
-    sheet.line("provides", &provides(&spec.provides).join(", "));
+    sheet.line("signal", signal.name());
+    sheet.line("shape", if spec.content.library().is_some() { shape.name() } else { "" });
+    for (number, capability) in capabilities.iter().enumerate() {
+        sheet.line(if number == 0 { "provides" } else { "" }, &in_words(capability, &spec.id));
+    }
     let services = spec.requires.services.iter().map(ToString::to_string);
     let contracts = spec.requires.contracts.iter().map(ToString::to_string);
     sheet.line("requires", &services.chain(contracts).collect::<Vec<_>>().join(", "));

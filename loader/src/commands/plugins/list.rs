@@ -1,11 +1,12 @@
 //! `loader plugins list`: every plugin that is found and whether it would be loaded.
 
-use loader_core::Surveyed;
 use loader_core::discovery::Root;
 use loader_core::manifest::{Content, PluginSpec};
+use loader_core::{Survey, Surveyed};
+use loader_gateway::Signals;
 use serde_json::{Value, json};
 
-use super::{Signal, Status, provides};
+use super::{Status, provides};
 use crate::context::Context;
 use crate::finding::Finding;
 use crate::output::{Answer, CommandResult, Output, table};
@@ -16,19 +17,21 @@ pub(in crate::commands) fn list(context: &Context, output: &Output) -> CommandRe
     let settings = context.gateway_settings(None);
     let survey = loader_gateway::survey(&settings);
     let mut warnings = context.warnings();
-    warnings.extend(survey.diagnostics.into_iter().map(Finding::from));
+    warnings.extend(survey.diagnostics.iter().cloned().map(Finding::from));
     if survey.plugins.is_empty() {
         warnings.push(nothing_found(&settings.roots));
     }
     let is_refused =
         |plugin: &&Surveyed| matches!(Status::of(plugin), Status::Refused | Status::Quarantined);
     let refusals = survey.plugins.iter().filter(is_refused);
-    let refusals: Vec<Finding> = refusals.flat_map(findings).collect();
+    let refusals = refusals.flat_map(|plugin| plugin.verdict.as_ref().err().into_iter().flatten());
+    let told = refusals.chain(&survey.conflicts).cloned().map(Finding::from);
+    let told: Vec<Finding> = told.collect();
     let mut data = json!({ "index": survey.index });
     // Put in place rather than copied into it.
-    data["plugins"] = survey.plugins.iter().map(describe).collect();
+    data["plugins"] = survey.plugins.iter().map(|plugin| describe(&survey, plugin)).collect();
     let text = if output.is_json() { String::new() } else { write(&survey.plugins) };
-    Ok(Answer { text, data, warnings: [warnings, refusals].concat() }.into())
+    Ok(Answer { text, data, warnings: [warnings, told].concat() }.into())
 }
 
 fn write(plugins: &[Surveyed]) -> String {
@@ -59,7 +62,8 @@ fn brings(spec: &PluginSpec) -> String {
     }
 }
 
-fn describe(plugin: &Surveyed) -> Value {
+fn describe(survey: &Survey, plugin: &Surveyed) -> Value {
+    let Signals { signal, shape, findings } = Signals::of(survey, plugin);
     let (candidate, spec) = (&plugin.candidate, plugin.candidate.spec());
     json!({
         "id": spec.id,
@@ -68,22 +72,15 @@ fn describe(plugin: &Surveyed) -> Value {
         "name": spec.name,
         "description": spec.description,
         "status": Status::of(plugin),
-        "signal": Signal::of(plugin),
+        "signal": signal,
+        "shape": shape,
         "reason": plugin.decision.reason,
         "provides": provides(&spec.provides),
         "skills": candidate.bundle().map(|bundle| bundle.skills.as_slice()).unwrap_or_default(),
         "origin": candidate.origin(),
         "folder": candidate.folder(),
-        "diagnostics": findings(plugin),
+        "diagnostics": findings.into_iter().map(Finding::from).collect::<Vec<_>>(),
     })
-}
-
-fn findings(plugin: &Surveyed) -> Vec<Finding> {
-    let diagnostics = match &plugin.verdict {
-        Ok(passed) => passed.warnings(),
-        Err(reasons) => reasons,
-    };
-    diagnostics.iter().cloned().map(Finding::from).collect()
 }
 
 /// No plugin is anywhere.
