@@ -48,6 +48,8 @@ pub struct Settings {
     pub probe: Option<Probe>,
     /// What is done about crashes.
     pub crash: Option<Crash>,
+    /// Whether every plugin waits for the first call to it: for one who asks for little and goes.
+    pub on_demand: bool,
 }
 
 /// A running gateway.
@@ -218,6 +220,7 @@ mod tests {
             log_filter: None,
             probe: None,
             crash: None,
+            on_demand: false,
         }
     }
 

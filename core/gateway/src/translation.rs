@@ -1,17 +1,21 @@
 //! The gateway's configuration in the engine's words.
 
-use crate::{Settings, advice::advise, config};
+use crate::{Settings, advice::advise, config, difference};
 use loader_contract::catalogue;
 use loader_core::{
-    BreakerPolicy, CallPolicy, Contracts, Enablement, Exclusive, Options, Placement, PluginOptions,
-    ReloadOptions, Terms,
+    Activation, BreakerPolicy, CallPolicy, Contracts, Enablement, Exclusive, Options, Placement,
+    PluginOptions, ReloadOptions, Terms, Wanted,
     diagnostic::Diagnostic,
     message::Failure,
     reload::CanaryPolicy,
     service::Services,
     trust::{Publisher, Signatures, Trust, Untracked},
 };
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    time::Duration,
+};
 
 /// The engine's options that follow from the settings.
 pub(crate) fn engine_options(settings: &Settings, services: Services) -> Options {
@@ -34,10 +38,26 @@ pub(crate) fn engine_options(settings: &Settings, services: Services) -> Options
     options.crash = settings.crash;
     options.services = services;
     options.contracts = contracts();
+    options.activation = match settings.on_demand {
+        true => Activation::OnDemand,
+        false => Activation::AsDeclared(wanted(config)),
+    };
     options.advise = Some(advise);
     options.host.clone_from(&settings.host);
     options.log_filter.clone_from(&settings.log_filter);
     options
+}
+
+/// What the configuration wants of plugins that wait until they are wanted.
+fn wanted(config: &config::Config) -> Wanted {
+    let accounts = difference::connected(config);
+    let models = accounts.iter().filter_map(|(_, account)| account.model.as_deref());
+    let models = models.chain([config.models.default.as_str()]);
+    Wanted {
+        commands: BTreeSet::new(),
+        channels: accounts.iter().map(|((channel, _), _)| (*channel).to_owned()).collect(),
+        providers: models.filter_map(|it| Some(it.split_once('/')?.0.to_owned())).collect(),
+    }
 }
 
 /// The engine's words for how plugins are replaced.

@@ -47,6 +47,7 @@ impl Partner {
                 let mut settings = context.gateway_settings(Some(filter));
                 // A command is no reason to connect anybody's accounts.
                 settings.config.channels.clear();
+                settings.on_demand = true;
                 let timeout = Duration::from_millis(settings.config.gateway.request_timeout_ms);
                 let (gateway, diagnostics) = Gateway::start(settings).await?;
                 let troubles = diagnostics.into_iter().map(Finding::from).collect();
@@ -117,6 +118,10 @@ impl Partner {
                 };
                 Ok(match gateway.ask(question).await? {
                     Answered::Whole(reply) => Pieces::Whole(Some(reply.body)),
+                    Answered::Stream(stream) if is_json(&stream) => {
+                        let mut pieces = Pieces::Stream { stream, begun: true };
+                        Pieces::Whole(Some(pieces.collect().await?))
+                    }
                     Answered::Stream(stream) => Pieces::Stream { stream, begun: false },
                 })
             }
@@ -184,4 +189,21 @@ impl Pieces {
             }
         }
     }
+
+    /// The bytes of a stream, put together.
+    async fn collect(&mut self) -> Result<Vec<u8>, Finding> {
+        let mut whole = Vec::new();
+        while let Some(piece) = self.next().await {
+            if let Piece::Data { bytes, .. } = piece? {
+                whole.extend(bytes);
+            }
+        }
+        Ok(whole)
+    }
+}
+
+/// Whether a stream is nothing but a long answer.
+fn is_json(stream: &OpenStream) -> bool {
+    let media = stream.head.metadata.get_text(loader_contract::CONTENT_TYPE);
+    media == Some("application/json") && stream.head.body.is_empty()
 }
