@@ -34,6 +34,7 @@ pub(crate) fn follow(gateway: &Arc<Inner>) {
                 }
             }
             seen = now;
+            gateway.hooks.tell(&gateway.engine);
         }
     });
 }

@@ -22,9 +22,14 @@ use std::{
 };
 use tokio::sync::Notify;
 
+/// How many plugins were ever served.
+static SERVED: AtomicU64 = AtomicU64::new(0);
+
 /// One plugin as its callers know it: stays the same while generations come and go.
 pub(crate) struct Served {
     pub(super) id: Arc<str>,
+    /// Its place among the plugins in the order in which they were loaded.
+    pub(super) place: u64,
     slot: ArcSwapOption<Generation>,
     /// Told when calls that wait for a handover may look again.
     changed: Notify,
@@ -45,6 +50,7 @@ impl Served {
     pub(crate) fn new(id: Arc<str>, policy: CallPolicy) -> Self {
         Self {
             id,
+            place: SERVED.fetch_add(1, Ordering::Relaxed),
             slot: ArcSwapOption::empty(),
             changed: Notify::new(),
             concurrency: Concurrency::new(policy.max_concurrent),
