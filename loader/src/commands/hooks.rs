@@ -19,7 +19,8 @@ pub(super) fn list(context: &Context, output: &Output) -> CommandResult {
         let Some(Piece::Whole(body)) = pieces.next().await.transpose()? else {
             return Err(unreadable("it is none").into());
         };
-        let listed: HookList = serde_json::from_slice(&body).map_err(|why| unreadable(&why.to_string()))?;
+        let listed: HookList =
+            serde_json::from_slice(&body).map_err(|why| unreadable(&why.to_string()))?;
         let hooks = numbered(listed.hooks);
         let text = write(&hooks);
         let data = json!({ "hooks": hooks.iter().map(describe).collect::<Vec<_>>() });

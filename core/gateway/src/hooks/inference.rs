@@ -45,7 +45,9 @@ impl Hooks {
         options: &CallOptions,
         model: Cow<'m, str>,
     ) -> Result<Cow<'m, str>, Failure> {
-        let Some(round) = self.round(event::BEFORE_MODEL_RESOLVE, options) else { return Ok(model) };
+        let Some(round) = self.round(event::BEFORE_MODEL_RESOLVE, options) else {
+            return Ok(model);
+        };
         let caller = options.caller.to_string();
         let mut request = BeforeModelResolve { model: model.into_owned(), caller };
         let take = |request: &mut BeforeModelResolve, change| turn(&mut request.model, change);
@@ -67,9 +69,8 @@ impl Hooks {
             messages: mem::take(messages),
             caller: options.caller.to_string(),
         };
-        let shown = round.show(&mut request, |request, change| {
-            additions.add(&mut request.messages, change)
-        });
+        let shown = round
+            .show(&mut request, |request, change| additions.add(&mut request.messages, change));
         shown.await?;
         *messages = request.messages;
         Ok(())

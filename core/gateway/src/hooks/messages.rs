@@ -56,12 +56,7 @@ impl Hooks {
     }
 
     /// An answer was sent. Nothing waits for this but what comes next in the conversation.
-    pub(crate) async fn message_sent(
-        &self,
-        options: &CallOptions,
-        session: &Session,
-        text: &str,
-    ) {
+    pub(crate) async fn message_sent(&self, options: &CallOptions, session: &Session, text: &str) {
         let Some(round) = self.round(event::MESSAGE_SENT, options) else { return };
         let mut request = MessageSent { session: session.clone(), text: text.to_owned() };
         round.tell(&mut request).await;

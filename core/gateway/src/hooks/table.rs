@@ -82,20 +82,28 @@ impl Hook {
         };
         let number = |key, usual, range: std::ops::RangeInclusive<i64>| match attributes.get(key) {
             None => Ok(usual),
-            Some(value) => value.as_i64().filter(|number| range.contains(number)).ok_or_else(|| {
-                format!("`{key}` is no number from {} to {}: {value}", range.start(), range.end())
-            }),
+            Some(value) => {
+                value.as_i64().filter(|number| range.contains(number)).ok_or_else(|| {
+                    format!(
+                        "`{key}` is no number from {} to {}: {value}",
+                        range.start(),
+                        range.end()
+                    )
+                })
+            }
         };
         let on = text("on")?;
         let event = event::ALL.into_iter().find(|event| Some(*event) == on);
-        let event = event.ok_or_else(|| format!("`on` names none of: {}", event::ALL.join(", ")))?;
+        let event =
+            event.ok_or_else(|| format!("`on` names none of: {}", event::ALL.join(", ")))?;
         let usual = i64::try_from(DEADLINE_MS).unwrap_or(i64::MAX);
         let open = match text("on_failure")? {
             None | Some("open") => true,
             Some("closed") => false,
             Some(other) => return Err(format!("`on_failure` is open or closed, not {other:?}")),
         };
-        let (name, priority) = (text("name")?.unwrap_or_default(), number("priority", 0, -1000..=1000)?);
+        let (name, priority) =
+            (text("name")?.unwrap_or_default(), number("priority", 0, -1000..=1000)?);
         let deadline = number("deadline_ms", usual, 1..=60_000)?;
         let Ok(target) = engine.target(CONTRACT, Some(&capability.id), event) else {
             return Ok(None);
