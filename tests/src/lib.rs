@@ -85,6 +85,19 @@ impl Home {
         folder
     }
 
+    /// Lays out one plugin of a fixture that holds several, with these lines below `[provides]`.
+    pub fn add_one_of(&self, fixture: &str, id: &str, provides: &str) {
+        let folder = self.plugins().join(id);
+        fs::create_dir_all(&folder).expect("a folder");
+        let file = format!("lib{fixture}.so");
+        fs::copy(build::library(fixture), folder.join(&file)).expect("a copy");
+        let manifest = format!(
+            "manifest = 1\nid = \"{id}\"\nversion = \"0.1.0\"\nabi = \"1.0\"\n\
+             [library]\npath = \"{file}\"\n[provides]\n{provides}\n"
+        );
+        fs::write(folder.join("plugin.toml"), manifest).expect("a manifest");
+    }
+
     /// Options for an engine over this home, with the standard services.
     pub fn options(&self) -> Options {
         let root = Root { path: self.plugins(), origin: Origin::Bundled, required: true };

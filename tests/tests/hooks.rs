@@ -15,14 +15,7 @@ use std::{
 
 /// Lays a plugin of the fixture `hooks` out, with these lines below `[provides]`.
 fn add(home: &Home, id: &str, provides: &str) {
-    let folder = home.plugins().join(id);
-    fs::create_dir_all(&folder).expect("a folder");
-    fs::copy(build::library("hooks"), folder.join("libhooks.so")).expect("a copy");
-    let manifest = format!(
-        "manifest = 1\nid = \"{id}\"\nversion = \"0.1.0\"\nabi = \"1.0\"\n\
-         [library]\npath = \"libhooks.so\"\n[provides]\n{provides}\n"
-    );
-    fs::write(folder.join("plugin.toml"), manifest).expect("a manifest");
+    home.add_one_of("hooks", id, provides);
 }
 
 const LEGACY: &str = r#""hook/1" = [{ id = "start", on = "before_agent_start" }]"#;
@@ -116,13 +109,15 @@ async fn the_legacy_hook_and_its_migrated_pair_change_a_request_alike_and_only_t
         // What a plugin asks for goes the same way, and so does what a person says in a chat.
         let answer = post(&gateway, "/party/ask/", json!("What day is it?")).await;
         assert_eq!(answer.body, ANSWER);
+        post(&gateway, "/party/say/room", json!("What day is it?")).await;
+        gateway.await_log(0, &["party heard message_sent: fine."]).await;
         recorded.push(server.asked());
         let said = gateway.log();
         warnings.push(said.into_iter().filter(|line| line.contains("LDR-HOOK-LEGACY")).count());
     }
     assert_eq!(recorded[0], recorded[1]);
     assert_eq!(warnings, [1, 0]);
-    assert_eq!(recorded[0].len(), 3);
+    assert_eq!(recorded[0].len(), 4);
     let first: Value = serde_json::from_slice(&recorded[0][0]).expect("a request");
     assert_eq!(first["model"], "chosen");
     let said = first["messages"].as_array().expect("messages").iter();
@@ -327,8 +322,7 @@ async fn hooks_take_part_in_a_conversation_from_its_first_message_to_the_gateway
     assert_eq!(gateway.ended().await, Some(0));
     let log = gateway.log();
     let heard = log.iter().filter_map(|line| line.split_once("party heard ").map(|(_, rest)| rest));
-    let heard: Vec<_> =
-        heard.map(|rest| rest.split(" conversation=").next().unwrap_or("")).collect();
+    let heard: Vec<_> = heard.map(|rest| rest.split(" plugin=").next().unwrap_or("")).collect();
     let expected = [
         "session_started: party/main",
         "message_received: A bear! by person",
@@ -363,13 +357,14 @@ async fn a_hook_that_asks_a_model_is_not_asked_about_that_and_two_come_to_an_end
     let request = json!({ "model": "openai/some", "messages": [
         { "role": "user", "content": "Hello?" },
     ]});
-    let gateway = Gateway::start(&home, &config(&server, "openai/some")).await;
+    let mut gateway = Gateway::start(&home, &config(&server, "openai/some")).await;
     assert_eq!(ask(&gateway, &request).await.status, 200);
     let asked = server.asked();
     assert_eq!(asked.len(), 2);
     let sent: Value = serde_json::from_slice(&asked[1]).expect("a request");
     assert_eq!(sent["messages"][0]["content"], format!("I was told: {ANSWER}\n\nHello?"));
-    drop(gateway);
+    gateway.process.signal("TERM");
+    assert_eq!(gateway.ended().await, Some(0));
 
     add(&home, "asker-b", &asks("asks-b"));
     let gateway = Gateway::start(&home, &config(&server, "openai/some")).await;

@@ -80,11 +80,7 @@ impl Hooks {
             // One that was dormant is the same that was told then.
             before.is_none_or(|before| before.is_some() && before != generation)
         });
-        let fresh: Vec<_> = fresh.collect();
-        for finding in &fresh {
-            tracing::warn!(plugin = finding.plugin, code = finding.code, "{finding}");
-        }
-        fresh
+        fresh.collect()
     }
 
     fn told(&self) -> MutexGuard<'_, BTreeMap<String, Option<u64>>> {
