@@ -9,6 +9,7 @@ mod config;
 mod dev;
 mod doctor;
 mod global;
+mod hooks;
 mod new;
 mod plugins;
 mod reloads;
@@ -30,6 +31,7 @@ pub(crate) use self::config::{Config, ConfigApply};
 pub(crate) use self::dev::Dev;
 pub(crate) use self::doctor::Doctor;
 pub(crate) use self::global::{Colour, Global};
+pub(crate) use self::hooks::Hooks;
 pub(crate) use self::new::{Kind, New};
 pub(crate) use self::plugins::{
     Allow, Clear, Deny, Diff, Install, Link, Pack, Plugins, Quarantine, Reload, Remove, Rollback,
@@ -118,6 +120,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Channels(Channels),
     #[command(subcommand)]
+    Hooks(Hooks),
+    #[command(subcommand)]
     Reloads(Reloads),
     #[command(subcommand)]
     Config(Config),
@@ -159,6 +163,7 @@ impl Command {
             Self::Plugins(Plugins::Quarantine(Quarantine::List)) => "plugins.quarantine.list",
             Self::Plugins(Plugins::Quarantine(Quarantine::Clear(_))) => "plugins.quarantine.clear",
             Self::Channels(Channels::List(_)) => "channels.list",
+            Self::Hooks(Hooks::List) => "hooks.list",
             Self::Reloads(Reloads::List) => "reloads.list",
             Self::Reloads(Reloads::Show(_)) => "reloads.show",
             Self::Reloads(Reloads::Wait(_)) => "reloads.wait",

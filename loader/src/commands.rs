@@ -9,6 +9,7 @@ mod config;
 mod dev;
 mod doctor;
 mod gateway;
+mod hooks;
 mod library;
 mod new;
 mod partner;
@@ -19,7 +20,7 @@ mod runtime;
 mod status;
 mod told;
 
-use crate::args::{Abi, Arguments, Channels, Command, Config};
+use crate::args::{Abi, Arguments, Channels, Command, Config, Hooks};
 use crate::context::Context;
 use crate::output::{CommandResult, Output};
 
@@ -36,6 +37,7 @@ pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
         Command::Channels(Channels::List(wanted)) => {
             channels::list(&read(Vec::new())?, wanted, output)
         }
+        Command::Hooks(Hooks::List) => hooks::list(&read(Vec::new())?, output),
         Command::Reloads(command) => reloads::execute(command, &read(Vec::new())?),
         Command::Config(Config::Show) => config::show(&read(Vec::new())?),
         Command::Config(Config::Validate) => config::validate(&read(Vec::new())?),

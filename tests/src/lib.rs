@@ -9,6 +9,7 @@ pub mod defects;
 pub mod gateway;
 pub mod hostile;
 pub mod irc;
+pub mod model_server;
 pub mod operator;
 pub mod peers;
 pub mod process;
@@ -82,6 +83,19 @@ impl Home {
         let file = format!("lib{}.so", name.replace('-', "_"));
         fs::copy(library, folder.join(file)).expect("a copy");
         folder
+    }
+
+    /// Lays out one plugin of a fixture that holds several, with these lines below `[provides]`.
+    pub fn add_one_of(&self, fixture: &str, id: &str, provides: &str) {
+        let folder = self.plugins().join(id);
+        fs::create_dir_all(&folder).expect("a folder");
+        let file = format!("lib{fixture}.so");
+        fs::copy(build::library(fixture), folder.join(&file)).expect("a copy");
+        let manifest = format!(
+            "manifest = 1\nid = \"{id}\"\nversion = \"0.1.0\"\nabi = \"1.0\"\n\
+             [library]\npath = \"{file}\"\n[provides]\n{provides}\n"
+        );
+        fs::write(folder.join("plugin.toml"), manifest).expect("a manifest");
     }
 
     /// Options for an engine over this home, with the standard services.

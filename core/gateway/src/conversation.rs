@@ -3,11 +3,16 @@
 //! Each conversation has one task, so its turns come one after another, in order. A reply carries an
 //! idempotency key made of the turn, so trying to send it again cannot send it twice.
 
-use crate::{channels, config, inference::Inference};
+use crate::{
+    channels, config,
+    hooks::{Fate, Hooks},
+    inference::Inference,
+};
 use arc_swap::ArcSwap;
 use loader_abi::class;
 use loader_contract::{
     channel::{CONTRACT, InboundMessage, SendText, method},
+    hook::Session,
     text_inference::{GenerateRequest, Message, Role},
 };
 use loader_core::{
@@ -49,9 +54,12 @@ pub(crate) struct Conversations(Arc<Shared>);
 struct Shared {
     engine: Engine,
     inference: Inference,
+    hooks: Hooks,
     terms: ArcSwap<Terms>,
     queues: Mutex<HashMap<Key, mpsc::Sender<InboundMessage>>>,
     tasks: TaskTracker,
+    /// Nobody takes messages any more; what is under way may finish.
+    closing: CancellationToken,
     /// Ends every conversation, a turn under way too.
     over: CancellationToken,
 }
@@ -82,14 +90,35 @@ impl Terms {
 }
 
 impl Conversations {
-    pub(crate) fn new(engine: Engine, inference: Inference, config: &config::Config) -> Self {
-        let terms = ArcSwap::from_pointee(Terms::of(config));
-        let (tasks, over) = (TaskTracker::new(), CancellationToken::new());
-        Self(Arc::new(Shared { engine, inference, terms, queues: Mutex::default(), tasks, over }))
+    pub(crate) fn new(
+        engine: Engine,
+        inference: Inference,
+        hooks: Hooks,
+        config: &config::Config,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            engine,
+            inference,
+            hooks,
+            terms: ArcSwap::from_pointee(Terms::of(config)),
+            queues: Mutex::default(),
+            tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
+            over: CancellationToken::new(),
+        }))
+    }
+
+    /// Lets every conversation come to its end: what was said is answered, and hooks are told. Takes no
+    /// messages any more.
+    pub(crate) async fn close(&self) {
+        self.0.closing.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
     }
 
     /// Ends every conversation, each of which keeps the engine.
     pub(crate) async fn end(&self) {
+        self.0.closing.cancel();
         self.0.over.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
@@ -109,7 +138,7 @@ impl Conversations {
         let key = (channel.to_owned(), message.account.clone(), message.conversation.id.clone());
         let mut message = message;
         loop {
-            if self.0.over.is_cancelled() {
+            if self.0.closing.is_cancelled() {
                 return Err(channels::not_now());
             }
             let queue = self.queue(&key);
@@ -148,49 +177,95 @@ impl Shared {
         self.queues.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// One turn after another, until the conversation has been quiet for long.
+    /// A conversation, from its first message until it has been quiet for long.
     async fn converse(self: Arc<Self>, key: Key, mut messages: mpsc::Receiver<InboundMessage>) {
+        let (channel, account, conversation) = key.clone();
+        let session = Session { channel, account, conversation };
+        let options = CallOptions::by("gateway");
+        loop {
+            self.hooks.session_started(&options, &session).await;
+            self.take_turns(&key, &session, &mut messages).await;
+            self.hooks.session_ended(&options, &session).await;
+            let mut queues = self.queues();
+            // A message that was queued meanwhile begins another.
+            if messages.is_empty() {
+                messages.close();
+                queues.remove(&key);
+                return;
+            }
+        }
+    }
+
+    /// One turn after another, until there was nothing to answer for long.
+    async fn take_turns(
+        &self,
+        key: &Key,
+        session: &Session,
+        messages: &mut mpsc::Receiver<InboundMessage>,
+    ) {
         let mut history: VecDeque<Message> = VecDeque::new();
         let mut turn = 0_u64;
         loop {
-            let message = match tokio::time::timeout(IDLE, messages.recv()).await {
-                Ok(Some(message)) => message,
-                Ok(None) => return,
-                Err(_) => {
-                    let mut queues = self.queues();
-                    // A message that was queued meanwhile is answered first.
-                    if messages.is_empty() {
-                        messages.close();
-                        queues.remove(&key);
-                        return;
-                    }
-                    continue;
-                }
+            let next = tokio::select! {
+                biased;
+                next = tokio::time::timeout(IDLE, messages.recv()) => next,
+                () = self.closing.cancelled() => return,
             };
+            let Ok(Some(mut message)) = next else { return };
             turn += 1;
-            let name = message.sender.name.clone();
-            history.push_back(Message { name, ..Message::text(Role::User, &message.text) });
-            let text = match self.answer(&key, &history).await {
-                Ok(text) => {
-                    history.push_back(Message::text(Role::Assistant, &text));
-                    text
-                }
-                Err(failure) => {
-                    warn!(
-                        code = failure.code,
-                        origin = failure.origin,
-                        "no answer: {}",
-                        failure.message
-                    );
-                    history.pop_back();
-                    format!("Sorry, no answer: {} ({})", failure.message, failure.code)
-                }
+            let Some(text) = self.turn(key, session, &mut message, &mut history).await else {
+                continue;
             };
             while history.len() > HISTORY {
                 history.pop_front();
             }
-            self.reply(&key, &message, text, turn).await;
+            if self.reply(key, &message, &text, turn).await {
+                self.hooks.message_sent(&CallOptions::by("gateway"), session, &text).await;
+            }
         }
+    }
+
+    /// What is answered to a message, if anything is. The history keeps what was said in the end.
+    async fn turn(
+        &self,
+        key: &Key,
+        session: &Session,
+        message: &mut InboundMessage,
+        history: &mut VecDeque<Message>,
+    ) -> Option<String> {
+        let before = history.len();
+        let answered = self.take_part(key, session, message, history).await;
+        match &answered {
+            Ok(Some(text)) => history.push_back(Message::text(Role::Assistant, text)),
+            // As if nothing had been said.
+            Ok(None) | Err(_) => history.truncate(before),
+        }
+        answered.unwrap_or_else(|failure| {
+            let Failure { code, message, origin, .. } = failure;
+            warn!(code, origin, "no answer: {message}");
+            Some(format!("Sorry, no answer: {message} ({code})"))
+        })
+    }
+
+    /// The message as hooks leave it, the model's answer, and that as hooks leave it.
+    async fn take_part(
+        &self,
+        key: &Key,
+        session: &Session,
+        message: &mut InboundMessage,
+        history: &mut VecDeque<Message>,
+    ) -> Result<Option<String>, Failure> {
+        let options = CallOptions::by("gateway");
+        let said = std::mem::take(&mut message.text);
+        let said = self.hooks.message_received(&options, session, &message.sender.id, said).await?;
+        let Fate::Said(said) = said else { return Ok(None) };
+        let name = message.sender.name.clone();
+        history.push_back(Message { name, ..Message::text(Role::User, &said) });
+        let answer = self.answer(key, history).await?;
+        Ok(match self.hooks.before_reply(&options, session, answer).await? {
+            Fate::Said(text) => Some(text),
+            Fate::Dropped => None,
+        })
     }
 
     async fn answer(&self, key: &Key, history: &VecDeque<Message>) -> Result<String, Failure> {
@@ -206,19 +281,20 @@ impl Shared {
         Ok(response.message.joined_text())
     }
 
-    /// Sends the reply; while the account is not connected, tries again for a while.
-    async fn reply(&self, key: &Key, message: &InboundMessage, text: String, turn: u64) {
+    /// Sends the reply; while the account is not connected, tries again for a while. Says whether it
+    /// was sent.
+    async fn reply(&self, key: &Key, message: &InboundMessage, text: &str, turn: u64) -> bool {
         if text.trim().is_empty() {
-            return;
+            return false;
         }
         let request = SendText {
             channel: String::new(),
             account: key.1.clone(),
             conversation: key.2.clone(),
-            text,
+            text: text.to_owned(),
             reply_to: message.message_id.clone(),
         };
-        let Ok(body) = serde_json::to_vec(&request) else { return };
+        let Ok(body) = serde_json::to_vec(&request) else { return false };
         let mut options = CallOptions::by("gateway");
         options.idempotency_key =
             format!("{}/{}/{}/{}/{turn}", key.0, key.1, key.2, message.timestamp_ms);
@@ -231,12 +307,12 @@ impl Shared {
                 }
                 Err(failure) => Err(failure),
             };
-            let Err(failure) = sent else { return };
+            let Err(failure) = sent else { return true };
             // Only what surely was not sent is sent again.
             let again = failure.class == class::UNAVAILABLE;
             if !again || tokio::time::Instant::now() + wait > give_up {
                 warn!(code = failure.code, "the reply is lost: {}", failure.message);
-                return;
+                return false;
             }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(RESEND_MOST);

@@ -7,6 +7,7 @@ use crate::{
     conversation::Conversations,
     desk::Desk,
     difference, health,
+    hooks::Hooks,
     inference::Inference,
     reconnection,
     routes::Routes,
@@ -14,7 +15,10 @@ use crate::{
     status,
     translation::{engine_options, not_opened},
 };
-use loader_contract::text_inference::{GenerateRequest, GenerateResponse};
+use loader_contract::{
+    hook::event,
+    text_inference::{GenerateRequest, GenerateResponse},
+};
 use loader_core::{
     CallOptions, Engine, LogFilter, Retirement,
     crash::Crash,
@@ -59,6 +63,7 @@ pub struct Gateway(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) desk: Arc<Desk>,
     inference: Inference,
+    pub(crate) hooks: Hooks,
     /// Where plugins are looked for.
     pub(crate) roots: Vec<Root>,
     host: String,
@@ -90,9 +95,13 @@ impl Gateway {
             opened.map_err(|failure| not_opened(failure, &kv_path))?;
         let channels = Arc::new(Channels::new(events.clone()));
         let desk = Arc::new(Desk::new(settings.config.clone()));
-        let inference = Inference::new(desk.clone());
-        let own: [Arc<dyn Service>; 2] =
-            [Arc::new(Inbox(channels.clone())), Arc::new(inference.clone())];
+        let hooks = Hooks::new(desk.clone());
+        let inference = Inference::new(desk.clone(), hooks.clone());
+        let own: [Arc<dyn Service>; 3] = [
+            Arc::new(Inbox(channels.clone())),
+            Arc::new(inference.clone()),
+            Arc::new(hooks.clone()),
+        ];
         let services = services.with(own);
         let permissions = Arc::new(Permissions::new(secrets, settings.secrets.clone()));
         let mut options = engine_options(&settings, services);
@@ -109,7 +118,10 @@ impl Gateway {
             diagnostics.extend(followed.err());
         }
         permissions.renew(&engine.snapshot(), &settings.config);
-        let conversations = Conversations::new(engine.clone(), inference.clone(), &settings.config);
+        diagnostics.extend(hooks.tell(&engine));
+        let (asked, taking_part) = (inference.clone(), hooks.clone());
+        let conversations =
+            Conversations::new(engine.clone(), asked, taking_part, &settings.config);
         channels.begin(&engine, conversations.clone());
         for ((channel, account), own) in difference::connected(&settings.config) {
             channels.connect(&engine, channel, account, own).await;
@@ -117,6 +129,7 @@ impl Gateway {
         let inner = Inner {
             desk,
             inference,
+            hooks,
             roots: settings.roots,
             host: settings.host,
             engine,
@@ -192,10 +205,27 @@ impl Gateway {
         self.0.channels.accounts()
     }
 
+    /// The program serves its clients: whoever waited for that begins.
+    pub fn listening(&self) {
+        let inner = self.0.clone();
+        tokio::spawn(async move { inner.hooks.gateway_started(&inner.host).await });
+    }
+
+    /// The program is about to stop serving its clients: whoever wants to know hears of it while
+    /// everything still goes on. A [`stop`](Self::stop) without it does this first.
+    pub async fn stopping(&self) {
+        self.0.hooks.gateway_stopping(&self.0.host).await;
+    }
+
     /// Disconnects the accounts and stops every plugin, the last loaded first.
     pub async fn stop(&self, drain: Duration) -> Vec<(String, Retirement)> {
+        let patience = drain.max(Duration::from_secs(1));
+        let _ = tokio::time::timeout(patience, self.stopping()).await;
+        if self.0.hooks.has(event::SESSION_ENDED) {
+            let _ = tokio::time::timeout(patience, self.0.conversations.close()).await;
+        }
         let goodbye = self.0.channels.disconnect(&self.0.engine);
-        let _ = tokio::time::timeout(drain.max(Duration::from_secs(1)), goodbye).await;
+        let _ = tokio::time::timeout(patience, goodbye).await;
         let outcomes = self.0.engine.stop(drain).await;
         self.0.desk.close();
         self.0.channels.end();

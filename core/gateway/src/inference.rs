@@ -4,6 +4,7 @@ mod service;
 
 use crate::{
     desk::Desk,
+    hooks::{Additions, Hooks},
     models::{self, ListedModel},
 };
 use loader_abi::{class, message_kind};
@@ -15,7 +16,7 @@ use loader_core::{
     message::{Failure, Message, Metadata},
     stream::End,
 };
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 /// A longer answer is not held in memory.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
@@ -24,12 +25,19 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 #[derive(Clone)]
 pub(crate) struct Inference {
     desk: Arc<Desk>,
+    hooks: Hooks,
+}
+
+/// A request as the provider gets it.
+struct Prepared {
+    provider: String,
+    request: GenerateRequest,
 }
 
 // Asking a model twice costs twice and does nothing else, so every question is idempotent.
 impl Inference {
-    pub(crate) fn new(desk: Arc<Desk>) -> Self {
-        Self { desk }
+    pub(crate) fn new(desk: Arc<Desk>, hooks: Hooks) -> Self {
+        Self { desk, hooks }
     }
 
     /// Asks a model, named `<provider>/<model>`, for a whole answer. An empty name means the default.
@@ -60,15 +68,31 @@ impl Inference {
         method: &str,
         options: CallOptions,
         name: &str,
-        mut request: GenerateRequest,
+        request: GenerateRequest,
     ) -> Result<OpenStream, Failure> {
+        let Prepared { provider, request } = self.prepare(&options, name, request).await?;
+        let target = self.desk.engine()?.target(CONTRACT, Some(&provider), method)?;
+        target.open(options.idempotent(true), Metadata::new(), encode(&request)?).await
+    }
+
+    /// Lets the hooks change the request, and finds out who is to be asked.
+    async fn prepare(
+        &self,
+        options: &CallOptions,
+        name: &str,
+        mut request: GenerateRequest,
+    ) -> Result<Prepared, Failure> {
         let engine = self.desk.engine()?;
         let config = self.desk.config();
-        let name = if name.is_empty() { &config.models.default } else { name };
-        let (provider, model) = models::split(&engine, name)?;
+        let name = Cow::from(if name.is_empty() { &config.models.default } else { name });
+        let (hooks, messages) = (&self.hooks, &mut request.messages);
+        let mut additions = Additions::default();
+        let name = hooks.before_agent_start(options, name, messages, &mut additions).await?;
+        let name = hooks.before_model_resolve(options, name).await?;
+        let (provider, model) = models::split(&engine, &name)?;
+        hooks.before_prompt_build(options, &name, messages, &mut additions).await?;
         request.model = model.to_owned();
-        let target = engine.target(CONTRACT, Some(provider), method)?;
-        target.open(options.idempotent(true), Metadata::new(), encode(&request)?).await
+        Ok(Prepared { provider: provider.to_owned(), request })
     }
 
     /// Every model of every provider.

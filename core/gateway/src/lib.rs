@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `models`, `inference` | `text-inference/1` | models by `<provider>/<model>`, answers whole or streamed |
 //! | `channels`, `conversation` | `channel/1` | accounts kept connected, one turn after another |
+//! | `hooks` | `hook/1` | plugins that take part in what the gateway does, in order |
 //! | `routes` | `http-route/1` | which plugin answers a path |
 //! | `health` | `health/1` | one verdict over all |
 //! | `apply`, `difference` | | another configuration for a gateway that runs: only what differs is done |
@@ -24,6 +25,7 @@ mod desk;
 mod difference;
 mod gateway;
 mod health;
+mod hooks;
 mod inference;
 mod models;
 pub mod openai;
@@ -43,6 +45,7 @@ pub use channels::AccountView;
 pub use difference::{AccountAction, AccountChange, Key, difference};
 pub use gateway::{Gateway, Settings};
 pub use health::GatewayHealth;
+pub use hooks::legacy_hooks;
 pub use inference::EventStream;
 pub use models::ListedModel;
 pub use routes::Route;

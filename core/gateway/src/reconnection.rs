@@ -1,4 +1,5 @@
-//! Accounts of channels that have a fresh generation, and the secrets they name.
+//! Accounts of channels that have a fresh generation, the secrets they name, and what there is to say of
+//! its hooks.
 //!
 //! A generation that was handed its predecessor's accounts has them, and is told nothing new. One that
 //! was not, because its channel hands nothing over, was stuck, or is new, has none until it is told.
@@ -10,6 +11,7 @@ use std::{
     collections::HashMap,
     sync::{Arc, Weak},
 };
+use tracing::warn;
 
 /// The generation that serves each channel.
 type Generations = HashMap<String, u64>;
@@ -34,6 +36,14 @@ pub(crate) fn follow(gateway: &Arc<Inner>) {
                 }
             }
             seen = now;
+            for finding in gateway.hooks.tell(&gateway.engine) {
+                warn!(
+                    plugin = finding.plugin,
+                    code = finding.code,
+                    hint = finding.hint,
+                    "{finding}"
+                );
+            }
         }
     });
 }

@@ -1,7 +1,7 @@
 //! A look at what would be loaded, without a gateway that runs.
 
 use crate::{Settings, translation::engine_options};
-use loader_contract::channel;
+use loader_contract::{channel, hook, text_inference};
 use loader_core::{
     Options, Survey,
     service::{Service, Services},
@@ -11,7 +11,7 @@ use loader_core::{
 use std::sync::Arc;
 
 /// The names of the services a gateway offers, which is what vetting needs to know of them.
-const SERVICE_NAMES: [&str; 9] = [
+const SERVICE_NAMES: [&str; 11] = [
     "clock/1",
     "config/1",
     "secrets/1",
@@ -21,6 +21,8 @@ const SERVICE_NAMES: [&str; 9] = [
     "net/1",
     "websocket/1",
     channel::INBOX,
+    hook::CONTRACT,
+    text_inference::CONTRACT,
 ];
 
 /// What would be loaded, and why. Blocking; runs no plugin code and opens no store.

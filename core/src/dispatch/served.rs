@@ -25,10 +25,14 @@ use tokio::sync::Notify;
 
 /// The opening of a plugin that is dormant: begins when the first of those who share it asks.
 pub(crate) type Waking = Shared<BoxFuture<'static, Result<(), Failure>>>;
+/// How many plugins were ever served.
+static SERVED: AtomicU64 = AtomicU64::new(0);
 
 /// One plugin as its callers know it: stays the same while generations come and go.
 pub(crate) struct Served {
     pub(super) id: Arc<str>,
+    /// Its place among the plugins in the order in which they were loaded.
+    pub(super) place: u64,
     slot: ArcSwapOption<Generation>,
     /// What fills the slot of one that is dormant. Looked at only when the slot is empty.
     waking: Mutex<Option<Waking>>,
@@ -51,6 +55,7 @@ impl Served {
     pub(crate) fn new(id: Arc<str>, policy: CallPolicy) -> Self {
         Self {
             id,
+            place: SERVED.fetch_add(1, Ordering::Relaxed),
             slot: ArcSwapOption::empty(),
             waking: Mutex::default(),
             changed: Notify::new(),

@@ -48,6 +48,11 @@ impl Target {
         &self.served.id
     }
 
+    /// The place of the plugin in the order in which plugins were loaded; a reload keeps it.
+    pub fn place(&self) -> u64 {
+        self.served.place
+    }
+
     fn invocation(
         &self,
         options: &CallOptions,

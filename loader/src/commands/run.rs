@@ -173,6 +173,7 @@ impl Server<'_> {
             self.tell(&[finding]);
         }
         self.announce(&ready);
+        gateway.listening();
         companion(&gateway);
 
         tokio::select! {
@@ -189,6 +190,7 @@ impl Server<'_> {
             self.output.note("Stopping; again to stop at once.\n");
         }
         let deadline = Instant::now() + drain;
+        let _ = tokio::time::timeout(drain, gateway.stopping()).await;
         let _ = stop.send(());
         end(edge, &gateway, deadline).await;
         Ok(Outcome::Ended(Exit::Success))
