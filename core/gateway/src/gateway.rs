@@ -12,6 +12,7 @@ use crate::{
     routes::Routes,
     secrets::Permissions,
     status,
+    tools::Tools,
     translation::{engine_options, not_opened},
 };
 use loader_contract::text_inference::{GenerateRequest, GenerateResponse};
@@ -88,9 +89,10 @@ impl Gateway {
             opened.map_err(|failure| not_opened(failure, &kv_path))?;
         let channels = Arc::new(Channels::new(events.clone()));
         let desk = Arc::new(Desk::new(settings.config.clone()));
-        let inference = Inference::new(desk.clone());
-        let own: [Arc<dyn Service>; 2] =
-            [Arc::new(Inbox(channels.clone())), Arc::new(inference.clone())];
+        let tools = Tools::new(desk.clone());
+        let inference = Inference::new(desk.clone(), tools.clone());
+        let own: [Arc<dyn Service>; 3] =
+            [Arc::new(Inbox(channels.clone())), Arc::new(inference.clone()), Arc::new(tools)];
         let services = services.with(own);
         let permissions = Arc::new(Permissions::new(secrets, settings.secrets.clone()));
         let mut options = engine_options(&settings, services);

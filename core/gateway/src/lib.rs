@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `models`, `inference` | `text-inference/1` | models by `<provider>/<model>`, answers whole or streamed |
 //! | `channels`, `conversation` | `channel/1` | accounts kept connected, one turn after another |
+//! | `tools` | `tool/1` | what models, people and plugins can have done |
 //! | `routes` | `http-route/1` | which plugin answers a path |
 //! | `health` | `health/1` | one verdict over all |
 //! | `apply`, `difference` | | another configuration for a gateway that runs: only what differs is done |
@@ -32,6 +33,7 @@ mod routes;
 mod secrets;
 mod status;
 mod survey;
+mod tools;
 mod translation;
 
 pub use apply::Applied;
