@@ -14,6 +14,7 @@ mod plugins;
 mod reloads;
 mod run;
 mod status;
+mod tools;
 mod trial;
 
 use std::ffi::OsString;
@@ -38,6 +39,7 @@ pub(crate) use self::plugins::{
 pub(crate) use self::reloads::Reloads;
 pub(crate) use self::run::Run;
 pub(crate) use self::status::Status;
+pub(crate) use self::tools::{CallTool, Tools};
 pub(crate) use self::trial::Trial;
 
 use crate::env_vars;
@@ -114,6 +116,8 @@ pub(crate) enum Command {
     Chat(Chat),
     Call(Call),
     #[command(subcommand)]
+    Tools(Tools),
+    #[command(subcommand)]
     Plugins(Plugins),
     #[command(subcommand)]
     Channels(Channels),
@@ -139,6 +143,8 @@ impl Command {
             Self::Status(_) => "status",
             Self::Chat(_) => "chat",
             Self::Call(_) => "call",
+            Self::Tools(Tools::List) => "tools.list",
+            Self::Tools(Tools::Call(_)) => "tools.call",
             Self::Plugins(Plugins::List) => "plugins.list",
             Self::Plugins(Plugins::Inspect(_)) => "plugins.inspect",
             Self::Plugins(Plugins::Install(_)) => "plugins.install",
