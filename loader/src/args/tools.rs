@@ -29,7 +29,7 @@ pub(crate) struct CallTool {
 
     /// The arguments as one JSON object
     #[arg(value_name = "JSON", conflicts_with = "arguments")]
-    pub(crate) json: Option<String>,
+    pub(crate) object: Option<String>,
 
     /// One argument; can be repeated. The value is text where the tool takes text, else JSON
     #[arg(long = "arg", value_name = "KEY=VALUE", value_parser = argument)]

@@ -55,7 +55,7 @@ async fn list(partner: &Partner, context: &Context) -> CommandResult {
 
 async fn call(partner: &Partner, wanted: &args::CallTool, output: &Output) -> CommandResult {
     let tool = wanted.name.clone();
-    let arguments = match &wanted.json {
+    let arguments = match &wanted.object {
         Some(json) => serde_json::from_str(json).map_err(|error| {
             Finding::error("LDR-CALL-REQUEST", format!("the arguments are not JSON: {error}"))
                 .hint("write them as '{\"key\": \"value\"}', or as --arg key=value")
