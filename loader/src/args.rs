@@ -15,6 +15,7 @@ mod plugins;
 mod reloads;
 mod run;
 mod status;
+mod tools;
 mod trial;
 
 use std::ffi::OsString;
@@ -40,6 +41,7 @@ pub(crate) use self::plugins::{
 pub(crate) use self::reloads::Reloads;
 pub(crate) use self::run::Run;
 pub(crate) use self::status::Status;
+pub(crate) use self::tools::{CallTool, Tools};
 pub(crate) use self::trial::Trial;
 
 use crate::env_vars;
@@ -116,6 +118,8 @@ pub(crate) enum Command {
     Chat(Chat),
     Call(Call),
     #[command(subcommand)]
+    Tools(Tools),
+    #[command(subcommand)]
     Plugins(Plugins),
     #[command(subcommand)]
     Channels(Channels),
@@ -143,6 +147,8 @@ impl Command {
             Self::Status(_) => "status",
             Self::Chat(_) => "chat",
             Self::Call(_) => "call",
+            Self::Tools(Tools::List) => "tools.list",
+            Self::Tools(Tools::Call(_)) => "tools.call",
             Self::Plugins(Plugins::List) => "plugins.list",
             Self::Plugins(Plugins::Inspect(_)) => "plugins.inspect",
             Self::Plugins(Plugins::Install(_)) => "plugins.install",

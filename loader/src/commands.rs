@@ -19,6 +19,7 @@ mod run;
 mod runtime;
 mod status;
 mod told;
+mod tools;
 
 use crate::args::{Abi, Arguments, Channels, Command, Config, Hooks};
 use crate::context::Context;
@@ -32,6 +33,7 @@ pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
         Command::Dev(wanted) => dev::dev(wanted, &read(dev::flags(wanted))?, output),
         Command::Status(wanted) => status::status(&read(Vec::new())?, wanted),
         Command::Call(wanted) => call::call(wanted, &read(Vec::new())?, output),
+        Command::Tools(wanted) => tools::execute(wanted, &read(Vec::new())?, output),
         Command::Chat(chat) => chat::chat(chat, &read(Vec::new())?, output),
         Command::Plugins(command) => plugins::execute(command, &arguments.global, output),
         Command::Channels(Channels::List(wanted)) => {

@@ -3,8 +3,8 @@
 use crate::gateway::Gateway;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{
-    Method, Request,
-    body::Bytes,
+    Method, Request, Response,
+    body::{Bytes, Incoming},
     client::conn::http1::{SendRequest, handshake},
     header::{AUTHORIZATION, CONTENT_TYPE, HOST},
 };
@@ -54,7 +54,28 @@ impl Client {
         self.send(Method::POST, path, body.to_string()).await
     }
 
+    /// Sends JSON, and returns the response as it begins. Dropping it ends the connection.
+    pub async fn open(
+        mut self,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> hyper::Result<Response<Incoming>> {
+        self.begin(Method::POST, path, body.to_string()).await
+    }
+
     async fn send(&mut self, method: Method, path: &str, body: String) -> hyper::Result<Answer> {
+        let response = self.begin(method, path, body).await?;
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await?.to_bytes();
+        Ok(Answer { status, body: String::from_utf8(body.into()).expect("text") })
+    }
+
+    async fn begin(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: String,
+    ) -> hyper::Result<Response<Incoming>> {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -64,9 +85,6 @@ impl Client {
             .body(Full::from(body))
             .expect("a request");
         self.sender.ready().await?;
-        let response = self.sender.send_request(request).await?;
-        let status = response.status().as_u16();
-        let body = response.into_body().collect().await?.to_bytes();
-        Ok(Answer { status, body: String::from_utf8(body.into()).expect("text") })
+        self.sender.send_request(request).await
     }
 }

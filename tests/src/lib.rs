@@ -9,6 +9,7 @@ pub mod defects;
 pub mod gateway;
 pub mod hostile;
 pub mod irc;
+pub mod model;
 pub mod model_server;
 pub mod operator;
 pub mod peers;

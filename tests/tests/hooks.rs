@@ -113,7 +113,7 @@ async fn the_legacy_hook_and_its_migrated_pair_change_a_request_alike_and_only_t
         gateway.await_log(0, &["party heard message_sent: fine."]).await;
         recorded.push(server.asked());
         let said = gateway.log();
-        warnings.push(said.into_iter().filter(|line| line.contains("LDR-HOOK-LEGACY")).count());
+        warnings.push(said.into_iter().filter(|line| line.contains("LDR-LEGACY-HOOK")).count());
     }
     assert_eq!(recorded[0], recorded[1]);
     assert_eq!(warnings, [1, 0]);

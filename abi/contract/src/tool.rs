@@ -6,9 +6,10 @@
 //! | `describe` | call | none | [`ToolDescription`] |
 //! | `call` | call | [`CallTool`] | [`ToolAnswer`] |
 //!
-//! The host serves the same contract: under it, `list` answers every tool ([`ToolList`]) and `call`
-//! takes the tool's name from [`CallTool::tool`]. The host checks arguments against the schema of
-//! `describe` before the plugin sees them, lets hooks look at them, and bounds the answer.
+//! The host serves the same contract: under it, `list` answers every tool ([`ToolList`]), and `describe`
+//! ([`ListedTool`]) and `call` take the tool's name from [`CallTool::tool`]. The host asks a plugin once
+//! in each generation's life what its tool takes, checks arguments against that before the plugin sees
+//! them, lets hooks look at them, and bounds the answer.
 //!
 //! What went wrong in doing it, and the model may do something about, is an answer with
 //! [`ToolAnswer::failed`]; an error says that the tool itself does not work.
@@ -89,6 +90,9 @@ contract_types! {
         /// The tools, in the order they should be shown.
         #[serde(default)]
         pub tools: Vec<ListedTool>,
+        /// The tools that cannot be used, and why.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub left_out: Vec<LeftOutTool>,
     }
 
     /// One tool.
@@ -102,6 +106,20 @@ contract_types! {
         /// What it does and takes.
         #[serde(flatten)]
         pub description: ToolDescription,
+    }
+
+    /// One tool that cannot be used.
+    #[derive(Default)]
+    pub struct LeftOutTool {
+        /// Its name.
+        pub name: String,
+        /// The plugin that provides it.
+        #[serde(default)]
+        pub plugin: String,
+        /// A stable code.
+        pub code: String,
+        /// Why it cannot be used.
+        pub message: String,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     routes::Routes,
     secrets::Permissions,
     status,
+    tools::Tools,
     translation::{engine_options, not_opened},
 };
 use loader_contract::{
@@ -96,11 +97,13 @@ impl Gateway {
         let channels = Arc::new(Channels::new(events.clone()));
         let desk = Arc::new(Desk::new(settings.config.clone()));
         let hooks = Hooks::new(desk.clone());
-        let inference = Inference::new(desk.clone(), hooks.clone());
-        let own: [Arc<dyn Service>; 3] = [
+        let tools = Tools::new(desk.clone(), hooks.clone());
+        let inference = Inference::new(desk.clone(), hooks.clone(), tools.clone());
+        let own: [Arc<dyn Service>; 4] = [
             Arc::new(Inbox(channels.clone())),
             Arc::new(inference.clone()),
             Arc::new(hooks.clone()),
+            Arc::new(tools),
         ];
         let services = services.with(own);
         let permissions = Arc::new(Permissions::new(secrets, settings.secrets.clone()));
@@ -118,7 +121,6 @@ impl Gateway {
             diagnostics.extend(followed.err());
         }
         permissions.renew(&engine.snapshot(), &settings.config);
-        diagnostics.extend(hooks.tell(&engine));
         let (asked, taking_part) = (inference.clone(), hooks.clone());
         let conversations =
             Conversations::new(engine.clone(), asked, taking_part, &settings.config);

@@ -5,6 +5,7 @@
 //! | `models`, `inference` | `text-inference/1` | models by `<provider>/<model>`, answers whole or streamed |
 //! | `channels`, `conversation` | `channel/1` | accounts kept connected, one turn after another |
 //! | `hooks` | `hook/1` | plugins that take part in what the gateway does, in order |
+//! | `tools` | `tool/1` | what models, people and plugins can have done |
 //! | `routes` | `http-route/1` | which plugin answers a path |
 //! | `health` | `health/1` | one verdict over all |
 //! | `apply`, `difference` | | another configuration for a gateway that runs: only what differs is done |
@@ -37,6 +38,7 @@ mod shape;
 mod signals;
 mod status;
 mod survey;
+mod tools;
 mod translation;
 
 pub use apply::Applied;
@@ -45,7 +47,6 @@ pub use channels::AccountView;
 pub use difference::{AccountAction, AccountChange, Key, difference};
 pub use gateway::{Gateway, Settings};
 pub use health::GatewayHealth;
-pub use hooks::legacy_hooks;
 pub use inference::EventStream;
 pub use models::ListedModel;
 pub use routes::Route;
