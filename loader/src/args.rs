@@ -15,6 +15,7 @@ mod reloads;
 mod run;
 mod status;
 mod trial;
+mod tts;
 
 use std::ffi::OsString;
 use std::sync::LazyLock;
@@ -23,7 +24,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use self::abi::{Abi, Explain};
 pub(crate) use self::call::Call;
-pub(crate) use self::channels::{Channels, ListChannels};
+pub(crate) use self::channels::{Channels, ListChannels, SendToChannel};
 pub(crate) use self::chat::Chat;
 pub(crate) use self::completions::Completions;
 pub(crate) use self::config::{Config, ConfigApply};
@@ -39,6 +40,7 @@ pub(crate) use self::reloads::Reloads;
 pub(crate) use self::run::Run;
 pub(crate) use self::status::Status;
 pub(crate) use self::trial::Trial;
+pub(crate) use self::tts::{Tts, TtsList};
 
 use crate::env_vars;
 use crate::exit_code::Exit;
@@ -113,6 +115,7 @@ pub(crate) enum Command {
     Status(Status),
     Chat(Chat),
     Call(Call),
+    Tts(Tts),
     #[command(subcommand)]
     Plugins(Plugins),
     #[command(subcommand)]
@@ -139,6 +142,9 @@ impl Command {
             Self::Status(_) => "status",
             Self::Chat(_) => "chat",
             Self::Call(_) => "call",
+            Self::Tts(Tts { list: None, .. }) => "tts",
+            Self::Tts(Tts { list: Some(TtsList::Voices), .. }) => "tts.voices",
+            Self::Tts(Tts { list: Some(TtsList::Providers), .. }) => "tts.providers",
             Self::Plugins(Plugins::List) => "plugins.list",
             Self::Plugins(Plugins::Inspect(_)) => "plugins.inspect",
             Self::Plugins(Plugins::Install(_)) => "plugins.install",
@@ -159,6 +165,7 @@ impl Command {
             Self::Plugins(Plugins::Quarantine(Quarantine::List)) => "plugins.quarantine.list",
             Self::Plugins(Plugins::Quarantine(Quarantine::Clear(_))) => "plugins.quarantine.clear",
             Self::Channels(Channels::List(_)) => "channels.list",
+            Self::Channels(Channels::Send(_)) => "channels.send",
             Self::Reloads(Reloads::List) => "reloads.list",
             Self::Reloads(Reloads::Show(_)) => "reloads.show",
             Self::Reloads(Reloads::Wait(_)) => "reloads.wait",

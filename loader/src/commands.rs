@@ -18,6 +18,7 @@ mod run;
 mod runtime;
 mod status;
 mod told;
+mod tts;
 
 use crate::args::{Abi, Arguments, Channels, Command, Config};
 use crate::context::Context;
@@ -31,10 +32,14 @@ pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
         Command::Dev(wanted) => dev::dev(wanted, &read(dev::flags(wanted))?, output),
         Command::Status(wanted) => status::status(&read(Vec::new())?, wanted),
         Command::Call(wanted) => call::call(wanted, &read(Vec::new())?, output),
+        Command::Tts(wanted) => tts::tts(wanted, &read(Vec::new())?, output),
         Command::Chat(chat) => chat::chat(chat, &read(Vec::new())?, output),
         Command::Plugins(command) => plugins::execute(command, &arguments.global, output),
         Command::Channels(Channels::List(wanted)) => {
             channels::list(&read(Vec::new())?, wanted, output)
+        }
+        Command::Channels(Channels::Send(wanted)) => {
+            channels::send(wanted, &read(Vec::new())?, output)
         }
         Command::Reloads(command) => reloads::execute(command, &read(Vec::new())?),
         Command::Config(Config::Show) => config::show(&read(Vec::new())?),

@@ -24,6 +24,7 @@ mod log;
 mod models;
 mod plugins;
 mod secrets;
+mod speech;
 
 use std::collections::BTreeMap;
 
@@ -40,6 +41,7 @@ pub use plugins::{
     Untracked,
 };
 pub use secrets::SecretSource;
+pub use speech::Speech;
 
 /// The settings of loader. Every key is optional.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -54,6 +56,8 @@ pub struct Config {
     pub plugins: Plugins,
     /// Which models answer when a request or an account names none.
     pub models: Models,
+    /// Who speaks when a request names no provider.
+    pub speech: Speech,
     /// Chat channels by channel id, each with its accounts.
     pub channels: BTreeMap<String, Channel>,
     /// Secrets by name. Plugins ask the host for a secret by this name when they use it.

@@ -2,7 +2,7 @@
 
 use crate::{
     AccountView, EventStream, GatewayHealth, GatewayStatus, ListedModel, Route,
-    channels::{Channels, Inbox},
+    channels::{Channels, Inbox, Sending},
     config::Config,
     conversation::Conversations,
     desk::Desk,
@@ -11,6 +11,7 @@ use crate::{
     reconnection,
     routes::Routes,
     secrets::Permissions,
+    speech::Speech,
     status,
     translation::{engine_options, not_opened},
 };
@@ -89,8 +90,12 @@ impl Gateway {
         let channels = Arc::new(Channels::new(events.clone()));
         let desk = Arc::new(Desk::new(settings.config.clone()));
         let inference = Inference::new(desk.clone());
-        let own: [Arc<dyn Service>; 2] =
-            [Arc::new(Inbox(channels.clone())), Arc::new(inference.clone())];
+        let own: [Arc<dyn Service>; 4] = [
+            Arc::new(Inbox(channels.clone())),
+            Arc::new(Sending::new(channels.clone(), desk.clone())),
+            Arc::new(inference.clone()),
+            Arc::new(Speech::new(desk.clone())),
+        ];
         let services = services.with(own);
         let permissions = Arc::new(Permissions::new(secrets, settings.secrets.clone()));
         let mut options = engine_options(&settings, services);

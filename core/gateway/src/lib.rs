@@ -3,6 +3,7 @@
 //! | module | it consumes | it gives |
 //! | --- | --- | --- |
 //! | `models`, `inference` | `text-inference/1` | models by `<provider>/<model>`, answers whole or streamed |
+//! | `speech` | `speech/1` | speech by the first provider that can; voices of them all |
 //! | `channels`, `conversation` | `channel/1` | accounts kept connected, one turn after another |
 //! | `routes` | `http-route/1` | which plugin answers a path |
 //! | `health` | `health/1` | one verdict over all |
@@ -30,6 +31,7 @@ pub mod picker;
 mod reconnection;
 mod routes;
 mod secrets;
+mod speech;
 mod status;
 mod survey;
 mod translation;
