@@ -115,10 +115,11 @@ impl Speech {
         let mut voices = Vec::new();
         for (provider, list) in providers.iter().zip(join_all(lists).await) {
             match list {
-                Ok(list) => voices.extend(list.voices.into_iter().map(|voice| Voice {
-                    provider: provider.id.clone(),
-                    ..voice
-                })),
+                Ok(list) => voices.extend(
+                    list.voices
+                        .into_iter()
+                        .map(|voice| Voice { provider: provider.id.clone(), ..voice }),
+                ),
                 Err(failure) => warn!(
                     provider = provider.id,
                     plugin = provider.plugin,

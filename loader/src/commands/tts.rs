@@ -72,7 +72,9 @@ fn text_of(argument: &str) -> Result<String, Finding> {
 
 /// Says beside the file what the sound in it is: PCM does not say so itself.
 fn described(answer: Answer) -> Answer {
-    let Ok(audio) = serde_json::from_value::<Audio>(answer.data["head"].clone()) else { return answer };
+    let Ok(audio) = serde_json::from_value::<Audio>(answer.data["head"].clone()) else {
+        return answer;
+    };
     let mut text = format!("{}: {}", answer.text.trim_end(), audio.format);
     if audio.sample_rate > 0 {
         text += &format!(", {} Hz", audio.sample_rate);

@@ -99,7 +99,11 @@ impl Running {
     }
 
     /// Lets a thread say the text to the process and tell what came of it.
-    fn listen(&mut self, text: String, tell: oneshot::Sender<io::Result<Outcome>>) -> io::Result<()> {
+    fn listen(
+        &mut self,
+        text: String,
+        tell: oneshot::Sender<io::Result<Outcome>>,
+    ) -> io::Result<()> {
         let process = self.process.clone();
         let listener = thread::Builder::new().name("espeak".into());
         self.listener = Some(listener.spawn(move || {
@@ -199,13 +203,15 @@ mod tests {
     fn only_a_program_of_the_system_is_found() {
         assert!(find("sh").is_ok_and(|path| path.is_absolute()));
         assert!(find("/bin/sh").is_ok());
-        for nowhere in ["", ".", "..", "no-such-program", "/usr/bin", "/no/such", "../bin/no-such"] {
+        for nowhere in ["", ".", "..", "no-such-program", "/usr/bin", "/no/such", "../bin/no-such"]
+        {
             assert_eq!(find(nowhere).expect_err(nowhere).code(), code::NOT_CONFIGURED);
         }
         // Whoever runs the tests, everybody may write to this folder.
         let mine = std::env::temp_dir().join(format!("espeak-ng-{}", std::process::id()));
         std::fs::copy("/bin/sh", &mine).expect("a copy");
-        let refused = find(mine.to_str().expect("UTF-8")).expect_err("it is no program of the system");
+        let refused =
+            find(mine.to_str().expect("UTF-8")).expect_err("it is no program of the system");
         std::fs::remove_file(&mine).expect("the copy");
         assert!(refused.message().contains("others than root"), "{refused}");
     }
@@ -223,7 +229,8 @@ mod tests {
 
     #[test]
     fn one_that_fails_says_why_and_one_that_says_too_much_is_cut_short() {
-        let failed = shell("echo >&2; echo no luck >&2; echo more; exit 3", "ignored".repeat(50_000));
+        let failed =
+            shell("echo >&2; echo no luck >&2; echo more; exit 3", "ignored".repeat(50_000));
         assert!(matches!(failed, Ok(Outcome::Failed(why)) if why == "no luck"));
         assert!(matches!(shell("cat /dev/zero", String::new()), Ok(Outcome::TooLong)));
     }
@@ -252,7 +259,8 @@ mod tests {
         let id = std::fs::read_to_string(&file).expect("its number");
         std::fs::remove_file(&file).expect("the file");
         // A process that was killed is at most a zombie that init has not taken yet.
-        let state = std::fs::read_to_string(format!("/proc/{}/stat", id.trim())).unwrap_or_default();
+        let state =
+            std::fs::read_to_string(format!("/proc/{}/stat", id.trim())).unwrap_or_default();
         assert!(state.is_empty() || state.contains(") Z "), "{state}");
     }
 }

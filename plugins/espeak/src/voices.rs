@@ -13,6 +13,8 @@ pub(crate) struct Voices {
 struct Language {
     /// What wants to be taken first has the lowest number.
     priority: u32,
+    /// What the program is told: with a variant it takes a file, and no other name of a voice.
+    file: String,
     voice: Voice,
 }
 
@@ -49,7 +51,8 @@ impl Voices {
                 gender: line.gender,
                 ..Voice::default()
             };
-            voices.languages.push(Language { priority: line.priority, voice });
+            let (priority, file) = (line.priority, line.file.to_owned());
+            voices.languages.push(Language { priority, file, voice });
         }
         let variants = variants.lines().filter_map(parse).filter_map(|line| {
             let id = line.file.strip_prefix("!v/")?.to_owned();
@@ -75,25 +78,26 @@ impl Voices {
         list
     }
 
-    /// The id of a voice, which may be of a language and a variant: `en-gb+f3`.
+    /// What the program is told for the id of a voice, which may be of a language and a variant: `en-gb+f3`.
     pub(crate) fn find(&self, wanted: &str) -> Option<String> {
         let (language, variant) = match wanted.split_once('+') {
             Some((language, variant)) => (language, Some(variant)),
             None => (wanted, None),
         };
-        let id = &self.language(language)?.voice.id;
-        let Some(variant) = variant else { return Some(id.clone()) };
+        let file = &self.language(language)?.file;
+        let Some(variant) = variant else { return Some(file.clone()) };
         let variant = self.variants.iter().find(|one| one.id.eq_ignore_ascii_case(variant))?;
-        Some(format!("{id}+{}", variant.id))
+        Some(format!("{file}+{}", variant.id))
     }
 
-    /// The voice that a language is spoken with: its own, or else the first of its kin.
+    /// What the program is told for a language: the voice it is spoken with, its own,
+    /// or else the first of its kin.
     pub(crate) fn of_locale(&self, locale: &str) -> Option<String> {
         let same = |one: &&Language| one.voice.locale.eq_ignore_ascii_case(locale);
         let kind = |locale: &str| locale.split('-').next().unwrap_or_default().to_ascii_lowercase();
         let kin = self.languages.iter().filter(|one| kind(&one.voice.locale) == kind(locale));
         let found = self.languages.iter().find(same).or_else(|| kin.min_by_key(|it| it.priority));
-        found.map(|one| one.voice.id.clone())
+        found.map(|one| one.file.clone())
     }
 
     fn language(&self, id: &str) -> Option<&Language> {
@@ -160,12 +164,22 @@ Pty Language       Age/Gender VoiceName          File                 Other Lang
             .map(|voice| (&*voice.id, &*voice.locale, voice.gender, &*voice.name))
             .collect();
         let expected = [
-            ("cmn-latn-pinyin", "cmn-Latn-pinyin", Gender::Male, "Chinese (Mandarin, latin as Pinyin)"),
+            (
+                "cmn-latn-pinyin",
+                "cmn-Latn-pinyin",
+                Gender::Male,
+                "Chinese (Mandarin, latin as Pinyin)",
+            ),
             ("en-029", "en-029", Gender::Male, "English (Caribbean)"),
             ("en-gb", "en-GB", Gender::Female, "English (Great Britain)"),
             ("en-gb-x-rp", "en-GB-x-rp", Gender::Male, "English (Received Pronunciation)"),
             ("yue", "yue", Gender::Neutral, "Chinese (Cantonese)"),
-            ("sit/yue-Latn-jyutping", "yue", Gender::Male, "Chinese (Cantonese, latin as Jyutping)"),
+            (
+                "sit/yue-Latn-jyutping",
+                "yue",
+                Gender::Male,
+                "Chinese (Cantonese, latin as Jyutping)",
+            ),
             ("en-gb+Alicia", "en-GB", Gender::Female, "English (Great Britain), Alicia"),
             ("en-gb+grandpa", "en-GB", Gender::Male, "English (Great Britain), grandpa"),
         ];
@@ -175,22 +189,24 @@ Pty Language       Age/Gender VoiceName          File                 Other Lang
     #[test]
     fn a_voice_is_found_by_its_id_and_a_language_by_its_kin() {
         let voices = Voices::parse(LANGUAGES, VARIANTS);
-        let id = |id: &str| Some(id.to_owned());
-        assert_eq!(voices.find("EN-gb"), id("en-gb"));
-        assert_eq!(voices.find("en-029+alicia"), id("en-029+Alicia"));
-        assert_eq!(voices.find("sit/yue-Latn-jyutping"), id("sit/yue-Latn-jyutping"));
+        let file = |file: &str| Some(file.to_owned());
+        assert_eq!(voices.find("EN-gb"), file("gmw/en"));
+        assert_eq!(voices.find("en-gb+alicia"), file("gmw/en+Alicia"));
+        assert_eq!(voices.find("sit/yue-Latn-jyutping"), file("sit/yue-Latn-jyutping"));
         for unknown in ["", "en", "en-gb+", "en-gb+nobody", "-w", "../../etc/passwd", "+Alicia"] {
             assert_eq!(voices.find(unknown), None, "{unknown}");
         }
-        assert_eq!(voices.of_locale("en-GB-x-rp"), id("en-gb-x-rp"));
-        assert_eq!(voices.of_locale("en-NZ"), id("en-gb"));
-        assert_eq!(voices.of_locale("yue"), id("yue"));
+        assert_eq!(voices.of_locale("en-GB-x-rp"), file("gmw/en-GB-x-rp"));
+        assert_eq!(voices.of_locale("en-NZ"), file("gmw/en"));
+        assert_eq!(voices.of_locale("yue"), file("sit/yue"));
         assert_eq!(voices.of_locale("tlh"), None);
     }
 
     #[test]
     fn what_is_no_list_has_no_voices() {
-        for text in ["", "\n\n", "5", "5 en", "5 en M name file", "x en --/M name file", " 5 en --/M name"] {
+        for text in
+            ["", "\n\n", "5", "5 en", "5 en M name file", "x en --/M name file", " 5 en --/M name"]
+        {
             assert!(Voices::parse(text, text).list("en").is_empty(), "{text}");
         }
     }

@@ -48,7 +48,8 @@ impl Speaker<'_> {
         let deadline = options.deadline;
         let stream = self.target.open(options, Metadata::new(), body).await?;
         let head = self.check(&stream.head, request).map_err(|message| self.broken(message))?;
-        let left = deadline.map_or(self.patience, |it| it.saturating_duration_since(Instant::now()));
+        let left =
+            deadline.map_or(self.patience, |it| it.saturating_duration_since(Instant::now()));
         let first = within(left, next(&stream)).await?;
         if first.is_none() {
             return Err(self.broken("it sent no sound".into()));
