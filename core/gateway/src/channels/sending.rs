@@ -42,7 +42,11 @@ impl Service for Sending {
             let engine = desk.engine()?;
             let channel = channel_of(&engine, &asked.channel)?;
             let account = match asked.account.is_empty() {
-                true => only_one(&channel, channels.connected(&channel))?,
+                true => {
+                    // The channel knows best which of them are connected at this moment.
+                    channels.refresh(&engine, &channel).await?;
+                    only_one(&channel, channels.connected(&channel))?
+                }
                 false => asked.account.clone(),
             };
             let passed_on = SendText { channel: String::new(), account, ..asked };
