@@ -17,6 +17,7 @@ mod run;
 mod status;
 mod tools;
 mod trial;
+mod tts;
 
 use std::ffi::OsString;
 use std::sync::LazyLock;
@@ -25,7 +26,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use self::abi::{Abi, Explain};
 pub(crate) use self::call::Call;
-pub(crate) use self::channels::{Channels, ListChannels};
+pub(crate) use self::channels::{Channels, ListChannels, SendToChannel};
 pub(crate) use self::chat::Chat;
 pub(crate) use self::completions::Completions;
 pub(crate) use self::config::{Config, ConfigApply};
@@ -43,6 +44,7 @@ pub(crate) use self::run::Run;
 pub(crate) use self::status::Status;
 pub(crate) use self::tools::{CallTool, Tools};
 pub(crate) use self::trial::Trial;
+pub(crate) use self::tts::{Tts, TtsList};
 
 use crate::env_vars;
 use crate::exit_code::Exit;
@@ -117,6 +119,7 @@ pub(crate) enum Command {
     Status(Status),
     Chat(Chat),
     Call(Call),
+    Tts(Tts),
     #[command(subcommand)]
     Tools(Tools),
     #[command(subcommand)]
@@ -149,6 +152,9 @@ impl Command {
             Self::Call(_) => "call",
             Self::Tools(Tools::List) => "tools.list",
             Self::Tools(Tools::Call(_)) => "tools.call",
+            Self::Tts(Tts { list: None, .. }) => "tts",
+            Self::Tts(Tts { list: Some(TtsList::Voices), .. }) => "tts.voices",
+            Self::Tts(Tts { list: Some(TtsList::Providers), .. }) => "tts.providers",
             Self::Plugins(Plugins::List) => "plugins.list",
             Self::Plugins(Plugins::Inspect(_)) => "plugins.inspect",
             Self::Plugins(Plugins::Install(_)) => "plugins.install",
@@ -170,6 +176,7 @@ impl Command {
             Self::Plugins(Plugins::Quarantine(Quarantine::Clear(_))) => "plugins.quarantine.clear",
             Self::Channels(Channels::List(_)) => "channels.list",
             Self::Hooks(Hooks::List) => "hooks.list",
+            Self::Channels(Channels::Send(_)) => "channels.send",
             Self::Reloads(Reloads::List) => "reloads.list",
             Self::Reloads(Reloads::Show(_)) => "reloads.show",
             Self::Reloads(Reloads::Wait(_)) => "reloads.wait",

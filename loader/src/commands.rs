@@ -20,6 +20,7 @@ mod runtime;
 mod status;
 mod told;
 mod tools;
+mod tts;
 
 use crate::args::{Abi, Arguments, Channels, Command, Config, Hooks};
 use crate::context::Context;
@@ -34,12 +35,16 @@ pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
         Command::Status(wanted) => status::status(&read(Vec::new())?, wanted),
         Command::Call(wanted) => call::call(wanted, &read(Vec::new())?, output),
         Command::Tools(wanted) => tools::execute(wanted, &read(Vec::new())?, output),
+        Command::Tts(wanted) => tts::tts(wanted, &read(Vec::new())?, output),
         Command::Chat(chat) => chat::chat(chat, &read(Vec::new())?, output),
         Command::Plugins(command) => plugins::execute(command, &arguments.global, output),
         Command::Channels(Channels::List(wanted)) => {
             channels::list(&read(Vec::new())?, wanted, output)
         }
         Command::Hooks(Hooks::List) => hooks::list(&read(Vec::new())?, output),
+        Command::Channels(Channels::Send(wanted)) => {
+            channels::send(wanted, &read(Vec::new())?, output)
+        }
         Command::Reloads(command) => reloads::execute(command, &read(Vec::new())?),
         Command::Config(Config::Show) => config::show(&read(Vec::new())?),
         Command::Config(Config::Validate) => config::validate(&read(Vec::new())?),

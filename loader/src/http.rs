@@ -256,6 +256,8 @@ impl<B: Backend> Inner<B> {
         options.deadline = visit.began.checked_add(self.policy.load().request_timeout);
         options.idempotent = visit.parts.method.is_idempotent();
         let trace = visit.parts.headers.get("traceparent").and_then(|value| value.to_str().ok());
+        let key = visit.parts.headers.get("idempotency-key").and_then(|value| value.to_str().ok());
+        options.idempotency_key = key.unwrap_or_default().to_owned();
         options.trace = trace.and_then(TraceContext::parse).unwrap_or_default();
         options
     }

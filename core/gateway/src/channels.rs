@@ -1,5 +1,9 @@
 //! Accounts of channels: kept connected, their states, and the inbox their messages arrive in.
 
+mod sending;
+
+pub(crate) use sending::Sending;
+
 use crate::{
     config,
     conversation::Conversations,
@@ -181,6 +185,14 @@ impl Channels {
             status: status.clone(),
         });
         views.collect()
+    }
+
+    /// The accounts of a channel that are connected.
+    fn connected(&self, channel: &str) -> Vec<String> {
+        let states = self.states();
+        let own = states.iter().filter(|((of, _), _)| of == channel);
+        let connected = own.filter(|(_, status)| status.state == AccountState::Connected);
+        connected.map(|((_, account), _)| account.clone()).collect()
     }
 
     /// Asks one channel how its accounts are.

@@ -24,6 +24,7 @@ mod log;
 mod models;
 mod plugins;
 mod secrets;
+mod speech;
 mod tools;
 
 use std::collections::BTreeMap;
@@ -41,6 +42,7 @@ pub use plugins::{
     Untracked,
 };
 pub use secrets::SecretSource;
+pub use speech::Speech;
 pub use tools::Tools;
 
 /// The settings of loader. Every key is optional.
@@ -56,6 +58,8 @@ pub struct Config {
     pub plugins: Plugins,
     /// Which models answer when a request or an account names none.
     pub models: Models,
+    /// Who speaks when a request names no provider.
+    pub speech: Speech,
     /// Which tools models may call, and how often.
     pub tools: Tools,
     /// Chat channels by channel id, each with its accounts.

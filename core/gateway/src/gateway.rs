@@ -2,7 +2,7 @@
 
 use crate::{
     AccountView, EventStream, GatewayHealth, GatewayStatus, ListedModel, Route,
-    channels::{Channels, Inbox},
+    channels::{Channels, Inbox, Sending},
     config::Config,
     conversation::Conversations,
     desk::Desk,
@@ -12,6 +12,7 @@ use crate::{
     reconnection,
     routes::Routes,
     secrets::Permissions,
+    speech::Speech,
     status,
     tools::Tools,
     translation::{engine_options, not_opened},
@@ -99,11 +100,13 @@ impl Gateway {
         let hooks = Hooks::new(desk.clone());
         let tools = Tools::new(desk.clone(), hooks.clone());
         let inference = Inference::new(desk.clone(), hooks.clone(), tools.clone());
-        let own: [Arc<dyn Service>; 4] = [
+        let own: [Arc<dyn Service>; 6] = [
             Arc::new(Inbox(channels.clone())),
+            Arc::new(Sending::new(channels.clone(), desk.clone())),
             Arc::new(inference.clone()),
             Arc::new(hooks.clone()),
             Arc::new(tools),
+            Arc::new(Speech::new(desk.clone())),
         ];
         let services = services.with(own);
         let permissions = Arc::new(Permissions::new(secrets, settings.secrets.clone()));

@@ -3,6 +3,7 @@
 //! | module | it consumes | it gives |
 //! | --- | --- | --- |
 //! | `models`, `inference` | `text-inference/1` | models by `<provider>/<model>`, answers whole or streamed |
+//! | `speech` | `speech/1` | speech by the first provider that can; voices of them all |
 //! | `channels`, `conversation` | `channel/1` | accounts kept connected, one turn after another |
 //! | `hooks` | `hook/1` | plugins that take part in what the gateway does, in order |
 //! | `tools` | `tool/1` | what models, people and plugins can have done |
@@ -36,6 +37,7 @@ mod routes;
 mod secrets;
 mod shape;
 mod signals;
+mod speech;
 mod status;
 mod survey;
 mod tools;

@@ -11,7 +11,6 @@ use std::{
     collections::HashMap,
     sync::{Arc, Weak},
 };
-use tracing::warn;
 
 /// The generation that serves each channel.
 type Generations = HashMap<String, u64>;
@@ -36,14 +35,6 @@ pub(crate) fn follow(gateway: &Arc<Inner>) {
                 }
             }
             seen = now;
-            for finding in gateway.hooks.tell(&gateway.engine) {
-                warn!(
-                    plugin = finding.plugin,
-                    code = finding.code,
-                    hint = finding.hint,
-                    "{finding}"
-                );
-            }
         }
     });
 }

@@ -72,7 +72,11 @@ pub(super) fn asking<T>(
 }
 
 /// Writes an answer to standard output, or its bytes to a file.
-async fn show(mut pieces: Pieces, file: Option<&Path>, output: &Output) -> CommandResult {
+pub(super) async fn show(
+    mut pieces: Pieces,
+    file: Option<&Path>,
+    output: &Output,
+) -> CommandResult {
     let mut sink = Sink::new(file);
     while let Some(piece) = pieces.next().await {
         match piece? {

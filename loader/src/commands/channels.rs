@@ -1,13 +1,16 @@
-//! `loader channels list`: the channels that can be set up, and what brings each.
+//! `loader channels`: the channels that can be set up, and what brings each; text for somebody.
 
+use loader_contract::channel::{CONTRACT, SendText, Sent, method};
 use loader_gateway::picker::{self, ListedChannel, Source};
 use serde_json::{Value, json};
 
+use super::call::asking;
 use super::plugins::{Search, findings};
-use crate::args::ListChannels;
+use crate::args::{ListChannels, SendToChannel};
 use crate::context::Context;
 use crate::finding::Finding;
 use crate::output::{Answer, CommandResult, Output, table};
+use crate::running::Piece;
 use crate::shell;
 
 /// Lists the channels, in the order they want to be in.
@@ -25,6 +28,32 @@ pub(super) fn list(context: &Context, wanted: &ListChannels, output: &Output) ->
         warnings,
     }
     .into())
+}
+
+/// Sends text through a channel.
+pub(super) fn send(wanted: &SendToChannel, context: &Context, output: &Output) -> CommandResult {
+    let request = SendText {
+        channel: wanted.channel.clone(),
+        account: wanted.account.clone(),
+        conversation: wanted.to.clone(),
+        text: wanted.text.clone(),
+        reply_to: String::new(),
+    };
+    asking(context, output, "channels.send", async |partner| {
+        let operation = format!("{CONTRACT}/{}", method::SEND);
+        let body = json!(request).to_string().into_bytes();
+        let mut pieces = partner.ask(&operation, None, body).await?;
+        let sent: Sent = match pieces.next().await.transpose()? {
+            Some(Piece::Whole(body)) => serde_json::from_slice(&body).unwrap_or_default(),
+            _ => Sent::default(),
+        };
+        let data = json!(sent);
+        let text = match sent.pieces {
+            0 | 1 => "sent\n".to_owned(),
+            pieces => format!("sent in {pieces} pieces\n"),
+        };
+        Ok(Answer { text, data, warnings: Vec::new() }.into())
+    })
 }
 
 /// Whether a channel is asked for, and wants to be seen where it would be.

@@ -13,6 +13,8 @@ fn help_texts() {
         ("chat", &["chat", "--help"]),
         ("status", &["status", "--help"]),
         ("channels_list", &["channels", "list", "--help"]),
+        ("channels_send", &["channels", "send", "--help"]),
+        ("tts", &["tts", "--help"]),
         ("plugins", &["plugins", "--help"]),
         ("plugins_inspect", &["plugins", "inspect", "-h"]),
         ("config", &["config", "--help"]),
