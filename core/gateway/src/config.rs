@@ -24,6 +24,7 @@ mod log;
 mod models;
 mod plugins;
 mod secrets;
+mod tasks;
 
 use std::collections::BTreeMap;
 
@@ -40,6 +41,7 @@ pub use plugins::{
     Untracked,
 };
 pub use secrets::SecretSource;
+pub use tasks::Task;
 
 /// The settings of loader. Every key is optional.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -56,6 +58,8 @@ pub struct Config {
     pub models: Models,
     /// Chat channels by channel id, each with its accounts.
     pub channels: BTreeMap<String, Channel>,
+    /// Scheduled tasks by their ids: what is to be otherwise than their plugins say.
+    pub tasks: BTreeMap<String, Task>,
     /// Secrets by name. Plugins ask the host for a secret by this name when they use it.
     pub secrets: BTreeMap<String, SecretSource>,
 }

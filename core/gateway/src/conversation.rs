@@ -3,11 +3,12 @@
 //! Each conversation has one task, so its turns come one after another, in order. A reply carries an
 //! idempotency key made of the turn, so trying to send it again cannot send it twice.
 
-use crate::{channels, config, inference::Inference};
+use crate::{channels, chat_commands::ChatCommands, config, inference::Inference};
 use arc_swap::ArcSwap;
 use loader_abi::class;
 use loader_contract::{
     channel::{CONTRACT, InboundMessage, SendText, method},
+    chat_command::ChatCommand,
     text_inference::{GenerateRequest, Message, Role},
 };
 use loader_core::{
@@ -49,6 +50,7 @@ pub(crate) struct Conversations(Arc<Shared>);
 struct Shared {
     engine: Engine,
     inference: Inference,
+    commands: ChatCommands,
     terms: ArcSwap<Terms>,
     queues: Mutex<HashMap<Key, mpsc::Sender<InboundMessage>>>,
     tasks: TaskTracker,
@@ -82,10 +84,16 @@ impl Terms {
 }
 
 impl Conversations {
-    pub(crate) fn new(engine: Engine, inference: Inference, config: &config::Config) -> Self {
+    pub(crate) fn new(
+        engine: Engine,
+        inference: Inference,
+        commands: ChatCommands,
+        config: &config::Config,
+    ) -> Self {
         let terms = ArcSwap::from_pointee(Terms::of(config));
         let (tasks, over) = (TaskTracker::new(), CancellationToken::new());
-        Self(Arc::new(Shared { engine, inference, terms, queues: Mutex::default(), tasks, over }))
+        let queues = Mutex::default();
+        Self(Arc::new(Shared { engine, inference, commands, terms, queues, tasks, over }))
     }
 
     /// Ends every conversation, each of which keeps the engine.
@@ -168,6 +176,11 @@ impl Shared {
                 }
             };
             turn += 1;
+            if let Some(command) = self.commands.read(&message.text) {
+                let text = self.command(&key, &message, command).await;
+                self.reply(&key, &message, text, turn).await;
+                continue;
+            }
             let name = message.sender.name.clone();
             history.push_back(Message { name, ..Message::text(Role::User, &message.text) });
             let text = match self.answer(&key, &history).await {
@@ -176,20 +189,30 @@ impl Shared {
                     text
                 }
                 Err(failure) => {
-                    warn!(
-                        code = failure.code,
-                        origin = failure.origin,
-                        "no answer: {}",
-                        failure.message
-                    );
                     history.pop_back();
-                    format!("Sorry, no answer: {} ({})", failure.message, failure.code)
+                    sorry(&failure)
                 }
             };
             while history.len() > HISTORY {
                 history.pop_front();
             }
             self.reply(&key, &message, text, turn).await;
+        }
+    }
+
+    /// What a command of a plugin says. A model is not shown it.
+    async fn command(&self, key: &Key, message: &InboundMessage, command: ChatCommand) -> String {
+        let command = ChatCommand {
+            channel: key.0.clone(),
+            account: key.1.clone(),
+            conversation: key.2.clone(),
+            sender: message.sender.id.clone(),
+            ..command
+        };
+        let options = CallOptions::by("gateway").within(self.terms.load().timeout);
+        match self.commands.run(options, command).await {
+            Ok(reply) => reply.text,
+            Err(failure) => sorry(&failure),
         }
     }
 
@@ -242,4 +265,11 @@ impl Shared {
             wait = (wait * 2).min(RESEND_MOST);
         }
     }
+}
+
+/// What is said where there is no answer.
+fn sorry(failure: &Failure) -> String {
+    let Failure { code, origin, message, .. } = failure;
+    warn!(code, origin, "no answer: {message}");
+    format!("Sorry, no answer: {message} ({code})")
 }

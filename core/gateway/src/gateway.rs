@@ -2,7 +2,10 @@
 
 use crate::{
     AccountView, EventStream, GatewayHealth, GatewayStatus, ListedModel, Route,
+    background::Background,
     channels::{Channels, Inbox},
+    chat_commands::ChatCommands,
+    cli_commands::CliCommands,
     config::Config,
     conversation::Conversations,
     desk::Desk,
@@ -12,6 +15,7 @@ use crate::{
     routes::Routes,
     secrets::Permissions,
     status,
+    tasks::Tasks,
     translation::{engine_options, not_opened},
 };
 use loader_contract::text_inference::{GenerateRequest, GenerateResponse};
@@ -26,6 +30,7 @@ use loader_core::{
     services::{EventBus, SecretSource, Standard, StandardServices},
 };
 use std::{path::PathBuf, sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout};
 
 /// Everything a gateway is started from.
 #[derive(Clone)]
@@ -48,7 +53,12 @@ pub struct Settings {
     pub probe: Option<Probe>,
     /// What is done about crashes.
     pub crash: Option<Crash>,
+    /// The one plugin that is wanted, if no other is to be opened.
+    pub only: Option<String>,
 }
+
+/// What each goodbye is granted, however little time is left.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// A running gateway.
 #[derive(Clone)]
@@ -65,6 +75,8 @@ pub(crate) struct Inner {
     pub(crate) permissions: Arc<Permissions>,
     pub(crate) channels: Arc<Channels>,
     pub(crate) conversations: Conversations,
+    background: Background,
+    pub(crate) tasks: Tasks,
     routes: Routes,
     /// What lets one change of the configuration follow another.
     pub(crate) applying: tokio::sync::Mutex<()>,
@@ -89,8 +101,16 @@ impl Gateway {
         let channels = Arc::new(Channels::new(events.clone()));
         let desk = Arc::new(Desk::new(settings.config.clone()));
         let inference = Inference::new(desk.clone());
-        let own: [Arc<dyn Service>; 2] =
-            [Arc::new(Inbox(channels.clone())), Arc::new(inference.clone())];
+        let chat_commands = ChatCommands::new(desk.clone());
+        let (background, tasks) = (Background::new(desk.clone()), Tasks::new(desk.clone()));
+        let own: [Arc<dyn Service>; 6] = [
+            Arc::new(Inbox(channels.clone())),
+            Arc::new(inference.clone()),
+            Arc::new(chat_commands.clone()),
+            Arc::new(CliCommands::new(desk.clone())),
+            Arc::new(background.clone()),
+            Arc::new(tasks.clone()),
+        ];
         let services = services.with(own);
         let permissions = Arc::new(Permissions::new(secrets, settings.secrets.clone()));
         let mut options = engine_options(&settings, services);
@@ -107,7 +127,8 @@ impl Gateway {
             diagnostics.extend(followed.err());
         }
         permissions.renew(&engine.snapshot(), &settings.config);
-        let conversations = Conversations::new(engine.clone(), inference.clone(), &settings.config);
+        let conversations =
+            Conversations::new(engine.clone(), inference.clone(), chat_commands, &settings.config);
         channels.begin(&engine, conversations.clone());
         for ((channel, account), own) in difference::connected(&settings.config) {
             channels.connect(&engine, channel, account, own).await;
@@ -122,12 +143,21 @@ impl Gateway {
             permissions,
             channels,
             conversations,
+            background,
+            tasks,
             routes: Routes::default(),
             applying: tokio::sync::Mutex::default(),
         };
         let inner = Arc::new(inner);
         reconnection::follow(&inner);
         Ok((Self(inner), diagnostics))
+    }
+
+    /// Says that the port listens: background services are started, one after another, and then time
+    /// counts for scheduled tasks. Returns when that is done.
+    pub async fn listening(&self) {
+        self.0.background.begin().await;
+        self.0.tasks.begin();
     }
 
     /// The engine below.
@@ -190,11 +220,17 @@ impl Gateway {
         self.0.channels.accounts()
     }
 
-    /// Disconnects the accounts and stops every plugin, the last loaded first.
+    /// Waits for scheduled tasks under way, disconnects the accounts, stops the background services and
+    /// then every plugin, the last loaded first. All of it together may take so long, and a moment for
+    /// each goodbye.
     pub async fn stop(&self, drain: Duration) -> Vec<(String, Retirement)> {
+        let asked = Instant::now();
+        let left = || drain.saturating_sub(asked.elapsed());
+        self.0.tasks.end(left()).await;
         let goodbye = self.0.channels.disconnect(&self.0.engine);
-        let _ = tokio::time::timeout(drain.max(Duration::from_secs(1)), goodbye).await;
-        let outcomes = self.0.engine.stop(drain).await;
+        let _ = timeout(left().max(MOMENT), goodbye).await;
+        let _ = timeout(left().max(MOMENT), self.0.background.end()).await;
+        let outcomes = self.0.engine.stop(left()).await;
         self.0.desk.close();
         self.0.channels.end();
         self.0.conversations.end().await;
@@ -218,6 +254,7 @@ mod tests {
             log_filter: None,
             probe: None,
             crash: None,
+            only: None,
         }
     }
 

@@ -4,6 +4,10 @@
 //! | --- | --- | --- |
 //! | `models`, `inference` | `text-inference/1` | models by `<provider>/<model>`, answers whole or streamed |
 //! | `channels`, `conversation` | `channel/1` | accounts kept connected, one turn after another |
+//! | `chat_commands` | `chat-command/1` | answers to `/name` in every chat |
+//! | `cli_commands` | `cli-command/1` | commands of `loader` that plugins own |
+//! | `background` | `service/1` | services started after the port listens, stopped in the opposite order |
+//! | `tasks` | `scheduled-task/1` | tasks that run every so often |
 //! | `routes` | `http-route/1` | which plugin answers a path |
 //! | `health` | `health/1` | one verdict over all |
 //! | `apply`, `difference` | | another configuration for a gateway that runs: only what differs is done |
@@ -16,7 +20,10 @@
 
 mod apply;
 mod asking;
+mod background;
 mod channels;
+mod chat_commands;
+mod cli_commands;
 pub mod config;
 mod conversation;
 mod desk;
@@ -32,6 +39,7 @@ mod routes;
 mod secrets;
 mod status;
 mod survey;
+mod tasks;
 mod translation;
 
 pub use apply::Applied;
@@ -44,5 +52,5 @@ pub use inference::EventStream;
 pub use models::ListedModel;
 pub use routes::Route;
 pub use status::{GatewayStatus, PluginStatus, Process};
-pub use survey::{policy, rehearse, survey};
+pub use survey::{policy, rehearse, survey, switched_on};
 pub use translation::contracts;

@@ -24,6 +24,10 @@ pub(crate) fn engine_options(settings: &Settings, services: Services) -> Options
         slots: plugins.slots.clone(),
         entries: switched(&plugins.entries),
     };
+    if let Some(only) = &settings.only {
+        // It was switched on by the rest, which is left as it is.
+        options.enablement.allow = [only.clone()].into();
+    }
     options.plugins =
         plugins.entries.iter().map(|(id, entry)| (id.clone(), plugin_options(entry))).collect();
     options.reload = reload(&plugins.reload);

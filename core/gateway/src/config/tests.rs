@@ -55,6 +55,7 @@ fn nothing_written_means_the_documented_defaults() {
             },
             "models": { "default": "echo/echo" },
             "channels": {},
+            "tasks": {},
             "secrets": {},
         })
     );
