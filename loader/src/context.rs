@@ -194,6 +194,7 @@ impl Context {
             index: self.index(),
             probe: probe(&config.plugins.trust, &self.sources.environment),
             crash: Some(Crash { safe_boot: true }),
+            only: None,
             config,
         }
     }

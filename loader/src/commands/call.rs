@@ -47,6 +47,27 @@ pub(super) fn asking<T>(
     name: &'static str,
     work: impl AsyncFnOnce(&Partner) -> Result<T, Refusal>,
 ) -> Result<T, Refusal> {
+    asking_some(context, output, name, None, work)
+}
+
+/// The same; where no gateway runs, no plugin but this one is opened.
+pub(super) fn asking_one<T>(
+    context: &Context,
+    output: &Output,
+    name: &'static str,
+    plugin: &str,
+    work: impl AsyncFnOnce(&Partner) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    asking_some(context, output, name, Some(plugin), work)
+}
+
+fn asking_some<T>(
+    context: &Context,
+    output: &Output,
+    name: &'static str,
+    only: Option<&str>,
+    work: impl AsyncFnOnce(&Partner) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
     let log = &context.resolved.config.log;
     let filter = match context.says_what_is_logged() {
         true => Filter::parse(&log.filter),
@@ -58,7 +79,7 @@ pub(super) fn asking<T>(
     output.report(&context.warnings());
     let runtime = runtime::many()?;
     let result = runtime.block_on(async {
-        let partner = Partner::find(context, name, filter.for_plugins()).await?;
+        let partner = Partner::find(context, name, filter.for_plugins(), only).await?;
         let result = work(&partner).await;
         if result.is_err() {
             // A plugin that did not start is often the reason that something is not there.

@@ -1,5 +1,6 @@
 //! `loader chat`: talks to a model from the terminal.
 
+mod command;
 mod input;
 mod transcript;
 
@@ -37,7 +38,7 @@ pub(super) fn chat(arguments: &Chat, context: &Context, output: &Output) -> Comm
     output.report(&context.warnings());
     let runtime = runtime::many()?;
     let result = runtime.block_on(async {
-        let partner = Partner::find(context, "chat", filter.for_plugins()).await?;
+        let partner = Partner::find(context, "chat", filter.for_plugins(), None).await?;
         let result = Conversation::new(arguments, &partner, output)?.hold().await;
         partner.leave().await;
         result
@@ -135,8 +136,12 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Says one thing and waits for the answer. What failed or was cancelled was never said.
+    /// Says one thing and waits for the answer. What failed or was cancelled was never said, and a command
+    /// of a plugin is nothing that a model is shown.
     async fn turn(&mut self, message: String) -> io::Result<Exit> {
+        if let Some(exit) = self.command(&message).await? {
+            return Ok(exit);
+        }
         self.messages.push(Message::text(Role::User, message));
         let turn = match self.answer().await? {
             Turn::Answered(text) => {

@@ -6,6 +6,8 @@ use loader_abi::message_kind;
 use loader_contract::text_inference::{GenerateRequest, Message, StreamEvent};
 use loader_core::{CallOptions, LogFilter, OpenStream};
 use loader_gateway::{Answered, EventStream, Gateway, Question};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::finding::Finding;
@@ -31,11 +33,13 @@ pub(super) enum Partner {
 }
 
 impl Partner {
-    /// Finds the gateway, or starts the engine for a command of this name.
+    /// Finds the gateway, or starts the engine for a command of this name: with every plugin, or with only
+    /// one.
     pub(super) async fn find(
         context: &Context,
         caller: &'static str,
         filter: LogFilter,
+        only: Option<&str>,
     ) -> Result<Self, Finding> {
         let state = StateDir::open(context.state_dir()?)?;
         match state.claim(caller)? {
@@ -47,6 +51,7 @@ impl Partner {
                 let mut settings = context.gateway_settings(Some(filter));
                 // A command is no reason to connect anybody's accounts.
                 settings.config.channels.clear();
+                settings.only = only.map(str::to_owned);
                 let timeout = Duration::from_millis(settings.config.gateway.request_timeout_ms);
                 let (gateway, diagnostics) = Gateway::start(settings).await?;
                 let troubles = diagnostics.into_iter().map(Finding::from).collect();
@@ -121,6 +126,24 @@ impl Partner {
                 })
             }
         }
+    }
+
+    /// Asks for what a contract offers, whichever plugin the gateway chooses, and reads the whole answer.
+    pub(super) async fn answer<T: DeserializeOwned>(
+        &self,
+        operation: &str,
+        request: &impl Serialize,
+    ) -> Result<T, Finding> {
+        let body = serde_json::to_vec(request).map_err(|_| not_json())?;
+        let mut pieces = self.ask(operation, None, body).await?;
+        let whole = match pieces.next().await.transpose()? {
+            Some(Piece::Whole(whole)) => serde_json::from_slice(&whole).ok(),
+            _ => None,
+        };
+        whole.ok_or_else(|| {
+            let message = format!("the answer to `{operation}` makes no sense");
+            Finding::error("LDR-CALL-GARBLED", message).hint("update the loader")
+        })
     }
 
     /// Ends what was started for the command.

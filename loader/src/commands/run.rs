@@ -174,6 +174,8 @@ impl Server<'_> {
         }
         self.announce(&ready);
         companion(&gateway);
+        let beginning = gateway.clone();
+        tokio::spawn(async move { beginning.listening().await });
 
         tokio::select! {
             signal = signals.asked() => info!(signal, "asked to stop"),
