@@ -12,6 +12,7 @@ pub mod irc;
 pub mod operator;
 pub mod peers;
 pub mod process;
+pub mod upkeep;
 pub mod wire;
 
 use loader_core::{
