@@ -62,7 +62,7 @@ pub use emission::LogFilter;
 pub use engine::{
     Action, Activation, BeforeStart, Change, Decision, Enablement, Engine, Options, PluginOptions,
     PluginStats, ReloadOptions, ReloadRequest, Survey, Surveyed, SwitchedTo, Wanted, policy,
-    rehearse, survey,
+    rehearse, survey, switched_on,
 };
 pub use generation::{Placement, Retained, Retirement};
 pub use platform::{pthread_keys_in_use, unload_support};

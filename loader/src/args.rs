@@ -1,6 +1,7 @@
 //! What can be written on the command line. Nothing is decided here.
 
 mod abi;
+mod beyond;
 mod call;
 mod channels;
 mod chat;
@@ -14,8 +15,10 @@ mod new;
 mod plugins;
 mod reloads;
 mod run;
+mod services;
 mod status;
 mod tools;
+mod tasks;
 mod trial;
 mod tts;
 
@@ -25,6 +28,7 @@ use std::sync::LazyLock;
 use clap::{Parser, Subcommand};
 
 pub(crate) use self::abi::{Abi, Explain};
+pub(crate) use self::beyond::{is_global, is_own};
 pub(crate) use self::call::Call;
 pub(crate) use self::channels::{Channels, ListChannels, SendToChannel};
 pub(crate) use self::chat::Chat;
@@ -41,8 +45,10 @@ pub(crate) use self::plugins::{
 };
 pub(crate) use self::reloads::Reloads;
 pub(crate) use self::run::Run;
+pub(crate) use self::services::Services;
 pub(crate) use self::status::Status;
 pub(crate) use self::tools::{CallTool, Tools};
+pub(crate) use self::tasks::Tasks;
 pub(crate) use self::trial::Trial;
 pub(crate) use self::tts::{Tts, TtsList};
 
@@ -89,7 +95,9 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Reads the command line. A mistake in it ends the program.
     pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Self {
-        Self::parse_from(gather_settings(words.into_iter().collect()))
+        let words = gather_settings(words.into_iter().collect());
+        Self::try_parse_from(&words)
+            .unwrap_or_else(|mistake| beyond::read(&words).unwrap_or_else(|| mistake.exit()))
     }
 }
 
@@ -131,6 +139,10 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Reloads(Reloads),
     #[command(subcommand)]
+    Tasks(Tasks),
+    #[command(subcommand)]
+    Services(Services),
+    #[command(subcommand)]
     Config(Config),
     Doctor(Doctor),
     #[command(subcommand)]
@@ -140,11 +152,19 @@ pub(crate) enum Command {
     Completions(Completions),
     #[command(name = Trial::COMMAND)]
     Trial(Trial),
+    /// The help of the whole program.
+    #[command(skip)]
+    Help {
+        long: bool,
+    },
+    /// A command that is not the program's own, and what follows it.
+    #[command(skip)]
+    OfPlugin(Vec<OsString>),
 }
 
 impl Command {
     /// The command's name in the schema of its JSON output.
-    pub(crate) fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::Run(_) => "run",
             Self::Status(_) => "status",
@@ -180,6 +200,9 @@ impl Command {
             Self::Reloads(Reloads::List) => "reloads.list",
             Self::Reloads(Reloads::Show(_)) => "reloads.show",
             Self::Reloads(Reloads::Wait(_)) => "reloads.wait",
+            Self::Tasks(Tasks::List) => "tasks.list",
+            Self::Tasks(Tasks::Run(_)) => "tasks.run",
+            Self::Services(Services::List) => "services.list",
             Self::Config(Config::Show) => "config.show",
             Self::Config(Config::Validate) => "config.validate",
             Self::Config(Config::Schema) => "config.schema",
@@ -190,6 +213,10 @@ impl Command {
             Self::Dev(_) => "dev",
             Self::Completions(_) => "completions",
             Self::Trial(_) => Trial::COMMAND,
+            Self::Help { .. } => "help",
+            Self::OfPlugin(words) => {
+                words.first().and_then(|word| word.to_str()).unwrap_or("command")
+            }
         }
     }
 }

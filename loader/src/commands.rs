@@ -12,17 +12,20 @@ mod gateway;
 mod hooks;
 mod library;
 mod new;
+mod of_plugins;
 mod partner;
 mod plugins;
 mod reloads;
 mod run;
 mod runtime;
+mod services;
 mod status;
+mod tasks;
 mod told;
 mod tools;
 mod tts;
 
-use crate::args::{Abi, Arguments, Channels, Command, Config, Hooks};
+use crate::args::{Abi, Arguments, Channels, Command, Config, Hooks, Services};
 use crate::context::Context;
 use crate::output::{CommandResult, Output};
 
@@ -46,6 +49,8 @@ pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
             channels::send(wanted, &read(Vec::new())?, output)
         }
         Command::Reloads(command) => reloads::execute(command, &read(Vec::new())?),
+        Command::Tasks(wanted) => tasks::execute(wanted, &read(Vec::new())?, output),
+        Command::Services(Services::List) => services::list(&read(Vec::new())?, output),
         Command::Config(Config::Show) => config::show(&read(Vec::new())?),
         Command::Config(Config::Validate) => config::validate(&read(Vec::new())?),
         Command::Config(Config::Schema) => Ok(config::schema()),
@@ -53,7 +58,12 @@ pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
         Command::Doctor(wanted) => doctor::doctor(wanted, &arguments.global, output),
         Command::Abi(Abi::Explain(explain)) => abi::explain(explain),
         Command::New(wanted) => new::new(wanted),
-        Command::Completions(completions) => Ok(completions::completions(completions.shell)),
+        Command::Completions(completions) => {
+            let program = of_plugins::complete(&arguments.global);
+            Ok(completions::completions(completions.shell, program))
+        }
+        Command::Help { long } => of_plugins::help(*long, &arguments.global),
+        Command::OfPlugin(words) => of_plugins::run(words, &arguments.global, output),
         Command::Trial(trial) => loader_core::probe::child(&trial.library, trial.processor_seconds),
     }
 }

@@ -23,10 +23,12 @@ pub(crate) enum Exit {
     Interrupted,
     /// A second SIGTERM cut it short. Ends the program from within the signal's handler.
     Terminated,
+    /// A command of a plugin ended with a code of its own, from 1 to 63.
+    OfPlugin(u8),
 }
 
 impl Exit {
-    /// Every way to end, in the order of the codes.
+    /// Every way to end that has a code of its own, in the order of the codes.
     pub(crate) const ALL: [Self; 8] = [
         Self::Success,
         Self::Failure,
@@ -50,6 +52,7 @@ impl Exit {
             // What a shell reports for a program that the signal killed: 128 and the signal's number.
             Self::Interrupted => 130,
             Self::Terminated => 143,
+            Self::OfPlugin(code) => code,
         }
     }
 
@@ -66,6 +69,7 @@ impl Exit {
             }
             Self::Interrupted => "Ctrl-C cut it short; for `run`, the second one",
             Self::Terminated => "A second SIGTERM cut it short",
+            Self::OfPlugin(_) => "A command of a plugin says so",
         }
     }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+use loader_abi::class;
 use loader_core::diagnostic::{Diagnostic, Place, Severity};
 use loader_core::discovery::Origin;
 use loader_core::message::Failure;
@@ -32,6 +33,9 @@ pub(crate) struct Finding {
     /// The exact command or edit that mends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hint: Option<String>,
+    /// What kind of error a call met; empty for what was no call.
+    #[serde(skip)]
+    pub(crate) class: Cow<'static, str>,
 }
 
 /// A folder in which something was looked for.
@@ -77,6 +81,7 @@ impl Finding {
             looked_in: Vec::new(),
             plugin: text(&value["plugin"]),
             hint: text(&value["hint"]),
+            class: "".into(),
         })
     }
 
@@ -108,7 +113,7 @@ impl From<Diagnostic> for Finding {
         let Diagnostic { code, severity, message, place, plugin, hint } = diagnostic;
         let hint = hint.filter(|hint| !hint.is_empty());
         let (code, looked_in) = (code.into(), Vec::new());
-        Self { code, severity, message, place, looked_in, plugin, hint }
+        Self { code, severity, message, place, looked_in, plugin, hint, class: "".into() }
     }
 }
 
@@ -127,6 +132,7 @@ impl From<Problem> for Finding {
             looked_in: Vec::new(),
             plugin: None,
             hint: problem.hint,
+            class: "".into(),
         }
     }
 }
@@ -141,6 +147,7 @@ impl From<Failure> for Finding {
             place: None,
             looked_in: Vec::new(),
             hint: Some(failure.hint).filter(|hint| !hint.is_empty()),
+            class: class::name(failure.class).into(),
         }
     }
 }

@@ -117,7 +117,8 @@ fn nonsense(text: &str, what: &str) -> Finding {
 
 /// Logs findings, for when standard error is read by programs.
 pub(crate) fn record(findings: &[Finding]) {
-    for Finding { code, severity, message, place, looked_in: _, plugin, hint } in findings {
+    for Finding { code, severity, message, place, looked_in: _, plugin, hint, class: _ } in findings
+    {
         let place = place.as_ref().map(tracing::field::display);
         match severity {
             Severity::Error => error!(%code, plugin, place, hint, "{message}"),

@@ -125,6 +125,19 @@ impl Output {
         }
     }
 
+    /// Writes bytes to standard output at once, as they stand.
+    pub(crate) fn pass(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes)?;
+        stdout.flush()
+    }
+
+    /// Writes bytes to standard error, as they stand.
+    pub(crate) fn pass_error(&self, bytes: &[u8]) {
+        // There is nobody left to tell when this fails.
+        let _ = io::stderr().lock().write_all(bytes);
+    }
+
     /// Writes the envelope of an answer.
     pub(crate) fn write_envelope(&self, command: &str, answer: &Answer) -> io::Result<()> {
         self.write(&envelope::of_answer(command, answer))

@@ -14,6 +14,7 @@ pub mod model_server;
 pub mod operator;
 pub mod peers;
 pub mod process;
+pub mod upkeep;
 pub mod wire;
 
 use loader_core::{

@@ -55,7 +55,7 @@ fn use_by_command(home: &Home) {
         serde_json::from_str(&printed(home, &["call", "tool/1/call", request])).expect("JSON");
     assert_eq!(weighed["content"], "5 letters");
 
-    let order = r#"{"name": "shop.order", "payload": {"what": "tea"}}"#;
+    let order = r#"{"name": "customer.order", "payload": {"what": "tea"}}"#;
     let fired: Value =
         serde_json::from_str(&printed(home, &["call", "hook/1/fire", order])).expect("JSON");
     assert_eq!(fired["payload"], json!({ "what": "tea", "seen_by": "vendor" }));
@@ -91,7 +91,7 @@ async fn every_kind_is_used_by_a_command_over_http_and_by_a_plugin() {
     let request = json!({ "tool": "weigh", "arguments": { "text": "hello" } });
     let answer = client.post("/v1/capabilities/tool/1/call", &request).await.expect("an answer");
     assert_eq!(answer.json()["content"], "5 letters");
-    let request = json!({ "name": "shop.order", "payload": { "what": "tea" } });
+    let request = json!({ "name": "customer.order", "payload": { "what": "tea" } });
     let answer = client.post("/v1/capabilities/hook/1/fire", &request).await.expect("an answer");
     assert_eq!(answer.json()["payload"]["seen_by"], "vendor");
     let request = json!({ "name": "greet", "arguments": "hello", "sender": "client" });

@@ -2,7 +2,11 @@
 //! the command's name without the slash.
 //!
 //! One method, `run`: takes a [`ChatCommand`], answers a [`ChatReply`]. A message that begins with a
-//! slash and a name that a plugin owns goes to it from every channel instead of to a model.
+//! slash and a name that a plugin owns, or an alias of it, goes to it from every channel instead of to a
+//! model. A name that nobody owns is a model's to answer. The host answers `/help` with a line for each
+//! command, unless a plugin owns that name.
+//!
+//! The host serves `run` of the same contract: `name` says which command is meant.
 
 use crate::{
     catalogue::{Attribute, Class, Contract, Form, Method},
@@ -16,6 +20,12 @@ pub const CONTRACT: &str = "chat-command/1";
 pub mod method {
     /// Answers the command.
     pub const RUN: &str = "run";
+}
+
+/// Error codes of this contract.
+pub mod code {
+    /// Nobody owns the name. Class not-found.
+    pub const UNKNOWN_COMMAND: &str = "unknown_command";
 }
 
 /// The contract besides its types.

@@ -6,7 +6,11 @@
 //! standard error where the metadata [`TO`] is [`STDERR`]), and may end with an event of [`Exit`];
 //! without one the exit code is 0. An error exits with the code of its class.
 //!
-//! `loader --help`, completions and the check of arguments know a command from its manifest alone.
+//! `loader --help`, completions and the check of arguments know a command from its manifest alone. Names
+//! of commands and arguments are lower-case words joined by hyphens.
+//!
+//! The host serves `run` of the same contract: `name` says which command is meant, and `input` is all of
+//! its standard input, which the plugin gets as messages.
 
 use crate::{
     catalogue::{Attribute, Class, Contract, Form, Method},
@@ -39,6 +43,11 @@ pub const DESCRIPTION: Contract = Contract {
             Form::Tables,
             "Its arguments: `{ name, about, kind = \"text\" | \"flag\" | \"option\", required, many }`.",
         ),
+        Attribute::new(
+            "input",
+            Form::Boolean,
+            "Whether it reads standard input; one that does not is not given any.",
+        ),
     ],
     ..Contract::new(CONTRACT, Class::Surface, "Adds a command to `loader`.")
 };
@@ -47,6 +56,9 @@ contract_types! {
     /// The request of `run`.
     #[derive(Default)]
     pub struct RunCommand {
+        /// The command, where the host is asked; empty where a plugin is.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        pub name: String,
         /// The values of each argument by name; a flag that is set has one value, `true`.
         #[serde(default)]
         pub arguments: BTreeMap<String, Vec<String>>,
@@ -56,6 +68,9 @@ contract_types! {
         /// Whether the caller wants JSON.
         #[serde(default)]
         pub json: bool,
+        /// Standard input, where the host is asked; empty where a plugin is.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        pub input: String,
     }
 
     /// How a command ended.

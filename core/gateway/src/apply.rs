@@ -74,6 +74,7 @@ impl Gateway {
             put_back(&mut effective, &started, refused);
         }
         self.0.desk.adjust(effective);
+        self.0.tasks.adjust();
         self.0.channels.forget_unserved(engine);
         Ok(applied)
     }

@@ -26,6 +26,7 @@ mod plugins;
 mod secrets;
 mod speech;
 mod tools;
+mod tasks;
 
 use std::collections::BTreeMap;
 
@@ -44,6 +45,7 @@ pub use plugins::{
 pub use secrets::SecretSource;
 pub use speech::Speech;
 pub use tools::Tools;
+pub use tasks::Task;
 
 /// The settings of loader. Every key is optional.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -64,6 +66,8 @@ pub struct Config {
     pub tools: Tools,
     /// Chat channels by channel id, each with its accounts.
     pub channels: BTreeMap<String, Channel>,
+    /// Scheduled tasks by their ids: what is to be otherwise than their plugins say.
+    pub tasks: BTreeMap<String, Task>,
     /// Secrets by name. Plugins ask the host for a secret by this name when they use it.
     pub secrets: BTreeMap<String, SecretSource>,
 }

@@ -4,7 +4,9 @@
 //! idempotency key made of the turn, so trying to send it again cannot send it twice.
 
 use crate::{
-    channels, config,
+    channels,
+    chat_commands::ChatCommands,
+    config,
     hooks::{Fate, Hooks},
     inference::Inference,
 };
@@ -12,6 +14,7 @@ use arc_swap::ArcSwap;
 use loader_abi::class;
 use loader_contract::{
     channel::{CONTRACT, InboundMessage, SendText, method},
+    chat_command::ChatCommand,
     hook::Session,
     text_inference::{GenerateRequest, Message, Role},
 };
@@ -55,6 +58,7 @@ struct Shared {
     engine: Engine,
     inference: Inference,
     hooks: Hooks,
+    commands: ChatCommands,
     terms: ArcSwap<Terms>,
     queues: Mutex<HashMap<Key, mpsc::Sender<InboundMessage>>>,
     tasks: TaskTracker,
@@ -94,12 +98,14 @@ impl Conversations {
         engine: Engine,
         inference: Inference,
         hooks: Hooks,
+        commands: ChatCommands,
         config: &config::Config,
     ) -> Self {
         Self(Arc::new(Shared {
             engine,
             inference,
             hooks,
+            commands,
             terms: ArcSwap::from_pointee(Terms::of(config)),
             queues: Mutex::default(),
             tasks: TaskTracker::new(),
@@ -236,18 +242,17 @@ impl Shared {
         let before = history.len();
         let answered = self.take_part(key, session, message, history).await;
         match &answered {
-            Ok(Some(text)) => history.push_back(Message::text(Role::Assistant, text)),
+            // A model is shown what it was asked, and no command of a plugin.
+            Ok(Some(text)) if history.len() > before => {
+                history.push_back(Message::text(Role::Assistant, text));
+            }
             // As if nothing had been said.
-            Ok(None) | Err(_) => history.truncate(before),
+            _ => history.truncate(before),
         }
-        answered.unwrap_or_else(|failure| {
-            let Failure { code, message, origin, .. } = failure;
-            warn!(code, origin, "no answer: {message}");
-            Some(format!("Sorry, no answer: {message} ({code})"))
-        })
+        answered.unwrap_or_else(|failure| Some(sorry(&failure)))
     }
 
-    /// The message as hooks leave it, the model's answer, and that as hooks leave it.
+    /// The message as hooks leave it, the answer of a command or the model, and that as hooks leave it.
     async fn take_part(
         &self,
         key: &Key,
@@ -259,13 +264,36 @@ impl Shared {
         let said = std::mem::take(&mut message.text);
         let said = self.hooks.message_received(&options, session, &message.sender.id, said).await?;
         let Fate::Said(said) = said else { return Ok(None) };
-        let name = message.sender.name.clone();
-        history.push_back(Message { name, ..Message::text(Role::User, &said) });
-        let answer = self.answer(key, history).await?;
+        let answer = match self.commands.read(&said) {
+            Some(command) => self.command(key, message, command).await?,
+            None => {
+                let name = message.sender.name.clone();
+                history.push_back(Message { name, ..Message::text(Role::User, &said) });
+                self.answer(key, history).await?
+            }
+        };
         Ok(match self.hooks.before_reply(&options, session, answer).await? {
             Fate::Said(text) => Some(text),
             Fate::Dropped => None,
         })
+    }
+
+    /// What a command of a plugin says.
+    async fn command(
+        &self,
+        key: &Key,
+        message: &InboundMessage,
+        command: ChatCommand,
+    ) -> Result<String, Failure> {
+        let command = ChatCommand {
+            channel: key.0.clone(),
+            account: key.1.clone(),
+            conversation: key.2.clone(),
+            sender: message.sender.id.clone(),
+            ..command
+        };
+        let options = CallOptions::by("gateway").within(self.terms.load().timeout);
+        Ok(self.commands.run(options, command).await?.text)
     }
 
     async fn answer(&self, key: &Key, history: &VecDeque<Message>) -> Result<String, Failure> {
@@ -318,4 +346,11 @@ impl Shared {
             wait = (wait * 2).min(RESEND_MOST);
         }
     }
+}
+
+/// What is said where there is no answer.
+fn sorry(failure: &Failure) -> String {
+    let Failure { code, origin, message, .. } = failure;
+    warn!(code, origin, "no answer: {message}");
+    format!("Sorry, no answer: {message} ({code})")
 }

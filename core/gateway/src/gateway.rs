@@ -2,7 +2,10 @@
 
 use crate::{
     AccountView, EventStream, GatewayHealth, GatewayStatus, ListedModel, Route,
+    background::Background,
     channels::{Channels, Inbox, Sending},
+    chat_commands::ChatCommands,
+    cli_commands::CliCommands,
     config::Config,
     conversation::Conversations,
     desk::Desk,
@@ -14,6 +17,7 @@ use crate::{
     secrets::Permissions,
     speech::Speech,
     status,
+    tasks::Tasks,
     tools::Tools,
     translation::{engine_options, not_opened},
 };
@@ -32,6 +36,7 @@ use loader_core::{
     services::{EventBus, SecretSource, Standard, StandardServices},
 };
 use std::{path::PathBuf, sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout};
 
 /// Everything a gateway is started from.
 #[derive(Clone)]
@@ -58,6 +63,9 @@ pub struct Settings {
     pub on_demand: bool,
 }
 
+/// What each goodbye is granted, however little time is left.
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// A running gateway.
 #[derive(Clone)]
 pub struct Gateway(pub(crate) Arc<Inner>);
@@ -74,6 +82,8 @@ pub(crate) struct Inner {
     pub(crate) permissions: Arc<Permissions>,
     pub(crate) channels: Arc<Channels>,
     pub(crate) conversations: Conversations,
+    background: Background,
+    pub(crate) tasks: Tasks,
     routes: Routes,
     /// What lets one change of the configuration follow another.
     pub(crate) applying: tokio::sync::Mutex<()>,
@@ -100,13 +110,19 @@ impl Gateway {
         let hooks = Hooks::new(desk.clone());
         let tools = Tools::new(desk.clone(), hooks.clone());
         let inference = Inference::new(desk.clone(), hooks.clone(), tools.clone());
-        let own: [Arc<dyn Service>; 6] = [
+        let chat_commands = ChatCommands::new(desk.clone());
+        let (background, tasks) = (Background::new(desk.clone()), Tasks::new(desk.clone()));
+        let own: [Arc<dyn Service>; 10] = [
             Arc::new(Inbox(channels.clone())),
             Arc::new(Sending::new(channels.clone(), desk.clone())),
             Arc::new(inference.clone()),
             Arc::new(hooks.clone()),
             Arc::new(tools),
             Arc::new(Speech::new(desk.clone())),
+            Arc::new(chat_commands.clone()),
+            Arc::new(CliCommands::new(desk.clone())),
+            Arc::new(background.clone()),
+            Arc::new(tasks.clone()),
         ];
         let services = services.with(own);
         let permissions = Arc::new(Permissions::new(secrets, settings.secrets.clone()));
@@ -124,9 +140,13 @@ impl Gateway {
             diagnostics.extend(followed.err());
         }
         permissions.renew(&engine.snapshot(), &settings.config);
-        let (asked, taking_part) = (inference.clone(), hooks.clone());
-        let conversations =
-            Conversations::new(engine.clone(), asked, taking_part, &settings.config);
+        let conversations = Conversations::new(
+            engine.clone(),
+            inference.clone(),
+            hooks.clone(),
+            chat_commands,
+            &settings.config,
+        );
         channels.begin(&engine, conversations.clone());
         for ((channel, account), own) in difference::connected(&settings.config) {
             channels.connect(&engine, channel, account, own).await;
@@ -142,6 +162,8 @@ impl Gateway {
             permissions,
             channels,
             conversations,
+            background,
+            tasks,
             routes: Routes::default(),
             applying: tokio::sync::Mutex::default(),
         };
@@ -210,10 +232,13 @@ impl Gateway {
         self.0.channels.accounts()
     }
 
-    /// The program serves its clients: whoever waited for that begins.
-    pub fn listening(&self) {
+    /// The program serves its clients: whoever waited for that begins. Background services are started, one
+    /// after another, and then time counts for scheduled tasks. Returns when that is done.
+    pub async fn listening(&self) {
         let inner = self.0.clone();
         tokio::spawn(async move { inner.hooks.gateway_started(&inner.host).await });
+        self.0.background.begin().await;
+        self.0.tasks.begin();
     }
 
     /// The program is about to stop serving its clients: whoever wants to know hears of it while
@@ -222,16 +247,21 @@ impl Gateway {
         self.0.hooks.gateway_stopping(&self.0.host).await;
     }
 
-    /// Disconnects the accounts and stops every plugin, the last loaded first.
+    /// Waits for scheduled tasks under way, disconnects the accounts, stops the background services and
+    /// then every plugin, the last loaded first. All of it together may take so long, and a moment for
+    /// each goodbye.
     pub async fn stop(&self, drain: Duration) -> Vec<(String, Retirement)> {
-        let patience = drain.max(Duration::from_secs(1));
-        let _ = tokio::time::timeout(patience, self.stopping()).await;
+        let asked = Instant::now();
+        let left = || drain.saturating_sub(asked.elapsed());
+        let _ = timeout(left().max(MOMENT), self.stopping()).await;
+        self.0.tasks.end(left()).await;
         if self.0.hooks.has(event::SESSION_ENDED) {
-            let _ = tokio::time::timeout(patience, self.0.conversations.close()).await;
+            let _ = timeout(left().max(MOMENT), self.0.conversations.close()).await;
         }
         let goodbye = self.0.channels.disconnect(&self.0.engine);
-        let _ = tokio::time::timeout(patience, goodbye).await;
-        let outcomes = self.0.engine.stop(drain).await;
+        let _ = timeout(left().max(MOMENT), goodbye).await;
+        let _ = timeout(left().max(MOMENT), self.0.background.end()).await;
+        let outcomes = self.0.engine.stop(left()).await;
         self.0.desk.close();
         self.0.channels.end();
         self.0.conversations.end().await;

@@ -7,6 +7,10 @@
 //! | `channels`, `conversation` | `channel/1` | accounts kept connected, one turn after another |
 //! | `hooks` | `hook/1` | plugins that take part in what the gateway does, in order |
 //! | `tools` | `tool/1` | what models, people and plugins can have done |
+//! | `chat_commands` | `chat-command/1` | answers to `/name` in every chat |
+//! | `cli_commands` | `cli-command/1` | commands of `loader` that plugins own |
+//! | `background` | `service/1` | services started after the port listens, stopped in the opposite order |
+//! | `tasks` | `scheduled-task/1` | tasks that run every so often |
 //! | `routes` | `http-route/1` | which plugin answers a path |
 //! | `health` | `health/1` | one verdict over all |
 //! | `apply`, `difference` | | another configuration for a gateway that runs: only what differs is done |
@@ -20,7 +24,10 @@
 mod advice;
 mod apply;
 mod asking;
+mod background;
 mod channels;
+mod chat_commands;
+mod cli_commands;
 pub mod config;
 mod conversation;
 mod desk;
@@ -41,6 +48,7 @@ mod speech;
 mod status;
 mod survey;
 mod tools;
+mod tasks;
 mod translation;
 
 pub use apply::Applied;
@@ -55,5 +63,5 @@ pub use routes::Route;
 pub use shape::Shape;
 pub use signals::{Signal, Signals};
 pub use status::{GatewayStatus, PluginStatus, Process};
-pub use survey::{policy, rehearse, survey};
+pub use survey::{policy, rehearse, survey, switched_on};
 pub use translation::contracts;

@@ -4,6 +4,7 @@ use crate::{Settings, translation::engine_options};
 use loader_contract::{channel, hook, text_inference};
 use loader_core::{
     Options, Survey,
+    discovery::Candidate,
     service::{Service, Services},
     staging::Store,
     vetting::Policy,
@@ -34,6 +35,11 @@ pub fn survey(settings: &Settings) -> Survey {
 /// the settings say how libraries are tried. Blocking.
 pub fn rehearse(settings: &Settings, store: &Store) -> Survey {
     loader_core::rehearse(&looking(settings), store)
+}
+
+/// The plugins that are switched on, by their manifests alone. Blocking; reads no library.
+pub fn switched_on(settings: &Settings) -> Vec<Candidate> {
+    loader_core::switched_on(&looking(settings))
 }
 
 /// What plugins must satisfy to be loaded. Blocking; opens no store.

@@ -72,6 +72,13 @@ impl Survey {
     }
 }
 
+/// The plugins that are switched on, by their manifests alone. Blocking; reads no library.
+pub fn switched_on(options: &Options) -> Vec<Candidate> {
+    let mut candidates = find(options).candidates;
+    candidates.retain(|candidate| options.enablement.decide(candidate).enabled);
+    candidates
+}
+
 fn survey_with(options: &Options, known: Option<&Known>) -> Survey {
     let mut policy = policy(options);
     if known.is_some() {

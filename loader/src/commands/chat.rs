@@ -1,5 +1,6 @@
 //! `loader chat`: talks to a model from the terminal.
 
+mod command;
 mod input;
 mod transcript;
 
@@ -135,8 +136,12 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Says one thing and waits for the answer. What failed or was cancelled was never said.
+    /// Says one thing and waits for the answer. What failed or was cancelled was never said, and a command
+    /// of a plugin is nothing that a model is shown.
     async fn turn(&mut self, message: String) -> io::Result<Exit> {
+        if let Some(exit) = self.command(&message).await? {
+            return Ok(exit);
+        }
         self.messages.push(Message::text(Role::User, message));
         let turn = match self.answer().await? {
             Turn::Answered(text) => {

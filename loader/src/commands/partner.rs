@@ -6,6 +6,8 @@ use loader_abi::message_kind;
 use loader_contract::text_inference::{GenerateRequest, Message, StreamEvent};
 use loader_core::{CallOptions, LogFilter, OpenStream};
 use loader_gateway::{Answered, EventStream, Gateway, Question};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::finding::Finding;
@@ -31,7 +33,8 @@ pub(super) enum Partner {
 }
 
 impl Partner {
-    /// Finds the gateway, or starts the engine for a command of this name.
+    /// Finds the gateway, or starts the engine for a command of this name: each plugin is opened by the
+    /// first question to it.
     pub(super) async fn find(
         context: &Context,
         caller: &'static str,
@@ -126,6 +129,24 @@ impl Partner {
                 })
             }
         }
+    }
+
+    /// Asks for what a contract offers, whichever plugin the gateway chooses, and reads the whole answer.
+    pub(super) async fn answer<T: DeserializeOwned>(
+        &self,
+        operation: &str,
+        request: &impl Serialize,
+    ) -> Result<T, Finding> {
+        let body = serde_json::to_vec(request).map_err(|_| not_json())?;
+        let mut pieces = self.ask(operation, None, body).await?;
+        let whole = match pieces.next().await.transpose()? {
+            Some(Piece::Whole(whole)) => serde_json::from_slice(&whole).ok(),
+            _ => None,
+        };
+        whole.ok_or_else(|| {
+            let message = format!("the answer to `{operation}` makes no sense");
+            Finding::error("LDR-CALL-GARBLED", message).hint("update the loader")
+        })
     }
 
     /// Ends what was started for the command.

@@ -173,8 +173,9 @@ impl Server<'_> {
             self.tell(&[finding]);
         }
         self.announce(&ready);
-        gateway.listening();
         companion(&gateway);
+        let beginning = gateway.clone();
+        tokio::spawn(async move { beginning.listening().await });
 
         tokio::select! {
             signal = signals.asked() => info!(signal, "asked to stop"),

@@ -117,6 +117,7 @@ pub(super) fn complaint(answer: &Value) -> Option<Finding> {
         code: code.unwrap_or_else(|| said(error.get("code"))).into(),
         plugin: more("origin").strip_prefix("plugin:").map(str::to_owned),
         hint: Some(more("hint")).filter(|hint| !hint.is_empty()),
+        class: more("class").into(),
         ..finding
     })
 }

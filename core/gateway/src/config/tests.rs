@@ -56,6 +56,7 @@ fn nothing_written_means_the_documented_defaults() {
             "models": { "default": "echo/echo" },
             "tools": { "enabled": [], "max_rounds": 8, "timeout_ms": 30_000 },
             "channels": {},
+            "tasks": {},
             "secrets": {},
         })
     );

@@ -3,6 +3,7 @@
 use loader_core::{Survey, Surveyed};
 use loader_gateway::Signals;
 
+use super::super::of_plugins::Offer;
 use super::patient::Patient;
 use super::trust::LOCK;
 use crate::finding::Finding;
@@ -15,7 +16,12 @@ pub(super) fn folders(patient: &Patient) -> Vec<Finding> {
 }
 
 pub(super) fn verdicts(patient: &Patient) -> Vec<Finding> {
-    patient.look(|it| it.survey.plugins.iter().flat_map(|one| of(&it.survey, one)).collect())
+    patient.look(|it| {
+        let verdicts = it.survey.plugins.iter().flat_map(|one| of(&it.survey, one));
+        let switched_on = it.survey.plugins.iter().filter(|plugin| plugin.decision.enabled);
+        let offer = Offer::of(switched_on.map(|plugin| &plugin.candidate));
+        verdicts.chain(offer.warnings).collect()
+    })
 }
 
 /// What there is to say about one plugin. What is wrong with one that is switched off stops nobody.

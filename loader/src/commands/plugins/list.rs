@@ -6,6 +6,7 @@ use loader_core::{Survey, Surveyed};
 use loader_gateway::Signals;
 use serde_json::{Value, json};
 
+use super::super::of_plugins::Offer;
 use super::{Status, provides};
 use crate::context::Context;
 use crate::finding::Finding;
@@ -21,6 +22,8 @@ pub(in crate::commands) fn list(context: &Context, output: &Output) -> CommandRe
     if survey.plugins.is_empty() {
         warnings.push(nothing_found(&settings.roots));
     }
+    let switched_on = survey.plugins.iter().filter(|plugin| plugin.decision.enabled);
+    warnings.extend(Offer::of(switched_on.map(|plugin| &plugin.candidate)).warnings);
     let is_refused =
         |plugin: &&Surveyed| matches!(Status::of(plugin), Status::Refused | Status::Quarantined);
     let refusals = survey.plugins.iter().filter(is_refused);
