@@ -14,6 +14,7 @@ mod plugins;
 mod reloads;
 mod run;
 mod status;
+mod test;
 mod trial;
 
 use std::ffi::OsString;
@@ -38,6 +39,7 @@ pub(crate) use self::plugins::{
 pub(crate) use self::reloads::Reloads;
 pub(crate) use self::run::Run;
 pub(crate) use self::status::Status;
+pub(crate) use self::test::{Test, TestChild};
 pub(crate) use self::trial::Trial;
 
 use crate::env_vars;
@@ -129,6 +131,8 @@ pub(crate) enum Command {
     Completions(Completions),
     #[command(name = Trial::COMMAND)]
     Trial(Trial),
+    #[command(name = TestChild::COMMAND)]
+    TestChild(TestChild),
 }
 
 impl Command {
@@ -156,6 +160,7 @@ impl Command {
             Self::Plugins(Plugins::Reload(_)) => "plugins.reload",
             Self::Plugins(Plugins::Doctor(_)) => "plugins.doctor",
             Self::Plugins(Plugins::Audit(_)) => "plugins.audit",
+            Self::Plugins(Plugins::Test(_)) => "plugins.test",
             Self::Plugins(Plugins::Quarantine(Quarantine::List)) => "plugins.quarantine.list",
             Self::Plugins(Plugins::Quarantine(Quarantine::Clear(_))) => "plugins.quarantine.clear",
             Self::Channels(Channels::List(_)) => "channels.list",
@@ -172,6 +177,7 @@ impl Command {
             Self::Dev(_) => "dev",
             Self::Completions(_) => "completions",
             Self::Trial(_) => Trial::COMMAND,
+            Self::TestChild(_) => TestChild::COMMAND,
         }
     }
 }

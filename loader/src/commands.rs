@@ -45,6 +45,7 @@ pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
         Command::Abi(Abi::Explain(explain)) => abi::explain(explain),
         Command::New(wanted) => new::new(wanted),
         Command::Completions(completions) => Ok(completions::completions(completions.shell)),
+        Command::TestChild(_) => plugins::test_child(),
         Command::Trial(trial) => loader_core::probe::child(&trial.library, trial.processor_seconds),
     }
 }

@@ -1,11 +1,11 @@
 //! What a plugin asked of the host, in order.
 
+use futures_util::future::BoxFuture;
 use loader_core::{
     message::{Failure, Metadata, Reply},
     service::{Answer, Service, ServiceCaller, ServiceRequest},
     stream::StreamEnd,
 };
-use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;

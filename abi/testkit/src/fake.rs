@@ -232,9 +232,8 @@ impl Service for Web {
             true => self.fetch(&request),
             false => Err(unknown(&request)),
         };
-        let messages = fetched.map(|(metadata, body)| {
-            vec![Message::head(metadata, Vec::new()), Message::data(body)]
-        });
+        let messages = fetched
+            .map(|(metadata, body)| vec![Message::head(metadata, Vec::new()), Message::data(body)]);
         send(messages, stream)
     }
 }

@@ -199,8 +199,11 @@ pub(crate) fn service_names() -> Vec<String> {
 }
 
 fn no_folder(reason: &str) -> Diagnostic {
-    Diagnostic::error("LDR-TEST-FOLDER", format!("there is no place for the plugin's state: {reason}"))
-        .hint("see that the folder for temporary files (TMPDIR) can be written to")
+    Diagnostic::error(
+        "LDR-TEST-FOLDER",
+        format!("there is no place for the plugin's state: {reason}"),
+    )
+    .hint("see that the folder for temporary files (TMPDIR) can be written to")
 }
 
 /// The versions of contracts that are consumed: those of the catalogue.

@@ -44,7 +44,8 @@ pub fn find(path: &Path) -> Result<Subject, Diagnostic> {
 }
 
 fn folder_of(path: &Path) -> Result<PathBuf, Diagnostic> {
-    let path = path.canonicalize().map_err(|error| nothing(path, &format!("is not there: {error}")))?;
+    let path =
+        path.canonicalize().map_err(|error| nothing(path, &format!("is not there: {error}")))?;
     let folder = match path.is_dir() {
         true => path.clone(),
         false => path.parent().map(Path::to_owned).unwrap_or_default(),
@@ -80,7 +81,9 @@ fn require_library(candidate: &Candidate) -> Result<(), Diagnostic> {
         message.push_str(&format!(" and {}", place.display()));
     }
     let hint = match elsewhere {
-        Some((place, true)) => format!("it was built there: loader plugins test {}", place.display()),
+        Some((place, true)) => {
+            format!("it was built there: loader plugins test {}", place.display())
+        }
         _ => "build it: cargo build --release".to_owned(),
     };
     Err(Diagnostic::error("LDR-TEST-LIBRARY", message)

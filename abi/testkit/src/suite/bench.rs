@@ -210,7 +210,10 @@ impl Bench {
         match end {
             Ok(Some(end)) => Ok(Gathered { head: stream.head, messages, end }),
             Ok(None) => broken(
-                format!("the stream of `{method}` has more than {} messages or 64 MiB", messages.len()),
+                format!(
+                    "the stream of `{method}` has more than {} messages or 64 MiB",
+                    messages.len()
+                ),
                 "say less, and return when all is said",
             ),
             Err(_) => broken(

@@ -42,7 +42,9 @@ const NOBODY: &str = "no-such-account";
 fn sample(_: &Bench, asked: &str) -> Sample {
     match asked {
         method::CONNECT => Sample::of(&nonsense()),
-        method::DISCONNECT => Sample::of(&Disconnect { account: NOBODY.into(), ..Default::default() }),
+        method::DISCONNECT => {
+            Sample::of(&Disconnect { account: NOBODY.into(), ..Default::default() })
+        }
         method::SEND => Sample::of(&message()),
         _ => Sample::Nothing,
     }
@@ -85,7 +87,10 @@ async fn is_empty(bench: &Bench) -> Kept {
     match status.accounts.iter().find(|one| one.account != nonsense().account) {
         None => Ok(()),
         Some(one) => broken(
-            format!("`status` lists the account `{}`, which nobody connected", one.account.escape_debug()),
+            format!(
+                "`status` lists the account `{}`, which nobody connected",
+                one.account.escape_debug()
+            ),
             "list the accounts that `connect` was called for, and no others",
         ),
     }
@@ -144,7 +149,10 @@ fn require_refusal(answer: Result<Reply, Failure>) -> Kept {
             match right {
                 true => Ok(()),
                 false => broken(
-                    format!("a message from an account that is not there ends with {}", said(&failure)),
+                    format!(
+                        "a message from an account that is not there ends with {}",
+                        said(&failure)
+                    ),
                     hint,
                 ),
             }

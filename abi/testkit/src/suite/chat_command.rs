@@ -43,7 +43,9 @@ async fn answers_bare(bench: &Bench) -> Kept {
 }
 
 async fn answers_any(bench: &Bench) -> Kept {
-    for arguments in ["--help", "' \" \\ $(x) ;", "\u{1f600} \u{202e}x", "-1 0 999999999999999999999"] {
+    for arguments in
+        ["--help", "' \" \\ $(x) ;", "\u{1f600} \u{202e}x", "-1 0 999999999999999999999"]
+    {
         answer(bench, arguments).await?;
     }
     Ok(())

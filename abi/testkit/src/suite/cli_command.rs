@@ -142,7 +142,11 @@ async fn writes(bench: &Bench) -> Kept {
         };
         if !is_known {
             return broken(
-                format!("it sends a message of kind {} to `{}`", message.kind, to.unwrap_or_default()),
+                format!(
+                    "it sends a message of kind {} to `{}`",
+                    message.kind,
+                    to.unwrap_or_default()
+                ),
                 "send `data`, with `to` = `stderr` for standard error and without it otherwise",
             );
         }

@@ -47,11 +47,7 @@ async fn answers_listed(bench: &Bench) -> Kept {
     answers(bench, listed, "is listed in the manifest and").await
 }
 
-async fn answers(
-    bench: &Bench,
-    methods: impl Iterator<Item = &Method>,
-    why: &str,
-) -> Kept {
+async fn answers(bench: &Bench, methods: impl Iterator<Item = &Method>, why: &str) -> Kept {
     for method in methods {
         let (metadata, body) = bench.sample(method.name).parts();
         let Err(failure) = bench.touch(method, metadata, body).await else { continue };
@@ -66,7 +62,10 @@ async fn answers(
             );
         }
         if failure.class == class::PANIC {
-            return broken(format!("`{}` panics: {}", method.name, failure.message), advice(&failure));
+            return broken(
+                format!("`{}` panics: {}", method.name, failure.message),
+                advice(&failure),
+            );
         }
     }
     Ok(())
@@ -83,7 +82,11 @@ async fn refuses_unlisted(bench: &Bench) -> Kept {
             true => format!("list it in plugin.toml: methods = [\"{}\"]", method.name),
             false => "answer the event that `on` names, and no other".to_owned(),
         };
-        require_unimplemented(&format!("`{}`, which the manifest does not list,", method.name), answer, &hint)?;
+        require_unimplemented(
+            &format!("`{}`, which the manifest does not list,", method.name),
+            answer,
+            &hint,
+        )?;
     }
     Ok(())
 }
@@ -117,8 +120,11 @@ async fn refuses_garbage(bench: &Bench) -> Kept {
             match answer {
                 Err(failure) if failure.class == class::INVALID => {}
                 Err(failure) => {
-                    let message =
-                        format!("`{}` refuses the body {garbage} with {}", method.name, said(&failure));
+                    let message = format!(
+                        "`{}` refuses the body {garbage} with {}",
+                        method.name,
+                        said(&failure)
+                    );
                     return broken(message, hint);
                 }
                 Ok(()) => {
@@ -185,11 +191,15 @@ async fn answers_many(bench: &Bench) -> Kept {
     let alone = bench.touch(method, metadata.clone(), body.clone()).await;
     let calls = (0..AT_ONCE).map(|_| bench.touch(method, metadata.clone(), body.clone()));
     let other = join_all(calls).await.into_iter().find(|one| class_of(one) != class_of(&alone));
-    let how = other.map(|other| other.err().map_or("it worked".to_owned(), |failure| said(&failure)));
+    let how =
+        other.map(|other| other.err().map_or("it worked".to_owned(), |failure| said(&failure)));
     match how {
         None => Ok(()),
         Some(how) => broken(
-            format!("of {AT_ONCE} calls of `{}` at once not all ended like one alone: {how}", method.name),
+            format!(
+                "of {AT_ONCE} calls of `{}` at once not all ended like one alone: {how}",
+                method.name
+            ),
             "methods are called from several threads at once: share state behind a mutex, and hold \
              none across an await",
         ),

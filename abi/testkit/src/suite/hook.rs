@@ -61,32 +61,68 @@ fn kinds() -> [Kind; 13] {
     const BOTH: &[&str] = &["provider", "model", "system_prompt", "prepend_context"];
     const TEXT: &[&str] = &["text", "drop"];
     [
-        kind::<BeforeModelResolve, ModelOverride>(event::BEFORE_MODEL_RESOLVE, || json!({
-            "model": "echo/echo", "caller": "gateway",
-        }), MODEL),
-        kind::<BeforePromptBuild, PromptChange>(event::BEFORE_PROMPT_BUILD, || json!({
-            "model": "echo/echo", "messages": conversation(), "caller": "gateway",
-        }), PROMPT),
-        kind::<BeforeAgentStart, AgentStartChange>(event::BEFORE_AGENT_START, || json!({
-            "model": "echo/echo", "messages": conversation(), "caller": "gateway",
-        }), BOTH),
+        kind::<BeforeModelResolve, ModelOverride>(
+            event::BEFORE_MODEL_RESOLVE,
+            || {
+                json!({
+                    "model": "echo/echo", "caller": "gateway",
+                })
+            },
+            MODEL,
+        ),
+        kind::<BeforePromptBuild, PromptChange>(
+            event::BEFORE_PROMPT_BUILD,
+            || {
+                json!({
+                    "model": "echo/echo", "messages": conversation(), "caller": "gateway",
+                })
+            },
+            PROMPT,
+        ),
+        kind::<BeforeAgentStart, AgentStartChange>(
+            event::BEFORE_AGENT_START,
+            || {
+                json!({
+                    "model": "echo/echo", "messages": conversation(), "caller": "gateway",
+                })
+            },
+            BOTH,
+        ),
         kind::<MessageReceived, MessageChange>(event::MESSAGE_RECEIVED, || said("sender"), TEXT),
         kind::<BeforeReply, ReplyChange>(event::BEFORE_REPLY, || said("to"), TEXT),
         kind::<MessageSent, Value>(event::MESSAGE_SENT, || said("to"), &[]),
-        kind::<BeforeToolCall, ToolCallChange>(event::BEFORE_TOOL_CALL, || json!({
-            "tool": "calculate", "arguments": { "expression": "1 + 1" }, "caller": "gateway",
-        }), &["arguments", "refuse"]),
-        kind::<AfterToolCall, ToolAnswerChange>(event::AFTER_TOOL_CALL, || json!({
-            "tool": "calculate", "arguments": { "expression": "1 + 1" }, "content": "2",
-            "failed": false,
-        }), &["content"]),
+        kind::<BeforeToolCall, ToolCallChange>(
+            event::BEFORE_TOOL_CALL,
+            || {
+                json!({
+                    "tool": "calculate", "arguments": { "expression": "1 + 1" }, "caller": "gateway",
+                })
+            },
+            &["arguments", "refuse"],
+        ),
+        kind::<AfterToolCall, ToolAnswerChange>(
+            event::AFTER_TOOL_CALL,
+            || {
+                json!({
+                    "tool": "calculate", "arguments": { "expression": "1 + 1" }, "content": "2",
+                    "failed": false,
+                })
+            },
+            &["content"],
+        ),
         kind::<Session, Value>(event::SESSION_STARTED, session, &[]),
         kind::<Session, Value>(event::SESSION_ENDED, session, &[]),
         kind::<GatewayMoment, Value>(event::GATEWAY_STARTED, moment, &[]),
         kind::<GatewayMoment, Value>(event::GATEWAY_STOPPING, moment, &[]),
-        kind::<Custom, CustomChange>(event::CUSTOM, || json!({
-            "name": "test.happened", "payload": { "number": 1 },
-        }), &["payload"]),
+        kind::<Custom, CustomChange>(
+            event::CUSTOM,
+            || {
+                json!({
+                    "name": "test.happened", "payload": { "number": 1 },
+                })
+            },
+            &["payload"],
+        ),
     ]
 }
 
@@ -124,7 +160,9 @@ fn own(bench: &Bench) -> Kept<Kind> {
 
 fn request(bench: &Bench, kind: &Kind) -> Value {
     let mut request = (kind.full)();
-    if kind.name == event::CUSTOM && let Some(name) = bench.attribute("name").as_str() {
+    if kind.name == event::CUSTOM
+        && let Some(name) = bench.attribute("name").as_str()
+    {
         request["name"] = json!(name);
     }
     request
@@ -151,7 +189,8 @@ async fn bears_little(bench: &Bench) -> Kept {
 
 async fn is_quick(bench: &Bench) -> Kept {
     let kind = own(bench)?;
-    let limit = Duration::from_millis(bench.attribute("deadline_ms").as_u64().unwrap_or(DEADLINE_MS));
+    let limit =
+        Duration::from_millis(bench.attribute("deadline_ms").as_u64().unwrap_or(DEADLINE_MS));
     let began = Instant::now();
     ask(bench, &kind, &request(bench, &kind)).await?;
     let took = began.elapsed();
@@ -168,7 +207,8 @@ async fn keeps_within(bench: &Bench) -> Kept {
     let kind = own(bench)?;
     let reply = ask(bench, &kind, &request(bench, &kind)).await?;
     let change: Value = read("its event", &reply.body)?;
-    let names: Vec<&String> = change.as_object().into_iter().flatten().map(|(name, _)| name).collect();
+    let names: Vec<&String> =
+        change.as_object().into_iter().flatten().map(|(name, _)| name).collect();
     match names.into_iter().find(|name| !kind.fields.contains(&name.as_str())) {
         None => Ok(()),
         Some(name) => broken(

@@ -174,9 +174,7 @@ async fn fits(life: &Life) -> Kept {
 fn has_form(form: Form, value: &Value) -> bool {
     match form {
         Form::Text => value.is_string(),
-        Form::Texts => {
-            value.as_array().is_some_and(|items| items.iter().all(Value::is_string))
-        }
+        Form::Texts => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
         Form::Integer(least, most) => {
             value.as_i64().is_some_and(|number| (least..=most).contains(&number))
         }
@@ -229,7 +227,9 @@ fn refused<T>(refusal: Diagnostic) -> Kept<T> {
     let hint = refusal.hint.clone();
     broken(
         format!("{}: {}", refusal.code, refusal.message),
-        hint.unwrap_or_else(|| "return the plugin from `start`, or an error that says what to configure".into()),
+        hint.unwrap_or_else(|| {
+            "return the plugin from `start`, or an error that says what to configure".into()
+        }),
     )
 }
 

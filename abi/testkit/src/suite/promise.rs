@@ -77,11 +77,15 @@ pub(crate) fn advice(failure: &Failure) -> String {
         return failure.hint.clone();
     }
     let advice = match failure.class {
-        class::PANIC => "return an error instead of panicking: no `unwrap`, index or arithmetic on what others send",
+        class::PANIC => {
+            "return an error instead of panicking: no `unwrap`, index or arithmetic on what others send"
+        }
         class::DEADLINE => "answer in time; what takes long belongs into `host.spawn`",
         class::UNIMPLEMENTED => "answer the method, or do not declare what needs it",
         class::INVALID => "take a request with every field at its default",
-        _ => "an error of class internal is a defect: name the class that fits, such as `Error::invalid`",
+        _ => {
+            "an error of class internal is a defect: name the class that fits, such as `Error::invalid`"
+        }
     };
     advice.to_owned()
 }

@@ -61,7 +61,8 @@ fn resolved<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
 }
 
 fn value(root: &Value, schema: &Value) -> Value {
-    for given in [&schema["const"], &schema["default"], &schema["examples"][0], &schema["enum"][0]] {
+    for given in [&schema["const"], &schema["default"], &schema["examples"][0], &schema["enum"][0]]
+    {
         if !given.is_null() {
             return given.clone();
         }

@@ -94,7 +94,9 @@ async fn is_whole(bench: &Bench) -> Kept {
     }
     match sound(&spoken).is_empty() {
         false => Ok(()),
-        true => broken("there is no audio after the head", "write the audio with `AudioSink::write`"),
+        true => {
+            broken("there is no audio after the head", "write the audio with `AudioSink::write`")
+        }
     }
 }
 

@@ -8,7 +8,8 @@ use super::{
 };
 use loader_abi::{class, message_kind};
 use loader_contract::text_inference::{
-    CONTRACT, GenerateRequest, GenerateResponse, Message, ModelList, Role, StreamEvent, code, method,
+    CONTRACT, GenerateRequest, GenerateResponse, Message, ModelList, Role, StreamEvent, code,
+    method,
 };
 use loader_core::message::Metadata;
 use serde_json::json;
@@ -97,10 +98,9 @@ async fn ends_with_finish(bench: &Bench) -> Kept {
     let finishes = events.iter().filter(|event| is_finish(event)).count();
     match events.last() {
         Some(last) if is_finish(last) && finishes == 1 => Ok(()),
-        Some(_) if finishes > 0 => broken(
-            "events come after `finish`",
-            "send `finish` once, as the last event",
-        ),
+        Some(_) if finishes > 0 => {
+            broken("events come after `finish`", "send `finish` once, as the last event")
+        }
         _ => broken(
             "the stream ends without `finish`: hosts take the answer for cut off",
             "end every complete answer with `events.finish(…)`",

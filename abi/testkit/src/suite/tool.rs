@@ -6,7 +6,9 @@ use super::{
     promise::{Kept, advice, broken, fault, promises, said},
     sample::{self, Sample},
 };
-use loader_contract::tool::{CONTRACT, CallTool, MAX_ANSWER_BYTES, ToolAnswer, ToolDescription, method};
+use loader_contract::tool::{
+    CONTRACT, CallTool, MAX_ANSWER_BYTES, ToolAnswer, ToolDescription, method,
+};
 use serde_json::{Value, json};
 
 pub(super) const CHAPTER: Chapter = Chapter {
