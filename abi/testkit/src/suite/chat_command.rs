@@ -3,7 +3,7 @@
 use super::{
     Chapter,
     bench::Bench,
-    promise::{Kept, broken, promises},
+    promise::{Kept, broken, given, promises},
     sample::Sample,
 };
 use loader_contract::chat_command::{CONTRACT, ChatCommand, ChatReply, method};
@@ -52,7 +52,7 @@ async fn answers_any(bench: &Bench) -> Kept {
 }
 
 async fn is_short(bench: &Bench) -> Kept {
-    let length = answer(bench, "").await?.text.len();
+    let length = given(answer(bench, "").await)?.text.len();
     match length <= LONGEST {
         true => Ok(()),
         false => broken(

@@ -3,7 +3,7 @@
 use super::{
     Chapter,
     bench::{Bench, Gathered, read},
-    promise::{Kept, Verdict, broken, fault, promises},
+    promise::{Kept, broken, fault, given, promises, said, unasked},
     sample::Sample,
 };
 use loader_abi::message_kind;
@@ -99,10 +99,9 @@ async fn ends(bench: &Bench) -> Kept {
 
 /// The messages of a run without arguments that was not refused.
 async fn messages(bench: &Bench) -> Kept<Vec<Message>> {
-    match run(bench, &filled(bench)?).await? {
+    match given(run(bench, &given(filled(bench))?).await)? {
         Ok(ended) => Ok(ended.messages),
-        Err(failure) if failure.is_own_fault() => fault("a run", &failure),
-        Err(failure) => Err(Verdict::Unasked(format!("a run is refused: {failure}"))),
+        Err(failure) => unasked(format!("a run is refused: {}", said(&failure))),
     }
 }
 
@@ -167,7 +166,8 @@ fn filled(bench: &Bench) -> Kept<RunCommand> {
 }
 
 async fn runs(bench: &Bench) -> Kept {
-    match run(bench, &filled(bench)?).await? {
+    given(ends(bench).await)?;
+    match run(bench, &given(filled(bench))?).await? {
         Ok(_) => Ok(()),
         Err(failure) => require_no_defect("a run with arguments", &failure),
     }

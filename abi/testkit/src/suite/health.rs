@@ -3,7 +3,7 @@
 use super::{
     Chapter,
     bench::Bench,
-    promise::{Kept, broken, promises},
+    promise::{Kept, broken, given, promises},
     sample::Sample,
 };
 use loader_contract::health::{CONTRACT, HealthReport, HealthStatus, method};
@@ -32,7 +32,7 @@ async fn reports(bench: &Bench) -> Kept {
 }
 
 async fn says_why(bench: &Bench) -> Kept {
-    let report = report(bench).await?;
+    let report = given(report(bench).await)?;
     match report.status != HealthStatus::Pass && report.output.trim().is_empty() {
         false => Ok(()),
         true => broken(
@@ -44,7 +44,7 @@ async fn says_why(bench: &Bench) -> Kept {
 
 async fn is_quick(bench: &Bench) -> Kept {
     let began = Instant::now();
-    report(bench).await?;
+    given(report(bench).await)?;
     match began.elapsed() <= LIMIT {
         true => Ok(()),
         false => broken(

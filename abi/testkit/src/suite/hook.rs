@@ -3,7 +3,7 @@
 use super::{
     Chapter,
     bench::{Bench, read},
-    promise::{Kept, broken, fault, promises, unasked},
+    promise::{Kept, broken, fault, given, promises, unasked},
     sample::Sample,
 };
 use loader_contract::{
@@ -192,7 +192,7 @@ async fn is_quick(bench: &Bench) -> Kept {
     let limit =
         Duration::from_millis(bench.attribute("deadline_ms").as_u64().unwrap_or(DEADLINE_MS));
     let began = Instant::now();
-    ask(bench, &kind, &request(bench, &kind)).await?;
+    given(ask(bench, &kind, &request(bench, &kind)).await)?;
     let took = began.elapsed();
     match took <= limit {
         true => Ok(()),
@@ -205,7 +205,7 @@ async fn is_quick(bench: &Bench) -> Kept {
 
 async fn keeps_within(bench: &Bench) -> Kept {
     let kind = own(bench)?;
-    let reply = ask(bench, &kind, &request(bench, &kind)).await?;
+    let reply = given(ask(bench, &kind, &request(bench, &kind)).await)?;
     let change: Value = read("its event", &reply.body)?;
     let names: Vec<&String> =
         change.as_object().into_iter().flatten().map(|(name, _)| name).collect();

@@ -68,6 +68,10 @@ pub(crate) fn fault<T>(what: &str, failure: &Failure) -> Kept<T> {
     if is_for_want(failure) {
         return unasked(format!("{what} needs what is not here: {}", said(failure)));
     }
+    if failure.class == class::UNIMPLEMENTED {
+        // Whether it has to be is another promise.
+        return unasked(format!("{what} is not answered"));
+    }
     broken(format!("{what} failed: {}", said(failure)), advice(failure))
 }
 
@@ -81,11 +85,20 @@ pub(crate) fn advice(failure: &Failure) -> String {
             "return an error instead of panicking: no `unwrap`, index or arithmetic on what others send"
         }
         class::DEADLINE => "answer in time; what takes long belongs into `host.spawn`",
-        class::UNIMPLEMENTED => "answer the method, or do not declare what needs it",
         class::INVALID => "take a request with every field at its default",
         _ => {
             "an error of class internal is a defect: name the class that fits, such as `Error::invalid`"
         }
     };
     advice.to_owned()
+}
+
+/// What another promise is about: where that is broken, this one cannot be asked.
+pub(crate) fn given<T>(kept: Kept<T>) -> Kept<T> {
+    kept.map_err(|verdict| match verdict {
+        Verdict::Broken { message, .. } => {
+            Verdict::Unasked(format!("another promise is broken: {message}"))
+        }
+        unasked => unasked,
+    })
 }

@@ -3,7 +3,7 @@
 use super::{
     Chapter,
     bench::Bench,
-    promise::{Kept, broken, promises},
+    promise::{Kept, broken, given, promises},
     sample::Sample,
 };
 use loader_contract::scheduled_task::{CONTRACT, Run, RunReport, method};
@@ -29,7 +29,7 @@ async fn runs(bench: &Bench) -> Kept {
 }
 
 async fn runs_again(bench: &Bench) -> Kept {
-    runs(bench).await?;
+    given(runs(bench).await)?;
     bench.ask::<RunReport>(method::RUN, &run(2)).await.map(drop)
 }
 
@@ -38,7 +38,7 @@ async fn is_quick(bench: &Bench) -> Kept {
         return Ok(());
     };
     let began = Instant::now();
-    runs(bench).await?;
+    given(runs(bench).await)?;
     match began.elapsed() <= limit {
         true => Ok(()),
         false => broken(

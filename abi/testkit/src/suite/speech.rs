@@ -3,7 +3,7 @@
 use super::{
     Chapter,
     bench::{Bench, Gathered, expect_refusal, read},
-    promise::{Kept, broken, promises, unasked},
+    promise::{Kept, broken, given, promises, unasked},
     sample::Sample,
 };
 use loader_abi::{class, message_kind};
@@ -74,7 +74,7 @@ async fn has_head(bench: &Bench) -> Kept {
 }
 
 async fn names_type(bench: &Bench) -> Kept {
-    let (_, spoken) = speak(bench, &words()).await?;
+    let (_, spoken) = given(speak(bench, &words()).await)?;
     match spoken.head.metadata.get_text(CONTENT_TYPE) {
         Some(kind) if kind.contains('/') => Ok(()),
         _ => broken(
@@ -101,7 +101,7 @@ async fn is_whole(bench: &Bench) -> Kept {
 }
 
 async fn is_wav(bench: &Bench) -> Kept {
-    let (audio, spoken) = speak(bench, &words()).await?;
+    let (audio, spoken) = given(speak(bench, &words()).await)?;
     if audio.format != "wav" {
         return Ok(());
     }
@@ -153,7 +153,7 @@ impl Wav {
 }
 
 async fn keeps_format(bench: &Bench) -> Kept {
-    let (audio, _) = speak(bench, &words()).await?;
+    let (audio, _) = given(speak(bench, &words()).await)?;
     let other = if audio.format == "wav" { "mp3" } else { "wav" };
     for format in [audio.format.as_str(), other] {
         let request = Synthesize { format: format.into(), ..words() };

@@ -3,7 +3,7 @@
 use super::{
     Chapter,
     bench::{Bench, Gathered, expect_refusal, read},
-    promise::{Kept, broken, promises, said, unasked},
+    promise::{Kept, broken, fault, given, promises, said, unasked},
     sample::Sample,
 };
 use loader_abi::{class, message_kind};
@@ -109,7 +109,8 @@ async fn ends_with_finish(bench: &Bench) -> Kept {
 }
 
 async fn says_something(bench: &Bench) -> Kept {
-    let (events, _) = events(bench).await?;
+    given(ends_with_finish(bench).await)?;
+    let (events, _) = given(events(bench).await)?;
     let says = |event: &StreamEvent| match event {
         StreamEvent::Text { text } => !text.is_empty(),
         StreamEvent::ToolCall { .. } => true,
@@ -126,7 +127,14 @@ async fn says_something(bench: &Bench) -> Kept {
 
 async fn generate(bench: &Bench) -> Kept<GenerateResponse> {
     let request = first(bench).await?;
-    bench.ask(method::GENERATE, &request).await
+    match bench.send(method::GENERATE, &request).await {
+        Ok(reply) => read(method::GENERATE, &reply.body),
+        Err(failure) if failure.class == class::UNIMPLEMENTED => broken(
+            format!("`generate` is not answered as a call: {}", said(&failure)),
+            "answer `generate` both ways: called, and opened",
+        ),
+        Err(failure) => fault("`generate`", &failure),
+    }
 }
 
 fn require_answer(answer: &GenerateResponse) -> Kept {
@@ -159,11 +167,13 @@ async fn generates_in_pieces(bench: &Bench) -> Kept {
 }
 
 async fn agrees(bench: &Bench) -> Kept {
-    let whole = generate(bench).await?.message.joined_text();
-    if whole != generate(bench).await?.message.joined_text() {
+    given(generates(bench).await)?;
+    given(says_something(bench).await)?;
+    let whole = given(generate(bench).await)?.message.joined_text();
+    if whole != given(generate(bench).await)?.message.joined_text() {
         return unasked("the model does not say the same twice");
     }
-    let (events, _) = events(bench).await?;
+    let (events, _) = given(events(bench).await)?;
     let pieces = events.into_iter().filter_map(|event| match event {
         StreamEvent::Text { text } => Some(text),
         _ => None,

@@ -3,7 +3,7 @@
 use super::{
     Chapter,
     bench::Bench,
-    promise::{Kept, advice, broken, fault, promises, said},
+    promise::{Kept, advice, broken, fault, given, promises, said},
     sample::{self, Sample},
 };
 use loader_contract::tool::{
@@ -106,7 +106,7 @@ async fn answers(bench: &Bench) -> Kept {
 }
 
 async fn says_something(bench: &Bench) -> Kept {
-    let answer = call(bench).await?;
+    let answer = given(call(bench).await)?;
     match (answer.content.trim(), answer.failed) {
         ("", true) => broken(
             "a call failed and does not say why",
@@ -121,7 +121,7 @@ async fn says_something(bench: &Bench) -> Kept {
 }
 
 async fn is_within_size(bench: &Bench) -> Kept {
-    let size = call(bench).await?.content.len();
+    let size = given(call(bench).await)?.content.len();
     match size <= MAX_ANSWER_BYTES {
         true => Ok(()),
         false => broken(
