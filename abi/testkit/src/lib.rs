@@ -52,3 +52,4 @@ pub mod suite;
 pub use captured::{Capture, Captured};
 pub use host::Host;
 pub use loaded::Loaded;
+pub use loader_core::{OpenStream, Retirement, message::Failure};

@@ -16,11 +16,14 @@ use loader_core::{
     vetting::{Policy, vet},
 };
 use serde_json::{Map, Value, json};
+use std::sync::OnceLock;
 
 /// A plugin that is to live.
 pub(crate) struct Life {
     candidate: Candidate,
     options: Options,
+    /// Why it does not start as it is configured, once that is known.
+    hopeless: OnceLock<Diagnostic>,
 }
 
 /// How often a plugin comes and goes in one process.
@@ -62,7 +65,8 @@ pub(crate) const PROMISES: &[Promise<Life>] = promises!(Life {
 
 impl Life {
     pub(crate) fn new(candidate: &Candidate, options: &Options) -> Self {
-        Self { candidate: candidate.clone(), options: options.clone() }
+        let (candidate, options) = (candidate.clone(), options.clone());
+        Self { candidate, options, hopeless: OnceLock::new() }
     }
 
     /// The configuration it is tested with.
@@ -76,10 +80,19 @@ impl Life {
         host.start(&self.candidate).await.map_err(|mut refusals| refusals.swap_remove(0))
     }
 
+    /// Begins a life as it is configured. One that does not start is not tried again.
+    async fn begin_as_configured(&self) -> Result<Loaded, Diagnostic> {
+        if let Some(refusal) = self.hopeless.get() {
+            return Err(refusal.clone());
+        }
+        let begun = self.begin(self.config()).await;
+        begun.inspect_err(|refusal| drop(self.hopeless.set(refusal.clone())))
+    }
+
     /// Begins the life that another promise is about.
     async fn live(&self) -> Kept<Loaded> {
         self.require_code()?;
-        self.begin(self.config()).await.or_else(|_| unasked("it does not start"))
+        self.begin_as_configured().await.or_else(|_| unasked("it does not start"))
     }
 
     fn require_code(&self) -> Kept {
@@ -241,7 +254,7 @@ const REGISTRATION: &str = "LDR-REGISTER-";
 
 async fn describes_itself(life: &Life) -> Kept {
     life.require_code()?;
-    match life.begin(life.config()).await {
+    match life.begin_as_configured().await {
         Ok(loaded) => {
             loaded.unload().await;
             Ok(())
@@ -253,7 +266,7 @@ async fn describes_itself(life: &Life) -> Kept {
 
 async fn registers(life: &Life) -> Kept {
     life.require_code()?;
-    match life.begin(life.config()).await {
+    match life.begin_as_configured().await {
         Ok(loaded) => {
             let count = loaded.capabilities().len();
             loaded.unload().await;
@@ -273,7 +286,11 @@ async fn registers(life: &Life) -> Kept {
 /// Starts and stops with a configuration.
 async fn start_with(life: &Life, config: Value) -> Kept {
     life.require_code()?;
-    match life.begin(config).await {
+    let begun = match config == life.config() {
+        true => life.begin_as_configured().await,
+        false => life.begin(config).await,
+    };
+    match begun {
         Ok(loaded) => {
             loaded.unload().await;
             Ok(())

@@ -3,7 +3,7 @@
 use super::{
     Chapter,
     bench::Bench,
-    promise::{Kept, fault, promises, unasked},
+    promise::{Kept, fault, given, promises, unasked},
     sample::Sample,
 };
 use loader_contract::background_service::{CONTRACT, ServiceStatus, method};
@@ -42,23 +42,22 @@ async fn begins(bench: &Bench) -> Kept {
 }
 
 async fn begins_twice(bench: &Bench) -> Kept {
-    start(bench).await.or_else(|_| unasked("it does not start"))?;
+    given(begins(bench).await)?;
     tell(bench, method::START, "`start` of one that works").await
 }
 
 async fn ends(bench: &Bench) -> Kept {
-    start(bench).await.or_else(|_| unasked("it does not start"))?;
+    given(begins(bench).await)?;
     stop(bench).await
 }
 
 async fn ends_twice(bench: &Bench) -> Kept {
-    stop(bench).await.or_else(|_| unasked("it does not stop"))?;
+    given(ends(bench).await)?;
     tell(bench, method::STOP, "`stop` of one that does not work").await
 }
 
 async fn comes_back(bench: &Bench) -> Kept {
-    start(bench).await.or_else(|_| unasked("it does not start"))?;
-    stop(bench).await.or_else(|_| unasked("it does not stop"))?;
+    given(ends(bench).await)?;
     let again = tell(bench, method::START, "`start` after `stop`").await;
     let _ = stop(bench).await;
     again
