@@ -82,7 +82,7 @@ async fn can_do(bench: &Bench) -> Kept {
 }
 
 async fn is_empty(bench: &Bench) -> Kept {
-    // An own life: the other promises tell it to connect.
+    // What every contract promises was asked before, with settings that make no sense.
     let status: StatusList = bench.ask_for(method::STATUS).await?;
     match status.accounts.iter().find(|one| one.account != nonsense().account) {
         None => Ok(()),

@@ -213,23 +213,28 @@ async fn leaves_nothing(bench: &Bench) -> Kept {
     if asked.is_empty() {
         return unasked("it has no method that can be asked at will");
     }
-    let Ok(before) = bench.loaded.usage().await else {
-        return unasked("it does not say which tasks it runs");
-    };
-    for method in &asked {
-        for patience in [Duration::ZERO, Duration::from_millis(5)] {
-            let (metadata, body) = bench.sample(method.name).parts();
-            let asking = bench.touch(method, metadata, body);
-            // Whoever asked goes away.
-            let _ = tokio::time::timeout(patience, asking).await;
+    leaves_nothing_of(bench, async {
+        for method in &asked {
+            for patience in [Duration::ZERO, Duration::from_millis(5)] {
+                let (metadata, body) = bench.sample(method.name).parts();
+                // Whoever asked goes away.
+                let asking = bench.touch(method, metadata, body);
+                let _ = tokio::time::timeout(patience, asking).await;
+            }
         }
-    }
+    })
+    .await
+}
+
+/// Whether tasks that begin with something end with it.
+pub(super) async fn leaves_nothing_of(bench: &Bench, work: impl Future<Output = ()>) -> Kept {
+    let unknown = "it does not say which tasks it runs";
+    let Ok(before) = bench.loaded.usage().await else { return unasked(unknown) };
+    work.await;
     still_answers(bench, "a caller that went away").await?;
     let end = Instant::now() + bench.patience;
     loop {
-        let Ok(now) = bench.loaded.usage().await else {
-            return unasked("it does not say which tasks it runs");
-        };
+        let Ok(now) = bench.loaded.usage().await else { return unasked(unknown) };
         if now.tasks <= before.tasks && bench.loaded.in_flight() == 0 {
             return Ok(());
         }

@@ -30,7 +30,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
             => refuses_format;
         "refuses-unknown-voices", "A voice it does not have is `voice_not_found`." => refuses_voice;
         "voices-are-told-apart", "Voices have ids, and no two the same." => voices_differ;
-        "voices-speak", "Every voice it lists first can be asked for." => voices_speak;
+        "voices-speak", "The first voice that it lists can be asked for." => voices_speak;
         "telephony-is-pcm", "`telephony` is `pcm-s16le`, one channel, 8 kHz or more." => is_telephony;
     }),
     sample,

@@ -3,6 +3,7 @@
 use super::{
     Chapter,
     bench::{Bench, Gathered, expect_refusal, read},
+    every,
     promise::{Kept, broken, fault, given, promises, said, unasked},
     sample::Sample,
 };
@@ -22,6 +23,8 @@ pub(super) const CHAPTER: Chapter = Chapter {
         "stream-ends-with-finish", "The last event of a stream is `finish`, and nothing comes after."
             => ends_with_finish;
         "stream-says-something", "A stream has text or calls of tools in it." => says_something;
+        "stream-ends-with-its-caller", "A stream whose caller goes away leaves no task behind."
+            => ends_with_its_caller;
         "generate-answers", "`generate` answers a message of the assistant's." => generates;
         "generate-can-be-opened", "`generate` as a stream puts together the same kind of answer."
             => generates_in_pieces;
@@ -125,6 +128,15 @@ async fn says_something(bench: &Bench) -> Kept {
     }
 }
 
+async fn ends_with_its_caller(bench: &Bench) -> Kept {
+    let request = first(bench).await?;
+    let body = serde_json::to_vec(&request).unwrap_or_default();
+    every::leaves_nothing_of(bench, async {
+        let _ = bench.open(method::STREAM, Metadata::new(), body).await;
+    })
+    .await
+}
+
 async fn generate(bench: &Bench) -> Kept<GenerateResponse> {
     let request = first(bench).await?;
     match bench.send(method::GENERATE, &request).await {
@@ -189,6 +201,7 @@ async fn agrees(bench: &Bench) -> Kept {
 }
 
 async fn refuses_models(bench: &Bench) -> Kept {
+    given(generate(bench).await)?;
     let request = request("no-such-model");
     let answer = bench.send(method::GENERATE, &request).await;
     expect_refusal("an unknown model", answer, class::NOT_FOUND, &[code::MODEL_NOT_FOUND])
