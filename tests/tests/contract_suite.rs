@@ -329,7 +329,7 @@ fn what_cannot_be_tested_says_where_it_was_looked_for() {
     let (_home, folder) = breaker("good", |manifest| manifest);
     let said = refused(&folder, &["--only", "shout/1"], 4, "LDR-TEST-ONLY");
     assert!(said.contains("speech/1"), "{said}");
-    refused(&folder, &["--config", "{"], 3, "LDR-TEST-CONFIG");
+    refused(&folder, &["--plugin-config", "{"], 3, "LDR-TEST-CONFIG");
     let file = home.path().join("no/such/report.xml");
     let file = file.to_str().expect("UTF-8");
     refused(&folder, &["--only", "health/1", "--junit", file], 1, "LDR-TEST-JUNIT");

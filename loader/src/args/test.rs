@@ -14,7 +14,7 @@ use clap::Args;
   loader plugins test .                                   the plugin of this crate, once it is built
   loader plugins test target/release/plugins/echo         a plugin that is laid out
   loader plugins test . --only tool/1 --timeout 30        its tools alone, with more time
-  loader plugins test . --config '{\"key\": \"secret:k\"}' --secret k=abc
+  loader plugins test . --plugin-config '{\"key\": \"secret:k\"}' --secret k=abc
   loader plugins test . --junit target/junit.xml          for a build service")]
 pub(crate) struct Test {
     /// The folder with the plugin's manifest, or its manifest or library
@@ -23,7 +23,7 @@ pub(crate) struct Test {
 
     /// The plugin's configuration: a JSON object, or a file of JSON or TOML
     #[arg(long, value_name = "JSON|FILE")]
-    pub(crate) config: Option<String>,
+    pub(crate) plugin_config: Option<String>,
 
     /// A secret that the plugin may fetch; may be given several times
     #[arg(long = "secret", value_name = "NAME=VALUE", value_parser = secret)]

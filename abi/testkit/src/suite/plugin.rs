@@ -309,7 +309,7 @@ async fn starts(life: &Life) -> Kept {
         Err(Verdict::Broken { message, .. })
             if life.options.config.is_none() && message.starts_with(CONFIGURATION) =>
         {
-            unasked("it has to be configured: name its settings with --config")
+            unasked("it has to be configured: name its settings with --plugin-config")
         }
         kept => kept,
     }

@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Tests the plugin at a path.
 pub(super) fn test(wanted: &Test, output: &Output) -> CommandResult {
     let options = Options {
-        config: wanted.config.as_deref().map(configuration).transpose()?,
+        config: wanted.plugin_config.as_deref().map(configuration).transpose()?,
         secrets: wanted.secrets.iter().cloned().collect(),
         only: wanted.only.clone(),
         patience: Duration::from_secs(wanted.timeout),
@@ -91,8 +91,9 @@ fn refusal(diagnostic: Diagnostic) -> Refusal {
 /// The configuration: an object, or a file that has one.
 fn configuration(said: &str) -> Result<Value, Refusal> {
     let refuse = |message: String| {
-        let finding = Finding::error("LDR-TEST-CONFIG", message)
-            .hint("write an object, --config '{\"key\": 1}', or the name of a JSON or TOML file");
+        let finding = Finding::error("LDR-TEST-CONFIG", message).hint(
+            "write an object, --plugin-config '{\"key\": 1}', or the name of a JSON or TOML file",
+        );
         Refusal::new(Exit::Configuration, finding)
     };
     let is_file = !said.trim_start().starts_with('{');
