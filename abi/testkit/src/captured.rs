@@ -114,11 +114,14 @@ impl Service for Watched {
     }
 }
 
+/// What a test answers to a call.
+pub(crate) type Answering = dyn Fn(&ServiceRequest) -> Result<Reply, Failure> + Send + Sync;
+
 /// A test's own answers to calls of a service, before its usual ones.
 pub(crate) struct Overridden {
     pub(crate) inner: Arc<dyn Service>,
     pub(crate) method: String,
-    pub(crate) answer: Arc<dyn Fn(&ServiceRequest) -> Result<Reply, Failure> + Send + Sync>,
+    pub(crate) answer: Arc<Answering>,
 }
 
 impl Service for Overridden {

@@ -2,7 +2,7 @@
 
 use crate::{
     Captured, Loaded,
-    captured::{Overridden, Watched},
+    captured::{Answering, Overridden, Watched},
     fake::{self, Web},
 };
 use loader_contract::catalogue;
@@ -19,8 +19,7 @@ use serde_json::Value;
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
 
-type Override =
-    (String, String, Arc<dyn Fn(&ServiceRequest) -> Result<Reply, Failure> + Send + Sync>);
+type Override = (String, String, Arc<Answering>);
 
 /// What a plugin finds around it in a test. By default there is no configuration, no secret and no
 /// network; the store, the clock and events are real; models, tools, speech and channels of others

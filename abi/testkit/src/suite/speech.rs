@@ -250,7 +250,7 @@ async fn is_telephony(bench: &Bench) -> Kept {
         );
     }
     let bytes = sound(&spoken).len();
-    match bytes > 0 && bytes % 2 == 0 && spoken.end == End::Done {
+    match bytes > 0 && bytes.is_multiple_of(2) && spoken.end == End::Done {
         true => Ok(()),
         false => broken(
             format!("`telephony` speaks {bytes} bytes, which are no samples of 16 bits"),
