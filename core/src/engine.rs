@@ -28,7 +28,7 @@ use crate::{
     digest::Digest,
     dispatch::{Dispatcher, MetricsSnapshot, Served, Target},
     generation::{Departure, Keeper, Retained, Retirement},
-    message::Failure,
+    message::{Failure, from_json},
     moment, platform,
     registry::{Registry, Snapshot, Status},
     reload::Ledger,
@@ -37,6 +37,8 @@ use crate::{
 };
 use arc_swap::ArcSwap;
 use load::Running;
+use loader_abi::{class, operation};
+use loader_contract::lifecycle::Stats;
 use reload::Turn;
 use serde::Serialize;
 use std::{
@@ -209,6 +211,23 @@ impl Engine {
             }
         });
         stats.collect()
+    }
+
+    /// What a plugin's library says it uses: memory, and background tasks that run.
+    pub async fn usage(&self, id: &str) -> Result<Stats, Failure> {
+        let generation = {
+            let loaded = self.0.loaded();
+            let found = loaded.iter().find(|loaded| loaded.id == id);
+            found.map(|loaded| loaded.running.keeper.generation().clone())
+        };
+        let unknown = || {
+            let message = format!("the plugin `{}` is not served now", id.escape_debug());
+            Failure::new(class::UNAVAILABLE, "LDR-CALL-NOT-SERVED", message)
+        };
+        let patience = self.0.options().stop_timeout;
+        let generation = generation.ok_or_else(unknown)?;
+        let reply = generation.ask(operation::STATS, Vec::new(), patience).await?;
+        from_json(&reply.body)
     }
 
     /// Stops one plugin. Calls under way may finish until `drain` has passed. One that is dormant is not

@@ -17,8 +17,9 @@ mod reloads;
 mod run;
 mod services;
 mod status;
-mod tools;
 mod tasks;
+mod test;
+mod tools;
 mod trial;
 mod tts;
 
@@ -47,8 +48,9 @@ pub(crate) use self::reloads::Reloads;
 pub(crate) use self::run::Run;
 pub(crate) use self::services::Services;
 pub(crate) use self::status::Status;
-pub(crate) use self::tools::{CallTool, Tools};
 pub(crate) use self::tasks::Tasks;
+pub(crate) use self::test::{Test, TestChild};
+pub(crate) use self::tools::{CallTool, Tools};
 pub(crate) use self::trial::Trial;
 pub(crate) use self::tts::{Tts, TtsList};
 
@@ -160,6 +162,8 @@ pub(crate) enum Command {
     /// A command that is not the program's own, and what follows it.
     #[command(skip)]
     OfPlugin(Vec<OsString>),
+    #[command(name = TestChild::COMMAND)]
+    TestChild(TestChild),
 }
 
 impl Command {
@@ -192,6 +196,7 @@ impl Command {
             Self::Plugins(Plugins::Reload(_)) => "plugins.reload",
             Self::Plugins(Plugins::Doctor(_)) => "plugins.doctor",
             Self::Plugins(Plugins::Audit(_)) => "plugins.audit",
+            Self::Plugins(Plugins::Test(_)) => "plugins.test",
             Self::Plugins(Plugins::Quarantine(Quarantine::List)) => "plugins.quarantine.list",
             Self::Plugins(Plugins::Quarantine(Quarantine::Clear(_))) => "plugins.quarantine.clear",
             Self::Channels(Channels::List(_)) => "channels.list",
@@ -217,6 +222,7 @@ impl Command {
             Self::OfPlugin(words) => {
                 words.first().and_then(|word| word.to_str()).unwrap_or("command")
             }
+            Self::TestChild(_) => TestChild::COMMAND,
         }
     }
 }

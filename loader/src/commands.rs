@@ -64,6 +64,7 @@ pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
         }
         Command::Help { long } => of_plugins::help(*long, &arguments.global),
         Command::OfPlugin(words) => of_plugins::run(words, &arguments.global, output),
+        Command::TestChild(_) => plugins::test_child(),
         Command::Trial(trial) => loader_core::probe::child(&trial.library, trial.processor_seconds),
     }
 }

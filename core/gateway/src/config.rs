@@ -25,8 +25,8 @@ mod models;
 mod plugins;
 mod secrets;
 mod speech;
-mod tools;
 mod tasks;
+mod tools;
 
 use std::collections::BTreeMap;
 
@@ -44,8 +44,8 @@ pub use plugins::{
 };
 pub use secrets::SecretSource;
 pub use speech::Speech;
-pub use tools::Tools;
 pub use tasks::Task;
+pub use tools::Tools;
 
 /// The settings of loader. Every key is optional.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -47,8 +47,8 @@ mod signals;
 mod speech;
 mod status;
 mod survey;
-mod tools;
 mod tasks;
+mod tools;
 mod translation;
 
 pub use apply::Applied;

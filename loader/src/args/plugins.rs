@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Doctor;
+use super::{Doctor, Test};
 
 /// Look at plugins, install them and take them out, without running any of their code
 #[derive(Subcommand)]
@@ -27,6 +27,7 @@ pub(crate) enum Plugins {
     Reload(Reload),
     Doctor(Doctor),
     Audit(Audit),
+    Test(Test),
     #[command(subcommand)]
     Quarantine(Quarantine),
 }

@@ -16,12 +16,14 @@ mod remove;
 mod rollback;
 mod search;
 mod site;
+mod test;
 mod unknown;
 mod update;
 
 pub(super) use self::list::nothing_found;
 pub(super) use self::origin::Search;
 pub(super) use self::site::findings;
+pub(super) use self::test::child as test_child;
 pub(super) use self::unknown::unknown;
 
 use super::doctor;
@@ -43,6 +45,7 @@ pub(super) fn execute(command: &Plugins, global: &Global, output: &Output) -> Co
         Plugins::Reload(wanted) => super::reloads::reload(&context()?, wanted),
         Plugins::Doctor(wanted) => doctor::of_plugins(wanted, global, output),
         Plugins::Audit(wanted) => audit::audit(&context()?, wanted.subject.as_deref()),
+        Plugins::Test(wanted) => test::test(wanted, output),
         Plugins::Install(wanted) => install::install(&context()?, wanted, output),
         Plugins::Update(wanted) => update::update(&context()?, wanted, output),
         Plugins::Rollback(wanted) => rollback::rollback(&context()?, wanted),

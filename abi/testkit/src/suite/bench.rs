@@ -1,0 +1,271 @@
+//! A capability on the bench: how checks talk to it.
+
+use super::{
+    CHAPTERS, Chapter, Options, Under,
+    promise::{Kept, broken, fault, unasked},
+    sample::Sample,
+};
+use crate::Loaded;
+use loader_contract::catalogue::{self, Contract, Method, Verb};
+use loader_core::{
+    CallOptions, Capability, OpenStream,
+    discovery::Candidate,
+    message::{Failure, Message, Metadata, Reply},
+    stream::End,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+/// The most bytes of one stream that are read.
+const MOST_BYTES: usize = 64 << 20;
+
+/// The most messages of one stream that are read.
+const MOST_MESSAGES: usize = 100_000;
+
+/// A capability of a plugin that runs.
+pub(crate) struct Bench {
+    pub(crate) loaded: Loaded,
+    pub(crate) capability: Arc<Capability>,
+    pub(crate) contract: Option<&'static Contract>,
+    pub(crate) chapter: Option<&'static Chapter>,
+    pub(crate) patience: Duration,
+    /// The optional methods that the plugin says it answers, for any capability of the contract.
+    listed: BTreeSet<String>,
+}
+
+/// A stream that was read to its end.
+#[derive(Debug)]
+pub(crate) struct Gathered {
+    pub(crate) head: Message,
+    pub(crate) messages: Vec<Message>,
+    pub(crate) end: End,
+}
+
+impl Bench {
+    /// Begins the life of a plugin that is asked about one capability.
+    pub(crate) async fn set_up(
+        candidate: &Candidate,
+        under: &Under,
+        options: &Options,
+    ) -> Kept<Self> {
+        let Ok(loaded) = options.host().start(candidate).await else {
+            return unasked("the plugin does not start");
+        };
+        let snapshot = loaded.engine().snapshot();
+        let Some(capability) = snapshot.capability(&under.contract, &under.capability).cloned()
+        else {
+            return unasked("the plugin does not start");
+        };
+        let siblings = candidate.spec().provides.iter();
+        let siblings = siblings.filter(|one| one.contract.to_string() == under.contract);
+        let listed = siblings.flat_map(|one| {
+            let listed = one.attributes.get("methods").and_then(Value::as_array);
+            let event = one.attributes.get("on").and_then(Value::as_str);
+            let listed = listed.into_iter().flatten().filter_map(Value::as_str);
+            listed.chain(event).map(str::to_owned).collect::<Vec<_>>()
+        });
+        Ok(Self {
+            listed: listed.collect(),
+            capability,
+            contract: catalogue::find(&under.contract),
+            chapter: CHAPTERS.into_iter().find(|chapter| chapter.contract == under.contract),
+            patience: options.patience,
+            loaded,
+        })
+    }
+
+    /// An attribute of the manifest.
+    pub(crate) fn attribute(&self, name: &str) -> &Value {
+        self.capability.attributes.get(name).unwrap_or(&Value::Null)
+    }
+
+    /// The methods of the contract.
+    pub(crate) fn methods(&self) -> Kept<&'static [Method]> {
+        match self.contract {
+            Some(contract) => Ok(contract.methods),
+            None => unasked(format!("the suite knows nothing of `{}`", self.capability.contract)),
+        }
+    }
+
+    /// Whether the plugin says that it answers an optional method.
+    pub(crate) fn lists(&self, method: &str) -> bool {
+        self.listed.contains(method)
+    }
+
+    /// The methods that the plugin answers.
+    pub(crate) fn answered(&self) -> Kept<Vec<&'static Method>> {
+        let methods = self.methods()?.iter();
+        Ok(methods.filter(|method| method.required || self.lists(method.name)).collect())
+    }
+
+    /// A method that can be asked as often as one likes.
+    pub(crate) fn steady(&self) -> Option<&'static Method> {
+        let safe = self.chapter.and_then(|chapter| chapter.safe);
+        let is_steady = |method: &&&Method| match safe {
+            Some(name) => method.name == name,
+            None => method.idempotent && method.verb == Verb::Call,
+        };
+        self.answered().ok()?.iter().find(is_steady).copied()
+    }
+
+    /// A sound request of a method.
+    pub(crate) fn sample(&self, method: &str) -> Sample {
+        self.chapter.map_or(Sample::Nothing, |chapter| (chapter.sample)(self, method))
+    }
+
+    /// Calls a method.
+    pub(crate) async fn call(
+        &self,
+        method: &str,
+        metadata: Metadata,
+        body: Vec<u8>,
+    ) -> Result<Reply, Failure> {
+        self.call_with(self.loaded.options(), method, metadata, body).await
+    }
+
+    /// Calls a method in another way.
+    pub(crate) async fn call_with(
+        &self,
+        options: CallOptions,
+        method: &str,
+        metadata: Metadata,
+        body: Vec<u8>,
+    ) -> Result<Reply, Failure> {
+        let Capability { contract, id, .. } = &*self.capability;
+        self.loaded.call_raw(contract, id, method, options, metadata, body).await
+    }
+
+    /// Calls a method with JSON.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        request: &impl Serialize,
+    ) -> Result<Reply, Failure> {
+        self.call(method, Metadata::new(), Reply::json(request)?.body).await
+    }
+
+    /// Calls a method that has to answer with this type.
+    pub(crate) async fn ask<A: DeserializeOwned>(
+        &self,
+        method: &str,
+        request: &impl Serialize,
+    ) -> Kept<A> {
+        match self.send(method, request).await {
+            Ok(reply) => read(method, &reply.body),
+            Err(failure) => fault(&format!("`{method}`"), &failure),
+        }
+    }
+
+    /// Calls a method that takes no request and has to answer with this type.
+    pub(crate) async fn ask_for<A: DeserializeOwned>(&self, method: &str) -> Kept<A> {
+        match self.call(method, Metadata::new(), Vec::new()).await {
+            Ok(reply) => read(method, &reply.body),
+            Err(failure) => fault(&format!("`{method}`"), &failure),
+        }
+    }
+
+    /// Opens a stream.
+    pub(crate) async fn open(
+        &self,
+        method: &str,
+        metadata: Metadata,
+        body: Vec<u8>,
+    ) -> Result<OpenStream, Failure> {
+        let Capability { contract, id, .. } = &*self.capability;
+        let options = self.loaded.options();
+        self.loaded.open_raw(contract, id, method, options, metadata, body).await
+    }
+
+    /// Opens a stream that has to be accepted, ends its input and reads it to its end.
+    pub(crate) async fn gather(&self, method: &str, request: &impl Serialize) -> Kept<Gathered> {
+        let what = format!("`{method}`");
+        let body = Reply::json(request).or_else(|failure| fault(&what, &failure))?.body;
+        match self.open(method, Metadata::new(), body).await {
+            Ok(stream) => self.read_out(method, stream).await,
+            Err(failure) => fault(&what, &failure),
+        }
+    }
+
+    /// Reads a stream to its end.
+    pub(crate) async fn read_out(&self, method: &str, stream: OpenStream) -> Kept<Gathered> {
+        stream.end.sender.end(End::Done);
+        let (mut messages, mut bytes) = (Vec::new(), 0);
+        let reading = async {
+            loop {
+                match stream.end.receiver.receive().await {
+                    Ok(message) => {
+                        bytes += message.body.len();
+                        messages.push(message);
+                    }
+                    Err(end) => return Some(end),
+                }
+                if bytes > MOST_BYTES || messages.len() > MOST_MESSAGES {
+                    return None;
+                }
+            }
+        };
+        // Twice as long as an answer: more than one thing is said.
+        let end = tokio::time::timeout(self.patience * 2, reading).await;
+        match end {
+            Ok(Some(end)) => Ok(Gathered { head: stream.head, messages, end }),
+            Ok(None) => broken(
+                format!(
+                    "the stream of `{method}` has more than {} messages or 64 MiB",
+                    messages.len()
+                ),
+                "say less, and return when all is said",
+            ),
+            Err(_) => broken(
+                format!("the stream of `{method}` does not end within {:?}", self.patience * 2),
+                "return from the method when all is said; a request's input may be over already",
+            ),
+        }
+    }
+
+    /// Asks a method in its way, and lets go of what it answers.
+    pub(crate) async fn touch(
+        &self,
+        method: &Method,
+        metadata: Metadata,
+        body: Vec<u8>,
+    ) -> Result<(), Failure> {
+        match method.verb {
+            Verb::Call => self.call(method.name, metadata, body).await.map(drop),
+            Verb::Open => self.open(method.name, metadata, body).await.map(drop),
+        }
+    }
+}
+
+/// Reads an answer.
+pub(crate) fn read<A: DeserializeOwned>(method: &str, body: &[u8]) -> Kept<A> {
+    let body = if body.is_empty() { b"null" } else { body };
+    serde_json::from_slice(body).or_else(|error| {
+        broken(
+            format!("the answer to `{method}` is not what the contract says: {error}"),
+            "answer with the contract's own type, as JSON",
+        )
+    })
+}
+
+/// Expects a call to be refused with one of these codes and this class.
+pub(crate) fn expect_refusal<A>(
+    what: &str,
+    result: Result<A, Failure>,
+    class: u32,
+    codes: &[&str],
+) -> Kept {
+    let wanted = codes.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(" or ");
+    let name = loader_abi::class::name(class);
+    let hint = format!("answer with an error of class {name} and the code {wanted}");
+    match result {
+        Ok(_) => broken(format!("{what} is answered as if all were well"), hint),
+        Err(failure) if codes.contains(&failure.code.as_str()) && failure.class == class => Ok(()),
+        Err(failure) if super::promise::is_for_want(&failure) && class != failure.class => {
+            unasked(format!("{what} needs what is not here: {}", super::promise::said(&failure)))
+        }
+        Err(failure) => {
+            broken(format!("{what} is refused with {}", super::promise::said(&failure)), hint)
+        }
+    }
+}

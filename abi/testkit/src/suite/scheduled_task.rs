@@ -1,0 +1,49 @@
+//! `scheduled-task/1`.
+
+use super::{
+    Chapter,
+    bench::Bench,
+    promise::{Kept, broken, given, promises},
+    sample::Sample,
+};
+use loader_contract::scheduled_task::{CONTRACT, Run, RunReport, method};
+use std::time::{Duration, Instant};
+
+pub(super) const CHAPTER: Chapter = Chapter {
+    contract: CONTRACT,
+    promises: promises!(Bench {
+        "runs", "`run` does the work and reports." => runs;
+        "runs-again", "A second run ends as well as the first." => runs_again;
+        "keeps-its-time", "A run is over within its `timeout_ms`." => is_quick;
+    }),
+    sample: |_, _| Sample::of(&run(1)),
+    safe: None,
+};
+
+fn run(number: u64) -> Run {
+    Run { task: String::new(), due_ms: 1_767_225_600_000, number }
+}
+
+async fn runs(bench: &Bench) -> Kept {
+    bench.ask::<RunReport>(method::RUN, &run(1)).await.map(drop)
+}
+
+async fn runs_again(bench: &Bench) -> Kept {
+    given(runs(bench).await)?;
+    bench.ask::<RunReport>(method::RUN, &run(2)).await.map(drop)
+}
+
+async fn is_quick(bench: &Bench) -> Kept {
+    let Some(limit) = bench.attribute("timeout_ms").as_u64().map(Duration::from_millis) else {
+        return Ok(());
+    };
+    let began = Instant::now();
+    given(runs(bench).await)?;
+    match began.elapsed() <= limit {
+        true => Ok(()),
+        false => broken(
+            format!("a run took {:?}; its `timeout_ms` allows {limit:?}", began.elapsed()),
+            "do less in one run, or say a longer `timeout_ms` in plugin.toml",
+        ),
+    }
+}
