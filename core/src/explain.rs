@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_contract_out_of_range_names_the_side_that_is_behind() {
-        let host = BTreeMap::from([("http-route".to_owned(), (2, 3))]);
+        let host = Contracts::from([("http-route".to_owned(), (2, 3).into())]);
         let side = |contract| {
             let sides = contract_sides(contract, &host);
             other_contract(&sides).map(|obstacle| obstacle.side)

@@ -90,6 +90,7 @@ async fn start(hooks: usize) -> (Home, Gateway) {
         log_filter: None,
         probe: None,
         crash: None,
+        on_demand: false,
     };
     let (gateway, findings) = Gateway::start(settings).await.expect("a gateway");
     expect_no_error(&findings);

@@ -245,7 +245,7 @@ async fn gateway_of(home: &Home, config: &str, secret: (&str, &str)) -> Gateway 
         log_filter: None,
         probe: None,
         crash: None,
-        only: None,
+        on_demand: false,
     };
     let (gateway, findings) = Gateway::start(settings).await.expect("it starts");
     expect_no_error(&findings);

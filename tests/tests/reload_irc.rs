@@ -55,7 +55,7 @@ impl Stage {
             log_filter: None,
             probe: None,
             crash: None,
-            only: None,
+            on_demand: false,
         };
         let (gateway, findings) = Gateway::start(settings).await.expect("it starts");
         integration_tests::expect_no_error(&findings);

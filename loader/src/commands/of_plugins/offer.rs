@@ -26,8 +26,6 @@ pub(super) struct Offered {
     pub(super) arguments: Vec<Argument>,
     /// Whether it reads standard input.
     pub(super) input: bool,
-    /// The plugin that owns it.
-    pub(super) plugin: String,
     pub(super) grammar: Command,
 }
 
@@ -111,7 +109,6 @@ impl Offered {
         Ok(Self {
             name: name.clone(),
             input: said("input") == Some(&Value::Bool(true)),
-            plugin: spec.id.clone(),
             about,
             arguments,
             grammar,
