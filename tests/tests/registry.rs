@@ -46,9 +46,9 @@ fn said_everywhere(engine: &Engine) -> Vec<Diagnostic> {
     let recorded = snapshot.plugins().flat_map(|record| record.diagnostics.clone());
     let recorded: Vec<Diagnostic> = recorded.filter(|one| of_clash(&one)).collect();
     let options = engine.options();
-    let surveyed = loader_core::survey(&options).diagnostics;
+    let surveyed = loader_core::survey(&options).conflicts;
     let store = Store::open(&options.state_dir.join("rehearsal")).expect("a store");
-    let rehearsed = loader_core::rehearse(&options, &store).diagnostics;
+    let rehearsed = loader_core::rehearse(&options, &store).conflicts;
     for (who, others) in [("survey", surveyed), ("rehearsal", rehearsed), ("records", recorded)] {
         let others: Vec<&Diagnostic> = others.iter().filter(of_clash).collect();
         assert_eq!(others.len(), said.len(), "{who}: {others:#?}");

@@ -131,7 +131,9 @@ fn what_it_is_can_be_inspected_without_opening_it() {
         owned,
         [
             ("chat-command/1", "greet"),
+            ("cli-command/1", "vend"),
             ("hook/1", "vendor.order"),
+            ("http-route/1", "vendor"),
             ("speech/1", "vendor"),
             ("text-inference/1", "vendor"),
             ("tool/1", "weigh"),

@@ -3,11 +3,11 @@
 use futures_util::future::join_all;
 use loader_contract::health::{CONTRACT, HealthReport, HealthStatus, method};
 use loader_core::{
-    CallOptions, Engine, Status,
+    CallOptions, Capability, Engine, Status,
     message::{Failure, Metadata, from_json},
 };
 use serde::Serialize;
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// How long one plugin's check may take; the others' results are kept when it takes longer.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,7 +27,12 @@ pub struct GatewayHealth {
 /// Asks every plugin that can say how it is.
 pub(crate) async fn check(engine: &Engine, release: &str) -> GatewayHealth {
     let snapshot = engine.snapshot();
-    let asked: Vec<_> = snapshot.capabilities(CONTRACT).cloned().collect();
+    // Asking one that is dormant would open it.
+    let is_open = |capability: &&Arc<Capability>| {
+        let record = snapshot.plugin(&capability.plugin);
+        record.is_some_and(|record| record.status == Status::Served)
+    };
+    let asked: Vec<_> = snapshot.capabilities(CONTRACT).filter(is_open).cloned().collect();
     let reports = join_all(asked.iter().map(|capability| ask(engine, &capability.id))).await;
     let mut checks: BTreeMap<String, Vec<HealthReport>> = BTreeMap::new();
     for (capability, report) in asked.iter().zip(reports) {
