@@ -133,6 +133,12 @@ impl Registry {
         self.version.subscribe()
     }
 
+    /// Publishes what is there once more, to measure what that costs readers.
+    #[doc(hidden)]
+    pub fn republish(&self) {
+        self.publish(|_| ());
+    }
+
     /// Makes a new snapshot out of the present one and publishes it.
     pub(crate) fn publish<R>(&self, change: impl FnOnce(&mut Snapshot) -> R) -> R {
         let _writing = self.writing.lock().unwrap_or_else(|poisoned| poisoned.into_inner());

@@ -17,6 +17,7 @@ fn main() {
     let bundled = bundled();
     runtime.block_on(async {
         time_to_ready(arguments, &bundled, &mut report).await;
+        many_installed(arguments, &bundled, &mut report).await;
         memory(arguments, &bundled, &mut report).await;
     });
     report.print(arguments);
@@ -60,6 +61,43 @@ async fn time_to_ready(arguments: Arguments, bundled: &[String], report: &mut Re
         let row = Row::new(name, Unit::Milliseconds, value).beside(NO_PLUGINS, alone);
         report.add(row.goal(Goal::AtMost(150.0)));
     }
+}
+
+/// How many plugins are installed, and how many of them are opened at the start.
+const INSTALLED: usize = 500;
+const ACTIVATED: usize = 10;
+
+/// A start with many plugins that wait until they are wanted, beside one without them.
+async fn many_installed(arguments: Arguments, bundled: &[String], report: &mut Report) {
+    let fixtures = ["vendor", "customer"].map(str::to_owned);
+    let active: Vec<String> = bundled.iter().cloned().chain(fixtures).take(ACTIVATED).collect();
+    assert_eq!(active.len(), ACTIVATED);
+    let (few, many) = (home(&active), home(&active));
+    for number in 0..INSTALLED - ACTIVATED {
+        let id = format!("sleeper-{number}");
+        let folder = many.plugins().join(&id);
+        fs::create_dir(&folder).expect("a folder");
+        let manifest = format!(
+            "manifest = 1\nid = \"{id}\"\nversion = \"0.1.0\"\nabi = \"1.0\"\n\
+             [library]\npath = \"lib.so\"\n[activation]\ncommands = [\"{id}\"]\n\
+             [provides]\n\"tool/1\" = [{{ id = \"{id}\", about = \"Sleeps.\" }}]\n"
+        );
+        fs::write(folder.join("plugin.toml"), manifest).expect("a manifest");
+        fs::copy(build::library("hello"), folder.join("lib.so")).expect("a library");
+    }
+    for home in [&few, &many] {
+        ready(home).await;
+    }
+    let mut times = [const { Vec::new() }; 2];
+    for _ in 0..arguments.pick(15, 2) {
+        for (home, times) in [&few, &many].into_iter().zip(&mut times) {
+            times.push(ready(home).await);
+        }
+    }
+    let [few, many] = times.map(|times| median(&times));
+    let name = format!("start, {INSTALLED} installed, {ACTIVATED} activated");
+    let row = Row::new(name, Unit::Milliseconds, many).beside("those 10 alone", few);
+    report.add(row.goal(Goal::RatioAtMost(2.0)));
 }
 
 /// Milliseconds from executing the program to its ready line.

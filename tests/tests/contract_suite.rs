@@ -365,6 +365,15 @@ const OWNERS: &[&str] = &[
     "irc health/1:irc",
     "openai text-inference/1:openai",
     "openai health/1:openai",
+    "calculator tool/1:calculate",
+    "calculator health/1:calculator",
+    "file-search tool/1:file_search",
+    "file-search health/1:file-search",
+    "espeak speech/1:espeak",
+    "reminders chat-command/1:remind",
+    "reminders service/1:reminders",
+    "reminders scheduled-task/1:reminders.tidy",
+    "reminders cli-command/1:reminders",
 ];
 
 #[test]

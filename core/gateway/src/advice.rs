@@ -80,7 +80,14 @@ fn wrong_form(provided: &Provided, attribute: &Attribute, value: &Value) -> Opti
         "`{}` of `{}` as `{}` is {value}, not {wanted}",
         attribute.name, provided.contract, provided.id
     );
-    Some(Diagnostic::error("LDR-CONTRACT-ATTRIBUTE", message).hint(attribute.about))
+    let finding = match attribute.form {
+        // There may be more words in a later version: whoever reads this one does without.
+        Form::Word(_) if value.is_string() => {
+            Diagnostic::warning("LDR-CONTRACT-ATTRIBUTE", message)
+        }
+        _ => Diagnostic::error("LDR-CONTRACT-ATTRIBUTE", message),
+    };
+    Some(finding.hint(attribute.about))
 }
 
 /// A key nobody knows is left to later versions, unless it looks like one that was meant.

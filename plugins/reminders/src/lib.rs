@@ -103,11 +103,18 @@ impl ScheduledTask for Reminders {
     }
 }
 
+/// How the command is written.
+const USAGE: &str = "write /remind 10m tea, /remind list or /remind cancel 3";
+
 impl ChatCommand for Reminders {
     async fn answer(&self, _: Call, command: Command) -> Result<ChatReply> {
         let Command { arguments, channel, account, conversation, .. } = command;
         let place = Reminder { channel, account, conversation, ..Reminder::default() };
-        let text = self.grant(Wish::read(&arguments)?, place).await?;
+        // Whoever writes in a chat is told how it is written.
+        let text = match Wish::read(&arguments) {
+            Ok(wish) => self.grant(wish, place).await?,
+            Err(error) => format!("{}; {USAGE}", error.message()),
+        };
         Ok(ChatReply { text })
     }
 }

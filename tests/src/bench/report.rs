@@ -52,6 +52,8 @@ pub enum Goal {
     /// The value, in the row's unit.
     AtLeast(f64),
     /// The value divided by the baseline.
+    RatioAtMost(f64),
+    /// The value divided by the baseline.
     RatioAtLeast(f64),
 }
 
@@ -141,6 +143,7 @@ impl Row {
         self.goal.map(|goal| match goal {
             Goal::AtMost(most) => self.value <= most,
             Goal::AtLeast(least) => self.value >= least,
+            Goal::RatioAtMost(most) => self.ratio.is_some_and(|ratio| ratio <= most),
             Goal::RatioAtLeast(least) => self.ratio.is_some_and(|ratio| ratio >= least),
         })
     }
@@ -151,6 +154,7 @@ impl Row {
         let goal = self.goal.map(|goal| match goal {
             Goal::AtMost(most) => format!("≤ {}", self.unit.show(most)),
             Goal::AtLeast(least) => format!("≥ {}", self.unit.show(least)),
+            Goal::RatioAtMost(most) => format!("ratio ≤ {most}"),
             Goal::RatioAtLeast(least) => format!("ratio ≥ {least}"),
         });
         let baseline = self.baseline.as_ref();
@@ -172,6 +176,7 @@ impl Row {
         let (goal, bound) = match self.goal {
             Some(Goal::AtMost(most)) => (Some("at-most"), Some(most)),
             Some(Goal::AtLeast(least)) => (Some("at-least"), Some(least)),
+            Some(Goal::RatioAtMost(most)) => (Some("ratio-at-most"), Some(most)),
             Some(Goal::RatioAtLeast(least)) => (Some("ratio-at-least"), Some(least)),
             None => (None, None),
         };

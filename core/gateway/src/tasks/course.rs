@@ -1,8 +1,5 @@
 //! One task's course: when its runs come, what becomes of those that meet, and how they went.
 
-#[cfg(test)]
-mod tests;
-
 use super::rhythm::{Overlap, Rhythm};
 use futures_util::future::BoxFuture;
 use loader_abi::class;
@@ -293,3 +290,6 @@ impl Tally {
 fn whole_ms(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;
