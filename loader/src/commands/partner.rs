@@ -15,6 +15,9 @@ use crate::running::{self, Events, Piece, RunningGateway};
 use crate::state_dir::{Claim, Claimed, Holder, StateDir};
 use crate::token::Token;
 
+/// How long plugins may take to end what was read to its end.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// Whom a command asks.
 pub(super) enum Partner {
     /// The gateway that runs with the state folder.
@@ -152,7 +155,7 @@ impl Partner {
     /// Ends what was started for the command.
     pub(super) async fn leave(self) {
         if let Self::Own { gateway, .. } = self {
-            gateway.stop(Duration::ZERO).await;
+            gateway.stop(LAST_WORDS).await;
         }
     }
 }

@@ -81,15 +81,14 @@ fn a_turn_that_fails_leaves_the_others_alone() {
 }
 
 #[test]
-fn a_plugin_that_did_not_start_is_named_when_its_model_is_missed() {
+fn a_plugin_that_does_not_start_is_named_when_its_model_is_asked() {
     let context = Context::new();
     context.install("echo");
     fs::write(context.plugins().join("echo/libecho.so"), "no library").expect("a file");
     let outcome = context.run(&["chat", "Hello"]);
-    assert_eq!(outcome.code, Some(4), "{outcome}");
-    let place = outcome.stderr.find("echo/libecho.so");
-    let consequence = outcome.stderr.find("error[model_not_found]");
-    assert!(place.is_some() && place < consequence, "{outcome}");
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    assert!(outcome.stderr.contains("error[LDR-VET-FORMAT]"), "{outcome}");
+    assert!(outcome.stderr.contains("echo"), "{outcome}");
 }
 
 #[test]

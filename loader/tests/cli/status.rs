@@ -57,10 +57,13 @@ irc     0.1.0    failed  -           -          -
             "\
 loader 0.1.0 serves at {url}
 
-PLUGIN  VERSION  PHASE     GENERATION  IN FLIGHT  BREAKER  A START WOULD SAY
-echo    0.1.0    disabled  -           -          -        config valid
-hello   0.1.0    served    1           0          closed   config valid
-irc     0.1.0    failed    -           -          -        hard error
+PLUGIN  VERSION  PHASE     GENERATION  IN FLIGHT  BREAKER  SHAPE             A START WOULD SAY
+echo    0.1.0    disabled  -           -          -        plain-capability  config valid
+hello   0.1.0    served    1           0          closed   non-capability    config valid
+irc     0.1.0    failed    -           -          -        plain-capability  hard error
+
+PLUGIN  CODE            WHAT                       WHAT MENDS IT
+irc     LDR-VET-FORMAT  `libirc.so` is no library  build it again with `cargo build --release`, and copy the whole file
 "
         )
     );
@@ -69,9 +72,11 @@ irc     0.1.0    failed    -           -          -        hard error
     let data = &envelope["data"];
     assert_eq!((&data["url"], &data["retained"]), (&json!(url), &json!([])));
     assert_eq!(
-        data["signals"],
-        json!({ "echo": "config-valid", "hello": "config-valid", "irc": "hard-error" })
+        json!(["echo", "hello", "irc"].map(|id| data["signals"][id]["signal"].clone())),
+        json!(["config-valid", "config-valid", "hard-error"])
     );
+    assert_eq!(data["signals"]["irc"]["shape"], "plain-capability");
+    assert_eq!(data["signals"]["irc"]["findings"][0]["severity"], "error");
     let hello = &data["plugins"][1];
     assert_eq!((&hello["id"], &hello["stats"]["breaker_open"]), (&json!("hello"), &json!(false)));
     assert_eq!(data["plugins"][0]["stats"], json!(null));

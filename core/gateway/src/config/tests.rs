@@ -54,6 +54,7 @@ fn nothing_written_means_the_documented_defaults() {
                 "entries": {},
             },
             "models": { "default": "echo/echo" },
+            "speech": { "providers": [], "only": false, "timeout_ms": 20_000 },
             "tools": { "enabled": [], "max_rounds": 8, "timeout_ms": 30_000 },
             "channels": {},
             "tasks": {},
