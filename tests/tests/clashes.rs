@@ -10,13 +10,14 @@ use std::{
     process::{Command, Output},
 };
 
-/// The codes of the clashes that two vendors have.
-const CODES: [&str; 8] = [
+/// The codes of the clashes that two vendors have: of a route, the id and the prefix.
+const CODES: [&str; 9] = [
     "LDR-CONFLICT-ALIAS",
     "LDR-CONFLICT-CHAT-COMMAND",
     "LDR-CONFLICT-COMMAND",
     "LDR-CONFLICT-HOOK",
     "LDR-CONFLICT-PROVIDER",
+    "LDR-CONFLICT-ROUTE",
     "LDR-CONFLICT-ROUTE",
     "LDR-CONFLICT-SPEECH",
     "LDR-CONFLICT-TOOL",

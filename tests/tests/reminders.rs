@@ -53,7 +53,7 @@ async fn what_is_due_is_said_where_it_was_asked_for_and_survives_a_restart() {
         "I will say so in 3s (#1).",
         "I will say so in 1d (#2).",
         "Reminder: tea",
-        "Sorry, no answer: `soon` is no span of time up to a year (bad_time)",
+        "`soon` is no span of time up to a year; write /remind 10m tea, /remind list or /remind cancel 3",
     ] {
         assert!(said.contains(&expected), "{expected}: {said:?}");
     }
