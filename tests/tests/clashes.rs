@@ -83,7 +83,7 @@ fn clashes(value: &Value) -> BTreeSet<[String; 4]> {
 
 /// What doctor, inspect, list, status and the log say of clashes; they all say the same.
 async fn said_everywhere(home: &Home, more: &[&str]) -> BTreeSet<[String; 4]> {
-    let gateway = Gateway::start_with(home, "", more).await;
+    let mut gateway = Gateway::start_with(home, "", more).await;
     let said = tokio::task::block_in_place(|| {
         let status = clashes(&data(&loader(home, more, &["status", "--all", "--json"])));
         let doctor = clashes(&data(&loader(home, more, &["plugins", "doctor", "--json"])));
@@ -103,6 +103,8 @@ async fn said_everywhere(home: &Home, more: &[&str]) -> BTreeSet<[String; 4]> {
         assert!(log.contains(code) && log.contains(message), "{code} is not in the log:\n{log}");
     }
     winners_serve(&gateway).await;
+    gateway.process.signal("TERM");
+    assert_eq!(gateway.ended().await, Some(0));
     said
 }
 

@@ -391,7 +391,7 @@ async fn reload_often(
 
 /// Plugins whose unloading is delicate, reloaded under load.
 async fn leaves_every_time(fixture: &str, path: &'static str) {
-    let reloads = often("LOADER_TEST_RELOADS", 500).div_ceil(5).min(2000);
+    let reloads = often("LOADER_TEST_RELOADS", 500).div_ceil(2).min(2000);
     let home = Home::new();
     home.add(fixture);
     let config = "[plugins.reload]\nwatch = false\n[log]\nfilter = \"warn\"\n";
@@ -399,7 +399,7 @@ async fn leaves_every_time(fixture: &str, path: &'static str) {
     let mut operator = Client::connect(&gateway).await;
     let load = Load::start(&gateway, path, |_| 0, false).await;
     let mut ledger = Ledger::default();
-    reload_often(&mut operator, fixture, &mut ledger, WARM_UP / 3, PERIOD / 5).await;
+    reload_often(&mut operator, fixture, &mut ledger, WARM_UP, PERIOD / 5).await;
     let (resident, threads) = (status(&gateway, "VmRSS"), status(&gateway, "Threads"));
     let keys_before = keys(&mut operator).await;
     reload_often(&mut operator, fixture, &mut ledger, reloads, PERIOD).await;
