@@ -1,4 +1,4 @@
-//! When a plugin that is switched on is opened: with the others, or by the first call to it.
+//! When a plugin that is switched on is opened: with the others, after them, or by the first call to it.
 
 use crate::manifest::PluginSpec;
 use std::collections::BTreeSet;
@@ -9,7 +9,8 @@ pub enum Activation {
     /// All of them at once.
     #[default]
     Everything,
-    /// One whose manifest has `[activation]` is dormant unless something of that is wanted.
+    /// One whose manifest has `[activation]` is dormant unless something of that is wanted. One that asks for
+    /// it in `[startup]` is dormant until the program [serves its clients](super::Engine::open_deferred).
     AsDeclared(Wanted),
     /// All of them are dormant.
     OnDemand,
@@ -37,6 +38,11 @@ impl Activation {
             Self::OnDemand => true,
         };
         waits && spec.content.library().is_some()
+    }
+
+    /// Whether a plugin that does not wait is opened after the others.
+    pub(super) fn defers(&self, spec: &PluginSpec) -> bool {
+        matches!(self, Self::AsDeclared(_)) && spec.startup.defer_full_load_until_after_listen
     }
 }
 
