@@ -92,4 +92,17 @@ mod tests {
             assert_eq!(waits, waiting, "{activation:?}");
         }
     }
+
+    #[test]
+    fn only_what_asks_for_it_is_opened_late_and_only_where_declarations_count() {
+        let code = "abi = \"1.0\"\n[library]\npath = \"it.so\"\n";
+        let late = "[startup]\ndefer_full_load_until_after_listen = true\n";
+        let (plain, late) = (spec(code), spec(&format!("{code}{late}")));
+        let declared = Activation::AsDeclared(Wanted::default());
+        let defers = |activation: &Activation| [&plain, &late].map(|spec| activation.defers(spec));
+        assert_eq!(defers(&declared), [false, true]);
+        assert_eq!([declared.waits(&plain), declared.waits(&late)], [false, false]);
+        assert_eq!(defers(&Activation::Everything), [false, false]);
+        assert_eq!(defers(&Activation::OnDemand), [false, false]);
+    }
 }
