@@ -149,7 +149,10 @@ impl Gateway {
         );
         channels.begin(&engine, conversations.clone());
         for ((channel, account), own) in difference::connected(&settings.config) {
-            channels.connect(&engine, channel, account, own).await;
+            // One that is opened later is connected when its generation appears.
+            if !reconnection::is_awaited(&engine, channel) {
+                channels.connect(&engine, channel, account, own).await;
+            }
         }
         let inner = Inner {
             desk,
@@ -232,9 +235,12 @@ impl Gateway {
         self.0.channels.accounts()
     }
 
-    /// The program serves its clients: whoever waited for that begins. Background services are started, one
-    /// after another, and then time counts for scheduled tasks. Returns when that is done.
+    /// The program serves its clients: whoever waited for that begins. Plugins that asked to be opened late
+    /// are, and nobody waits for them. Background services are started, one after another, and then time
+    /// counts for scheduled tasks. Returns when that is done.
     pub async fn listening(&self) {
+        let engine = self.0.engine.clone();
+        tokio::spawn(async move { engine.open_deferred().await });
         let inner = self.0.clone();
         tokio::spawn(async move { inner.hooks.gateway_started(&inner.host).await });
         self.0.background.begin().await;

@@ -17,6 +17,7 @@
 //! | `survey`, `translation` | | what would be loaded; the configuration in the engine's words |
 //! | `status` | | how plugins and accounts are doing, without asking them |
 //! | [`picker`] | `channel/1` | channels that can be set up, those in catalogues too |
+//! | [`setup`] | `channel/1` | which plugin a channel is set up for, and which settings are secrets |
 //! | [`openai`] | | the OpenAI wire format to and from the contract |
 //!
 //! Never prints, never reads the environment, never exits.
@@ -42,6 +43,7 @@ pub mod picker;
 mod reconnection;
 mod routes;
 mod secrets;
+pub mod setup;
 mod shape;
 mod signals;
 mod speech;
