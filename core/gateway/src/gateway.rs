@@ -20,6 +20,7 @@ use crate::{
     tasks::Tasks,
     tools::Tools,
     translation::{engine_options, not_opened},
+    web_fetch::WebFetch,
 };
 use loader_contract::{
     hook::event,
@@ -112,13 +113,14 @@ impl Gateway {
         let inference = Inference::new(desk.clone(), hooks.clone(), tools.clone());
         let chat_commands = ChatCommands::new(desk.clone());
         let (background, tasks) = (Background::new(desk.clone()), Tasks::new(desk.clone()));
-        let own: [Arc<dyn Service>; 10] = [
+        let own: [Arc<dyn Service>; 11] = [
             Arc::new(Inbox(channels.clone())),
             Arc::new(Sending::new(channels.clone(), desk.clone())),
             Arc::new(inference.clone()),
             Arc::new(hooks.clone()),
             Arc::new(tools),
             Arc::new(Speech::new(desk.clone())),
+            Arc::new(WebFetch::new(desk.clone())),
             Arc::new(chat_commands.clone()),
             Arc::new(CliCommands::new(desk.clone())),
             Arc::new(background.clone()),

@@ -7,6 +7,7 @@
 //! | `channels`, `conversation` | `channel/1` | accounts kept connected, one turn after another |
 //! | `hooks` | `hook/1` | plugins that take part in what the gateway does, in order |
 //! | `tools` | `tool/1` | what models, people and plugins can have done |
+//! | `web_fetch` | `web-fetch/1` | pages of the web by the first provider that can, from addresses that are allowed |
 //! | `chat_commands` | `chat-command/1` | answers to `/name` in every chat |
 //! | `cli_commands` | `cli-command/1` | commands of `loader` that plugins own |
 //! | `background` | `service/1` | services started after the port listens, stopped in the opposite order |
@@ -52,6 +53,7 @@ mod survey;
 mod tasks;
 mod tools;
 mod translation;
+mod web_fetch;
 
 pub use apply::Applied;
 pub use asking::{Answered, Question};
