@@ -1,8 +1,8 @@
 //! Files that are there whole or not at all, whatever ends the process or the machine.
 //!
 //! The order is always the same: write to a name nobody looks at, sync the file, rename it, sync the
-//! folder. A crash leaves the old content or the new, and at most a file whose name begins with
-//! [`TEMPORARY`], which is nobody's and goes with the next write of the same name.
+//! folder. A crash leaves the old content or the new, and at most a file whose name begins with `.new-`,
+//! which is nobody's and goes with the next write of the same name.
 
 use rustix::fs::{Mode, OFlags};
 use std::{
@@ -20,7 +20,7 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 /// Puts a file in place whose content `fill` writes. The folder must exist.
-pub(crate) fn replace<T, E: From<io::Error>>(
+pub fn replace<T, E: From<io::Error>>(
     path: &Path,
     fill: impl FnOnce(&mut File) -> Result<T, E>,
 ) -> Result<T, E> {

@@ -46,7 +46,7 @@ use std::{
     panic::resume_unwind,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -89,6 +89,8 @@ struct Inner {
     crashes: Mutex<Vec<Diagnostic>>,
     /// Limits how many libraries are read, copied and tried at once.
     examining: Semaphore,
+    /// Whether plugins that ask to be opened late wait for that still.
+    defers: AtomicBool,
 }
 
 /// One plugin that is served, and what it takes to end or replace it.
@@ -153,6 +155,7 @@ impl Engine {
             stopping: CancellationToken::new(),
             crashes: Mutex::new(crashes),
             examining: Semaphore::new(EXAMINED_AT_ONCE),
+            defers: AtomicBool::new(true),
         }));
         watch::spawn(&engine);
         denials::spawn(&engine);

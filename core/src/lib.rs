@@ -27,7 +27,7 @@ pub mod diagnostic;
 pub mod digest;
 pub mod discovery;
 mod dispatch;
-mod durable;
+pub mod durable;
 mod emission;
 mod engine;
 pub mod explain;
@@ -55,6 +55,7 @@ pub mod trust;
 pub mod vetting;
 pub mod watch;
 
+pub use configuration::{account_schema, check_account};
 pub use dispatch::{
     BreakerPolicy, CallOptions, CallPolicy, Judgement, MetricsSnapshot, OpenStream, Target,
 };

@@ -20,7 +20,9 @@ mod spec;
 
 pub use abi_version::{AbiVersion, AbiVersionError};
 pub use bundle::{Bundle, MAX_SKILLS};
-pub use declarations::{Activation, ConfigSchemas, Kind, Provided, ReloadRules, Requires, Setup};
+pub use declarations::{
+    Activation, ConfigSchemas, Kind, Provided, ReloadRules, Requires, Setup, Startup,
+};
 pub use library::Library;
 pub use platform::{Architecture, Platform, PlatformError, System};
 pub use relative_path::{RelativePath, RelativePathError};
@@ -98,6 +100,9 @@ pub struct Manifest {
     pub config: ConfigSchemas,
     /// What makes its own plugin worth opening.
     pub activation: Activation,
+    /// How its own plugin takes part in the start of the host.
+    #[serde(skip_serializing_if = "Startup::is_default")]
+    pub startup: Startup,
     /// What it can set up.
     pub setup: Setup,
     /// When its own plugin is to be replaced by a fresh generation.
@@ -131,6 +136,9 @@ pub struct Extension {
     /// What makes it worth opening.
     #[serde(skip_serializing_if = "Activation::is_empty")]
     pub activation: Activation,
+    /// How it takes part in the start of the host.
+    #[serde(skip_serializing_if = "Startup::is_default")]
+    pub startup: Startup,
     /// When it is to be replaced by a fresh generation.
     #[serde(skip_serializing_if = "ReloadRules::is_default")]
     pub reload: ReloadRules,

@@ -31,13 +31,13 @@ use clap::{Parser, Subcommand};
 pub(crate) use self::abi::{Abi, Explain};
 pub(crate) use self::beyond::{is_global, is_own};
 pub(crate) use self::call::Call;
-pub(crate) use self::channels::{Channels, ListChannels, SendToChannel};
+pub(crate) use self::channels::{AddAccount, Channels, ListChannels, RemoveAccount, SendToChannel};
 pub(crate) use self::chat::Chat;
 pub(crate) use self::completions::Completions;
 pub(crate) use self::config::{Config, ConfigApply};
 pub(crate) use self::dev::Dev;
 pub(crate) use self::doctor::Doctor;
-pub(crate) use self::global::{Colour, Global};
+pub(crate) use self::global::{Colour, Global, Setting};
 pub(crate) use self::hooks::Hooks;
 pub(crate) use self::new::{Kind, New};
 pub(crate) use self::plugins::{
@@ -202,6 +202,8 @@ impl Command {
             Self::Channels(Channels::List(_)) => "channels.list",
             Self::Hooks(Hooks::List) => "hooks.list",
             Self::Channels(Channels::Send(_)) => "channels.send",
+            Self::Channels(Channels::Add(_)) => "channels.add",
+            Self::Channels(Channels::Remove(_)) => "channels.remove",
             Self::Reloads(Reloads::List) => "reloads.list",
             Self::Reloads(Reloads::Show(_)) => "reloads.show",
             Self::Reloads(Reloads::Wait(_)) => "reloads.wait",

@@ -44,6 +44,10 @@ pub(crate) fn execute(arguments: &Arguments, output: &Output) -> CommandResult {
         Command::Channels(Channels::List(wanted)) => {
             channels::list(&read(Vec::new())?, wanted, output)
         }
+        Command::Channels(Channels::Add(wanted)) => {
+            channels::add(&read(Vec::new())?, wanted, output)
+        }
+        Command::Channels(Channels::Remove(wanted)) => channels::remove(&read(Vec::new())?, wanted),
         Command::Hooks(Hooks::List) => hooks::list(&read(Vec::new())?, output),
         Command::Channels(Channels::Send(wanted)) => {
             channels::send(wanted, &read(Vec::new())?, output)

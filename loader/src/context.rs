@@ -109,6 +109,30 @@ impl Context {
         settings::places(&self.sources)
     }
 
+    /// The file that the user's settings are written to: the one that `--config` names, or else the user's
+    /// own, which need not be there yet. `None` without a home folder.
+    pub(crate) fn own_file(&self) -> Option<PathBuf> {
+        let named = self.sources.named.as_ref();
+        let named = named.map(|path| self.sources.working_directory.join(path));
+        named.or_else(|| self.sources.user.clone())
+    }
+
+    /// A path as it is meant where the program was started.
+    pub(crate) fn absolute(&self, path: &Path) -> PathBuf {
+        self.sources.working_directory.join(path)
+    }
+
+    /// The configuration as it would be with this text in a file, which counts as the one that `--config`
+    /// names if it is not read now.
+    pub(crate) fn with_text(&self, file: &Path, text: String) -> Result<Self, Refusal> {
+        let mut sources = self.sources.clone();
+        if !self.config_files().iter().any(|one| one == file) {
+            sources.named = Some(file.to_owned());
+        }
+        sources.kept.insert(file.to_owned(), text);
+        Self::resolve(sources, self.state_dir.clone())
+    }
+
     /// The absolute path of the folder for state.
     pub(crate) fn state_dir(&self) -> Result<&Path, Finding> {
         self.state_dir.as_deref().ok_or_else(|| {

@@ -16,6 +16,7 @@
 mod args;
 mod commands;
 mod context;
+mod edit;
 mod env_vars;
 mod exit_code;
 mod finding;

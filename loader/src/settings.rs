@@ -65,6 +65,7 @@ use self::shape::TableShape;
 pub(crate) use self::files::{ConfigFile, Kept, places};
 pub(crate) use self::origin::{Layer, Origin};
 pub(crate) use self::problem::{Problem, Severity};
+pub(crate) use self::sensitive::is_secret;
 pub(crate) use self::show::Setting;
 
 /// Environment variables by name.

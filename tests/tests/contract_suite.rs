@@ -180,6 +180,13 @@ const BROKEN: &[Row] = &[
     ("needs-arguments", "chat-command/1", &["answers-without-arguments"]),
     ("fears-arguments", "chat-command/1", &["answers-any-arguments"]),
     ("long-reply", "chat-command/1", &["replies-fit-a-chat"]),
+    ("no-status", "web-fetch/1", &["answers-a-page"]),
+    ("no-title", "web-fetch/1", &["page-has-its-title"]),
+    ("marked-up", "web-fetch/1", &["text-has-no-markup"]),
+    ("other-type", "web-fetch/1", &["writes-what-is-asked-for"]),
+    ("never-cut", "web-fetch/1", &["keeps-to-max-bytes"]),
+    ("any-address", "web-fetch/1", &["refuses-what-is-no-address"]),
+    ("any-scheme", "web-fetch/1", &["refuses-other-schemes"]),
     ("no-reason", "health/1", &["says-why"]),
     ("no-report", "health/1", &["reports"]),
     ("slow-check", "health/1", &["answers-within-a-second"]),
@@ -374,6 +381,7 @@ const OWNERS: &[&str] = &[
     "reminders service/1:reminders",
     "reminders scheduled-task/1:reminders.tidy",
     "reminders cli-command/1:reminders",
+    "readable web-fetch/1:readable",
 ];
 
 #[test]

@@ -194,6 +194,7 @@ pub const ALL: &[&Contract] = &[
     &crate::speech::DESCRIPTION,
     &crate::text_inference::DESCRIPTION,
     &crate::tool::DESCRIPTION,
+    &crate::web_fetch::DESCRIPTION,
 ];
 
 /// The contract of this name.

@@ -33,6 +33,7 @@ pub mod service;
 pub mod speech;
 pub mod text_inference;
 pub mod tool;
+pub mod web_fetch;
 
 pub use name::{ContractName, ContractNameError};
 

@@ -21,7 +21,7 @@ pub fn all() -> Vec<ContractSchema> {
     }
     use crate::{
         background_service, channel, chat_command, cli_command, health, hook, lifecycle,
-        scheduled_task, service, speech, text_inference, tool,
+        scheduled_task, service, speech, text_inference, tool, web_fetch,
     };
     let mut schemas = vec![
         contract!(
@@ -106,6 +106,7 @@ pub fn all() -> Vec<ContractSchema> {
             tool::ToolAnswer,
             tool::ToolList,
         ),
+        contract!(web_fetch::CONTRACT, web_fetch::FetchPage, web_fetch::Page),
         contract!(service::clock::SERVICE, service::clock::Now, service::clock::Sleep),
         contract!(service::secrets::SERVICE, service::secrets::Get),
         contract!(service::kv::SERVICE, service::kv::List, service::kv::Keys),

@@ -13,3 +13,4 @@ pub mod scheduled_task;
 pub mod speech;
 pub mod text_inference;
 pub mod tool;
+pub mod web_fetch;

@@ -144,6 +144,11 @@ impl Host {
         service::tools::Tools::new(self.clone())
     }
 
+    /// Pages of the web, as the operator chose who fetches them: `web-fetch/1`.
+    pub fn web_fetch(&self) -> service::web_fetch::WebFetch {
+        service::web_fetch::WebFetch::new(self.clone())
+    }
+
     /// The channels that reach people: `channel/1`.
     pub fn channels(&self) -> service::channels::Channels {
         service::channels::Channels::new(self.clone())

@@ -15,6 +15,7 @@ pub use crate::{
         speech::{AudioSink, Speech},
         text_inference::{Events, TextInference},
         tool::{Tool, arguments_of, describe_tool},
+        web_fetch::WebFetch,
     },
     config,
     contract::{
@@ -30,6 +31,7 @@ pub use crate::{
             FinishReason, GenerateRequest, GenerateResponse, Model, ModelList, StreamEvent, Usage,
         },
         tool::{CallTool, ToolAnswer, ToolDescription},
+        web_fetch::{FetchPage, Page, PageFormat},
     },
     export_plugin, state,
 };

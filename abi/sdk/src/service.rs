@@ -12,4 +12,5 @@ pub mod secrets;
 pub mod speech;
 pub mod tasks;
 pub mod tools;
+pub mod web_fetch;
 pub mod websocket;

@@ -10,7 +10,7 @@ use loader_contract::{
         self, FinishReason, GenerateRequest, GenerateResponse, Message as Said, Model, ModelList,
         Role, StreamEvent,
     },
-    tool,
+    tool, web_fetch,
 };
 use loader_core::{
     message::{Failure, Message, Metadata, Reply, from_json},
@@ -76,6 +76,10 @@ pub(crate) fn all() -> Vec<Arc<dyn Service>> {
         Arc::new(Fake { name: text_inference::CONTRACT, call: infer, open: infer_in_pieces }),
         Arc::new(Fake { name: speech::CONTRACT, call: name_voices, open: speak }),
         Fake::calls(tool::CONTRACT, use_tool),
+        Fake::calls(web_fetch::CONTRACT, |request| match request.method.as_str() {
+            web_fetch::method::FETCH => fetch(request),
+            _ => Err(unknown(request)),
+        }),
         Fake::calls(channel::CONTRACT, |request| match request.method.as_str() {
             channel::method::SEND => {
                 Reply::json(&channel::Sent { message_ids: Vec::new(), pieces: 1 })
@@ -155,6 +159,18 @@ fn use_tool(request: &ServiceRequest) -> Result<Reply, Failure> {
         tool::method::CALL => Reply::json(&tool::ToolAnswer::done("done")),
         _ => Err(unknown(request)),
     }
+}
+
+/// A page with nothing but its own address on it.
+fn fetch(request: &ServiceRequest) -> Result<Reply, Failure> {
+    let request: web_fetch::FetchPage = from_json(&request.body)?;
+    Reply::json(&web_fetch::Page {
+        url: request.url.clone(),
+        status: 200,
+        content: request.url,
+        content_type: web_fetch::PageFormat::Text.media_type().into(),
+        ..web_fetch::Page::default()
+    })
 }
 
 fn name_voices(request: &ServiceRequest) -> Result<Reply, Failure> {

@@ -24,6 +24,7 @@ mod service;
 mod speech;
 mod text_inference;
 mod tool;
+mod web_fetch;
 
 pub use promise::Promise;
 pub use report::{Case, Counts, Outcome, Report, Under};
@@ -73,6 +74,7 @@ impl Options {
     /// A host that has what was said.
     fn host(&self) -> Host {
         let mut host = Host::new().patience(self.patience);
+        host = host.fetches(web_fetch::ADDRESS, 200, web_fetch::PAGE);
         if let Some(config) = &self.config {
             host = host.config(config.clone());
         }
@@ -106,7 +108,7 @@ pub(crate) struct Chapter {
     safe: Option<&'static str>,
 }
 
-const CHAPTERS: [&Chapter; 11] = [
+const CHAPTERS: [&Chapter; 12] = [
     &channel::CHAPTER,
     &chat_command::CHAPTER,
     &cli_command::CHAPTER,
@@ -118,6 +120,7 @@ const CHAPTERS: [&Chapter; 11] = [
     &speech::CHAPTER,
     &text_inference::CHAPTER,
     &tool::CHAPTER,
+    &web_fetch::CHAPTER,
 ];
 
 /// Every promise: whose it is (`plugin`, `every`, or a contract), its name, and what it says.

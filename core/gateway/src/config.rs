@@ -27,6 +27,7 @@ mod secrets;
 mod speech;
 mod tasks;
 mod tools;
+mod web_fetch;
 
 use std::collections::BTreeMap;
 
@@ -46,6 +47,7 @@ pub use secrets::SecretSource;
 pub use speech::Speech;
 pub use tasks::Task;
 pub use tools::Tools;
+pub use web_fetch::WebFetch;
 
 /// The settings of loader. Every key is optional.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -62,6 +64,8 @@ pub struct Config {
     pub models: Models,
     /// Who speaks when a request names no provider.
     pub speech: Speech,
+    /// Who fetches pages of the web, and which.
+    pub web_fetch: WebFetch,
     /// Which tools models may call, and how often.
     pub tools: Tools,
     /// Chat channels by channel id, each with its accounts.

@@ -20,6 +20,7 @@ use crate::{
     tasks::Tasks,
     tools::Tools,
     translation::{engine_options, not_opened},
+    web_fetch::WebFetch,
 };
 use loader_contract::{
     hook::event,
@@ -112,13 +113,14 @@ impl Gateway {
         let inference = Inference::new(desk.clone(), hooks.clone(), tools.clone());
         let chat_commands = ChatCommands::new(desk.clone());
         let (background, tasks) = (Background::new(desk.clone()), Tasks::new(desk.clone()));
-        let own: [Arc<dyn Service>; 10] = [
+        let own: [Arc<dyn Service>; 11] = [
             Arc::new(Inbox(channels.clone())),
             Arc::new(Sending::new(channels.clone(), desk.clone())),
             Arc::new(inference.clone()),
             Arc::new(hooks.clone()),
             Arc::new(tools),
             Arc::new(Speech::new(desk.clone())),
+            Arc::new(WebFetch::new(desk.clone())),
             Arc::new(chat_commands.clone()),
             Arc::new(CliCommands::new(desk.clone())),
             Arc::new(background.clone()),
@@ -149,7 +151,10 @@ impl Gateway {
         );
         channels.begin(&engine, conversations.clone());
         for ((channel, account), own) in difference::connected(&settings.config) {
-            channels.connect(&engine, channel, account, own).await;
+            // One that is opened later is connected when its generation appears.
+            if !reconnection::is_awaited(&engine, channel) {
+                channels.connect(&engine, channel, account, own).await;
+            }
         }
         let inner = Inner {
             desk,
@@ -232,9 +237,12 @@ impl Gateway {
         self.0.channels.accounts()
     }
 
-    /// The program serves its clients: whoever waited for that begins. Background services are started, one
-    /// after another, and then time counts for scheduled tasks. Returns when that is done.
+    /// The program serves its clients: whoever waited for that begins. Plugins that asked to be opened late
+    /// are, and nobody waits for them. Background services are started, one after another, and then time
+    /// counts for scheduled tasks. Returns when that is done.
     pub async fn listening(&self) {
+        let engine = self.0.engine.clone();
+        tokio::spawn(async move { engine.open_deferred().await });
         let inner = self.0.clone();
         tokio::spawn(async move { inner.hooks.gateway_started(&inner.host).await });
         self.0.background.begin().await;

@@ -7,6 +7,7 @@
 //! | `channels`, `conversation` | `channel/1` | accounts kept connected, one turn after another |
 //! | `hooks` | `hook/1` | plugins that take part in what the gateway does, in order |
 //! | `tools` | `tool/1` | what models, people and plugins can have done |
+//! | `web_fetch` | `web-fetch/1` | pages of the web by the first provider that can, from addresses that are allowed |
 //! | `chat_commands` | `chat-command/1` | answers to `/name` in every chat |
 //! | `cli_commands` | `cli-command/1` | commands of `loader` that plugins own |
 //! | `background` | `service/1` | services started after the port listens, stopped in the opposite order |
@@ -17,6 +18,7 @@
 //! | `survey`, `translation` | | what would be loaded; the configuration in the engine's words |
 //! | `status` | | how plugins and accounts are doing, without asking them |
 //! | [`picker`] | `channel/1` | channels that can be set up, those in catalogues too |
+//! | [`setup`] | `channel/1` | which plugin a channel is set up for, and which settings are secrets |
 //! | [`openai`] | | the OpenAI wire format to and from the contract |
 //!
 //! Never prints, never reads the environment, never exits.
@@ -42,6 +44,7 @@ pub mod picker;
 mod reconnection;
 mod routes;
 mod secrets;
+pub mod setup;
 mod shape;
 mod signals;
 mod speech;
@@ -50,6 +53,7 @@ mod survey;
 mod tasks;
 mod tools;
 mod translation;
+mod web_fetch;
 
 pub use apply::Applied;
 pub use asking::{Answered, Question};

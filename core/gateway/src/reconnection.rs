@@ -6,7 +6,7 @@
 
 use crate::{difference, gateway::Inner};
 use loader_contract::channel::CONTRACT;
-use loader_core::Snapshot;
+use loader_core::{Engine, Snapshot};
 use std::{
     collections::HashMap,
     sync::{Arc, Weak},
@@ -37,6 +37,13 @@ pub(crate) fn follow(gateway: &Arc<Inner>) {
             seen = now;
         }
     });
+}
+
+/// Whether the plugin of a channel is to be opened only after the gateway has begun to serve.
+pub(crate) fn is_awaited(engine: &Engine, channel: &str) -> bool {
+    let snapshot = engine.snapshot();
+    let capability = snapshot.capability(CONTRACT, channel);
+    capability.is_some_and(|channel| engine.is_deferred(&channel.plugin))
 }
 
 fn generations(snapshot: &Snapshot) -> Generations {

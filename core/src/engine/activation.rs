@@ -1,4 +1,4 @@
-//! When a plugin that is switched on is opened: with the others, or by the first call to it.
+//! When a plugin that is switched on is opened: with the others, after them, or by the first call to it.
 
 use crate::manifest::PluginSpec;
 use std::collections::BTreeSet;
@@ -9,7 +9,8 @@ pub enum Activation {
     /// All of them at once.
     #[default]
     Everything,
-    /// One whose manifest has `[activation]` is dormant unless something of that is wanted.
+    /// One whose manifest has `[activation]` is dormant unless something of that is wanted. One that asks for
+    /// it in `[startup]` is dormant until the program [serves its clients](super::Engine::open_deferred).
     AsDeclared(Wanted),
     /// All of them are dormant.
     OnDemand,
@@ -37,6 +38,11 @@ impl Activation {
             Self::OnDemand => true,
         };
         waits && spec.content.library().is_some()
+    }
+
+    /// Whether a plugin that does not wait is opened after the others.
+    pub(super) fn defers(&self, spec: &PluginSpec) -> bool {
+        matches!(self, Self::AsDeclared(_)) && spec.startup.defer_full_load_until_after_listen
     }
 }
 
@@ -85,5 +91,18 @@ mod tests {
             let waits = [&plain, &chat, &bundle].map(|spec| activation.waits(spec));
             assert_eq!(waits, waiting, "{activation:?}");
         }
+    }
+
+    #[test]
+    fn only_what_asks_for_it_is_opened_late_and_only_where_declarations_count() {
+        let code = "abi = \"1.0\"\n[library]\npath = \"it.so\"\n";
+        let late = "[startup]\ndefer_full_load_until_after_listen = true\n";
+        let (plain, late) = (spec(code), spec(&format!("{code}{late}")));
+        let declared = Activation::AsDeclared(Wanted::default());
+        let defers = |activation: &Activation| [&plain, &late].map(|spec| activation.defers(spec));
+        assert_eq!(defers(&declared), [false, true]);
+        assert_eq!([declared.waits(&plain), declared.waits(&late)], [false, false]);
+        assert_eq!(defers(&Activation::Everything), [false, false]);
+        assert_eq!(defers(&Activation::OnDemand), [false, false]);
     }
 }

@@ -9,13 +9,14 @@ use crate::{
     diagnostic::Diagnostic,
     discovery::Candidate,
     dispatch::{Served, Waking},
+    manifest::PluginSpec,
     message::Failure,
     registry::{PluginRecord, Snapshot, Status},
     reload::{State, Verdict},
 };
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, future::join_all};
 use loader_abi::class;
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 use tracing::info;
 
 impl Engine {
@@ -28,10 +29,40 @@ impl Engine {
         })
     }
 
+    /// The program serves its clients: opens the plugins that were to be opened only then, and lets none wait
+    /// for that any more. Returns what there is to say. Dropping the future stops nothing.
+    pub async fn open_deferred(&self) -> Vec<Diagnostic> {
+        self.0.defers.store(false, Ordering::Release);
+        let snapshot = self.snapshot();
+        let dormant = snapshot.plugins().filter(|record| record.status == Status::Dormant);
+        let deferred = dormant.filter(|record| !self.is_to_wait(&record.candidate));
+        let opening = deferred.map(|record| self.awaken(&record.id));
+        join_all(opening).await.into_iter().flatten().flatten().collect()
+    }
+
+    /// Whether a plugin is dormant, and only until then.
+    pub fn is_deferred(&self, id: &str) -> bool {
+        let dormant = self.0.dormant(id);
+        dormant.is_some_and(|record| {
+            let spec = record.candidate.spec();
+            self.defers(spec) && !self.options().activation.waits(spec)
+        })
+    }
+
+    fn defers(&self, spec: &PluginSpec) -> bool {
+        self.0.defers.load(Ordering::Acquire) && self.options().activation.defers(spec)
+    }
+
+    /// Whether a plugin is dormant instead of being loaded.
+    pub(super) fn is_to_wait(&self, candidate: &Candidate) -> bool {
+        let spec = candidate.spec();
+        self.defers(spec) || self.options().activation.waits(spec)
+    }
+
     /// Loads one plugin in its turn, or lets it be dormant, as is decided; nothing when one of its id is
     /// served.
     pub(super) async fn receive(&self, candidate: &Candidate) -> Option<Vec<Diagnostic>> {
-        if !self.options().activation.waits(candidate.spec()) {
+        if !self.is_to_wait(candidate) {
             return self.bring(candidate).await;
         }
         let (engine, candidate) = (self.clone(), candidate.clone());

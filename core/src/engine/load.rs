@@ -100,7 +100,7 @@ impl Engine {
             diagnostics.extend(inner.bring(bundle).await.into_iter().flatten());
         }
         let (waiting, on): (Vec<_>, Vec<_>) =
-            on.into_iter().partition(|candidate| options.activation.waits(candidate.spec()));
+            on.into_iter().partition(|candidate| self.is_to_wait(candidate));
         self.lay_down_new(&waiting).await;
         let turns: Vec<_> = on.iter().map(|candidate| inner.turn(candidate.id())).collect();
         let starting = on.iter().zip(&turns).map(|(candidate, turn)| async move {

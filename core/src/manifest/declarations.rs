@@ -91,6 +91,19 @@ impl Activation {
     }
 }
 
+/// How a plugin takes part in the start of its host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Startup {
+    /// It is opened only when the host serves its clients. The host can open it earlier if it is called.
+    pub defer_full_load_until_after_listen: bool,
+}
+
+impl Startup {
+    pub(super) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What a plugin can set up.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Setup {
@@ -98,6 +111,10 @@ pub struct Setup {
     pub providers: Vec<String>,
     /// Command-line backends it can set up.
     pub cli_backends: Vec<String>,
+    /// Settings of an account that may stand in its channel's own table, from where they can be moved into
+    /// an account's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub single_account_keys: Vec<String>,
     /// A library with the set-up code alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub library: Option<Library>,

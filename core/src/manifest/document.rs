@@ -73,6 +73,7 @@ fn read(notes: &Notes<'_>, document: &DeTable<'_>) -> Option<Manifest> {
         requires: parts::requires(&mut root),
         config: parts::config(&mut root),
         activation: parts::activation(&mut root),
+        startup: parts::startup(&mut root),
         setup: parts::setup(&mut root),
         reload: parts::reload(&mut root),
     };
@@ -132,6 +133,7 @@ fn extensions(root: &mut Fields<'_>, pack_has_library: bool) -> Vec<Extension> {
             requires: parts::requires(&mut table),
             config: parts::config(&mut table),
             activation: parts::activation(&mut table),
+            startup: parts::startup(&mut table),
             reload: parts::reload(&mut table),
         };
         if !own_library && !pack_has_library {
@@ -164,7 +166,7 @@ fn refuse_code(notes: &Notes<'_>, document: &DeTable<'_>) {
 }
 
 /// The keys that are about code.
-const OF_CODE: [&str; 9] = [
+const OF_CODE: [&str; 10] = [
     "abi",
     "library",
     "extensions",
@@ -172,13 +174,14 @@ const OF_CODE: [&str; 9] = [
     "requires",
     "config",
     "activation",
+    "startup",
     "setup",
     "reload",
 ];
 
 /// In a pack without a plugin of its own, these tables apply to nothing.
 fn warn_of_unused(notes: &Notes<'_>, document: &DeTable<'_>) {
-    for name in ["requires", "config", "activation", "reload"] {
+    for name in ["requires", "config", "activation", "startup", "reload"] {
         if let Some((key, _)) = document.get_key_value(name) {
             let message =
                 format!("[{name}] applies to no plugin, since the pack itself provides none");

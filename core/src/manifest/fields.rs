@@ -112,6 +112,16 @@ impl<'a> Fields<'a> {
         self.texts(key).iter().map(|found| found.text.to_owned()).collect()
     }
 
+    /// A yes or no.
+    pub(super) fn boolean(&mut self, key: &'static str) -> Option<bool> {
+        let value = self.value(key)?;
+        let DeValue::Boolean(boolean) = value.get_ref() else {
+            wrong_type(self.notes, &format!("`{key}`"), "a boolean", value);
+            return None;
+        };
+        Some(*boolean)
+    }
+
     /// The path of a file in the plugin's folder.
     pub(super) fn path(&mut self, key: &'static str) -> Option<RelativePath> {
         let found = self.text(key)?;

@@ -1,7 +1,7 @@
 //! Reads the tables that a plugin and an extension of a pack have in common, and the small ones.
 
 use super::{
-    Activation, ConfigSchemas, Library, ReloadRules, Requires, Setup,
+    Activation, ConfigSchemas, Library, ReloadRules, Requires, Setup, Startup,
     fields::{Fields, Text},
     notes::Notes,
 };
@@ -51,12 +51,25 @@ pub(super) fn activation(owner: &mut Fields<'_>) -> Activation {
     activation
 }
 
+/// `[startup]`: how the plugin takes part in the start of its host.
+pub(super) fn startup(owner: &mut Fields<'_>) -> Startup {
+    let Some(mut table) = owner.table("startup") else { return Startup::default() };
+    let startup = Startup {
+        defer_full_load_until_after_listen: table
+            .boolean("defer_full_load_until_after_listen")
+            .unwrap_or_default(),
+    };
+    table.finish();
+    startup
+}
+
 /// `[setup]`: what the plugin can set up.
 pub(super) fn setup(root: &mut Fields<'_>) -> Setup {
     let Some(mut table) = root.table("setup") else { return Setup::default() };
     let setup = Setup {
         providers: table.lines("providers"),
         cli_backends: table.lines("cli_backends"),
+        single_account_keys: table.lines("single_account_keys"),
         library: table.table("library").and_then(Library::read),
     };
     table.finish();

@@ -2,7 +2,7 @@
 
 use super::{
     AbiVersion, Activation, Bundle, ConfigSchemas, Library, Manifest, Provided, ReloadRules,
-    Requires,
+    Requires, Startup,
 };
 use semver::Version;
 use serde::Serialize;
@@ -36,6 +36,9 @@ pub struct PluginSpec {
     /// What makes it worth opening.
     #[serde(skip_serializing_if = "Activation::is_empty")]
     pub activation: Activation,
+    /// How it takes part in the start of the host.
+    #[serde(skip_serializing_if = "Startup::is_default")]
+    pub startup: Startup,
     /// When it is to be replaced by a fresh generation.
     #[serde(skip_serializing_if = "ReloadRules::is_default")]
     pub reload: ReloadRules,
@@ -92,6 +95,7 @@ impl Manifest {
             requires: self.requires.clone(),
             config: self.config.clone(),
             activation: self.activation.clone(),
+            startup: self.startup,
             reload: self.reload.clone(),
             content,
         });
@@ -109,6 +113,7 @@ impl Manifest {
                 requires: extension.requires.clone(),
                 config: extension.config.clone(),
                 activation: extension.activation.clone(),
+                startup: extension.startup,
                 reload: extension.reload.clone(),
                 content: Content::Library(
                     extension.library.as_ref().or(self.library.as_ref())?.clone(),

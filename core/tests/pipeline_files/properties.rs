@@ -65,6 +65,7 @@ fn manifest_like() -> impl Strategy<Value = String> {
         "account_schema",
         "activation",
         "commands",
+        "startup",
         "setup",
         "cli_backends",
         "extensions",

@@ -76,7 +76,7 @@ pub(crate) struct Setting {
 }
 
 /// Reads `key=value`.
-fn setting(text: &str) -> Result<Setting, String> {
+pub(super) fn setting(text: &str) -> Result<Setting, String> {
     let (key, value) = text
         .split_once('=')
         .ok_or("there is no `=`; write it like `gateway.listen=127.0.0.1:0`")?;

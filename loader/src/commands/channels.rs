@@ -1,4 +1,12 @@
-//! `loader channels`: the channels that can be set up, and what brings each; text for somebody.
+//! `loader channels`: the channels that can be set up, and what brings each; their accounts; text for
+//! somebody.
+
+mod account;
+mod add;
+mod remove;
+
+pub(super) use self::add::add;
+pub(super) use self::remove::remove;
 
 use loader_contract::channel::{CONTRACT, SendText, Sent, method};
 use loader_gateway::picker::{self, ListedChannel, Source};
@@ -87,7 +95,7 @@ fn next_step(channel: &ListedChannel) -> String {
         (_, Some(command)) => command,
         (Source::Plugin { .. }, None) if channel.configured => "it has accounts".to_owned(),
         (Source::Plugin { .. }, None) => {
-            format!("write [channels.{}.accounts.NAME] in loader.toml", key(&channel.id))
+            format!("loader channels add {} KEY=VALUE…", shell::word(&channel.id))
         }
         (Source::Catalogue { .. }, None) => "get it from its publisher".to_owned(),
     }

@@ -6,7 +6,7 @@ mod validate;
 use serde_json::json;
 
 pub(super) use self::apply::apply;
-pub(super) use self::validate::{check_values, validate};
+pub(super) use self::validate::{check_values, missing_secrets, validate};
 
 use crate::context::Context;
 use crate::output::{Answer, CommandResult, Outcome};

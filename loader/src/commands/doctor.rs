@@ -3,6 +3,7 @@
 //! It has no opinion of its own: the checks of plugins are the steps of a real start, up to the point
 //! where a library would be opened.
 
+mod accounts;
 mod check;
 mod configuration;
 mod host;
@@ -48,7 +49,7 @@ fn look(wanted: &Doctor, global: &Global, output: &Output, sections: &[Section])
         return Err(Refusal { warnings, ..Refusal::new(Exit::NotFound, unknown) });
     }
     if wanted.fix {
-        let repairs = plan(report.findings());
+        let repairs = plan(&patient, report.findings());
         for repair in &repairs {
             let would = if wanted.dry_run { "would run" } else { "runs" };
             output.note(&format!("{would}: {}\n", repair.command()));

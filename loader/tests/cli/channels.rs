@@ -96,7 +96,7 @@ fn a_plugin_that_is_here_hides_what_a_catalogue_says_and_no_library_is_opened() 
 }
 
 #[test]
-fn a_channel_that_is_here_says_what_to_write() {
+fn a_channel_that_is_here_says_how_to_set_it_up() {
     let context = Context::new();
     context.install("irc");
     let schema = "irc/account.schema.json";
@@ -106,7 +106,7 @@ fn a_channel_that_is_here_says_what_to_write() {
         let outcome = context.run(&[&["channels", "list"], more].concat());
         outcome.data().lines().nth(1).expect("a line").to_owned()
     };
-    assert!(next(&[]).ends_with("plugin irc  write [channels.irc.accounts.NAME] in loader.toml"));
+    assert!(next(&[]).ends_with("plugin irc  loader channels add irc KEY=VALUE…"));
     let accounts = ["--set", "channels.irc.accounts.libera.host='irc.libera.chat'"];
     assert!(next(&accounts).ends_with("plugin irc  it has accounts"));
     let off = ["--set", "plugins.entries.irc.enabled=false"];

@@ -70,11 +70,11 @@ fn validate_accepts_what_is_right() {
     context.write("project/loader.toml", "log.filter = 'warn'\n");
     assert_eq!(
         context.run(&["config", "validate"]).data(),
-        "The configuration is valid: 36 settings, 1 file, 2 plugins.\n"
+        "The configuration is valid: 41 settings, 1 file, 2 plugins.\n"
     );
     let envelope = context.run(&["config", "validate", "--json"]).json();
     assert_eq!(envelope["schema"], "loader.config.validate/1");
-    assert_eq!(envelope["data"], json!({ "settings": 36, "files": 1, "plugins": 2 }));
+    assert_eq!(envelope["data"], json!({ "settings": 41, "files": 1, "plugins": 2 }));
 }
 
 #[test]

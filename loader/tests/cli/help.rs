@@ -13,6 +13,7 @@ fn help_texts() {
         ("chat", &["chat", "--help"]),
         ("status", &["status", "--help"]),
         ("channels_list", &["channels", "list", "--help"]),
+        ("channels_add", &["channels", "add", "--help"]),
         ("channels_send", &["channels", "send", "--help"]),
         ("tts", &["tts", "--help"]),
         ("plugins", &["plugins", "--help"]),

@@ -8,7 +8,8 @@ use loader_core::diagnostic::Diagnostic;
 use loader_core::nearest::nearest;
 use loader_core::services::secrets;
 use loader_gateway::config::Config;
-use serde_json::json;
+use loader_gateway::setup;
+use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::exit_code::Exit;
@@ -48,6 +49,7 @@ pub(in crate::commands) fn check_values(context: &Context, survey: &Survey) -> V
     let mut findings: Vec<Finding> = Filter::parse(&config.log.filter).err().into_iter().collect();
     findings.extend(Policy::new(config, config.gateway.listen, [0; 32]).err().map(Finding::from));
     findings.extend(check_names(config, &Names::of(survey)));
+    findings.extend(check_accounts(config, survey));
     findings.extend(check_secrets(config));
     findings
 }
@@ -153,15 +155,38 @@ fn check_secrets(config: &Config) -> Vec<Finding> {
             (format!("channels.{id}.accounts.{account}"), serde_json::json!(settings))
         })
     });
+    let settings = entries.chain(accounts);
+    settings.flat_map(|(key, settings)| missing_secrets(config, &key, &settings)).collect()
+}
+
+/// Secrets that these settings refer to and that nothing says the place of.
+pub(in crate::commands) fn missing_secrets(
+    config: &Config,
+    key: &str,
+    settings: &Value,
+) -> Vec<Finding> {
+    let names = secrets::references(settings).into_iter();
+    let missing = names.filter(|name| !config.secrets.contains_key(*name)).map(|name| {
+        let message = format!("`{key}` refers to the secret `{name}`, which has no place");
+        let hint = format!("say where it is: [secrets.\"{name}\"] with `env`, `file` or `value`");
+        Finding::warning("LDR-CFG-SECRET", message).hint(hint)
+    });
+    missing.collect()
+}
+
+/// Accounts whose settings do not fit the schema that their channel's plugin brings.
+fn check_accounts(config: &Config, survey: &Survey) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (key, settings) in entries.chain(accounts) {
-        for name in secrets::references(&settings) {
-            if !config.secrets.contains_key(name) {
-                let message = format!("`{key}` refers to the secret `{name}`, which has no place");
-                findings.push(Finding::warning("LDR-CFG-SECRET", message).hint(format!(
-                    "say where it is: [secrets.\"{name}\"] with `env`, `file` or `value`"
-                )));
-            }
+    for (id, channel) in &config.channels {
+        let Ok(Some(owner)) = setup::owner(survey, id) else { continue };
+        if !owner.plugin.decision.enabled || owner.channel != id {
+            continue;
+        }
+        for (account, settings) in channel.accounts.iter().filter(|(_, one)| one.enabled) {
+            let key = format!("channels.{id}.accounts.{account}");
+            let settings = settings.settings_json();
+            let wrong = loader_core::check_account(&owner.plugin.candidate, &key, &settings);
+            findings.extend(wrong.into_iter().map(Finding::from));
         }
     }
     findings

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::patient::Patient;
-use super::{configuration, host, plugins, state, trust};
+use super::{accounts, configuration, host, plugins, state, trust};
 use crate::finding::Finding;
 
 /// One thing that is looked at.
@@ -48,7 +48,7 @@ impl Section {
 }
 
 /// Everything that is looked at, in the order of the report.
-pub(super) const CHECKS: [Check; 17] = [
+pub(super) const CHECKS: [Check; 18] = [
     Check {
         id: "configuration.layers",
         section: Section::Configuration,
@@ -62,6 +62,13 @@ pub(super) const CHECKS: [Check; 17] = [
         description: "settings name what exists",
         looks_at: "ids, models, secrets, hosts and log filters that settings name",
         look: configuration::values,
+    },
+    Check {
+        id: "configuration.accounts",
+        section: Section::Configuration,
+        description: "accounts stand in tables of their own",
+        looks_at: "[channels.<id>] in every file, and what its plugin says of it",
+        look: accounts::look,
     },
     Check {
         id: "state.folder",

@@ -1,4 +1,5 @@
-//! Repairs that lose nothing: taking rights from others, and making folders that are missing.
+//! Repairs that lose nothing: taking rights from others, making folders that are missing, and moving an
+//! account's settings to where they count.
 
 use std::fs;
 use std::io;
@@ -7,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::accounts;
+use super::patient::{Configured, Patient};
+use crate::edit::Edit;
 use crate::finding::Finding;
 use crate::shell;
 
@@ -20,12 +24,14 @@ const REPAIRS: [(&str, Deed); 6] = [
     ("LDR-STATE-FOLDER", Deed::MakeFolder),
 ];
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Deed {
     /// Takes these bits from the mode of a file or folder of ours.
     TakeRights(u32),
     /// Makes a folder where nothing is.
     MakeFolder,
+    /// Moves keys of a channel's own table into an account.
+    Promote { channel: String, keys: Vec<String> },
 }
 
 /// One repair that is planned.
@@ -35,20 +41,27 @@ pub(super) struct Repair {
     code: String,
     /// What it changes.
     path: PathBuf,
-    /// The same as a command.
+    /// The same as a command, or in words where there is none.
     command: String,
     #[serde(skip)]
     deed: Deed,
 }
 
 /// The repairs that are known for these findings and may be made by this user, each once.
-pub(super) fn plan<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Repair> {
+pub(super) fn plan<'a>(
+    patient: &Patient,
+    findings: impl Iterator<Item = &'a Finding>,
+) -> Vec<Repair> {
     let mut repairs: Vec<Repair> = Vec::new();
     for finding in findings {
-        let deed = REPAIRS.iter().find(|(code, _)| finding.code == *code).map(|(_, deed)| *deed);
+        if finding.code == accounts::CODE && !repairs.iter().any(|one| one.code == finding.code) {
+            repairs.extend(patient.configuration.iter().flat_map(promotions));
+        }
+        let deed = REPAIRS.iter().find(|(code, _)| finding.code == *code);
+        let deed = deed.map(|(_, deed)| deed.clone());
         let Some((deed, place)) = deed.zip(finding.place.as_ref()) else { continue };
         let path = &place.path;
-        if !is_ours_to_mend(deed, path) || repairs.iter().any(|repair| repair.path == *path) {
+        if !is_ours_to_mend(&deed, path) || repairs.iter().any(|repair| repair.path == *path) {
             continue;
         }
         repairs.push(Repair {
@@ -61,7 +74,17 @@ pub(super) fn plan<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Repai
     repairs
 }
 
-fn is_ours_to_mend(deed: Deed, path: &Path) -> bool {
+fn promotions(configured: &Configured) -> Vec<Repair> {
+    let strays = accounts::strays(configured).into_iter().filter(|one| !one.movable.is_empty());
+    let repairs = strays.map(|stray| {
+        let deed = Deed::Promote { channel: stray.channel, keys: stray.movable };
+        let (code, command) = (accounts::CODE.to_owned(), deed.command(&stray.file));
+        Repair { code, path: stray.file, command, deed }
+    });
+    repairs.collect()
+}
+
+fn is_ours_to_mend(deed: &Deed, path: &Path) -> bool {
     let found = path.symlink_metadata();
     match (deed, found) {
         (Deed::TakeRights(_), Ok(found)) => {
@@ -73,13 +96,18 @@ fn is_ours_to_mend(deed: Deed, path: &Path) -> bool {
 }
 
 impl Deed {
-    fn command(self, path: &Path) -> String {
+    fn command(&self, path: &Path) -> String {
         let word = shell::word(path);
         match self {
             Self::TakeRights(0o022) => format!("chmod go-w {word}"),
             Self::TakeRights(0o077) => format!("chmod go= {word}"),
             Self::TakeRights(_) => format!("chmod u-s,g-s,-t {word}"),
             Self::MakeFolder => format!("mkdir -p -m 700 {word}"),
+            Self::Promote { channel, keys } => format!(
+                "move {} of [channels.{channel}] into [channels.{channel}.accounts.{}] in {word}",
+                keys.join(", "),
+                accounts::ACCOUNT
+            ),
         }
     }
 }
@@ -92,13 +120,18 @@ impl Repair {
 
     /// Makes the repair.
     pub(super) fn apply(&self) -> Result<(), Finding> {
-        let done = match self.deed {
+        let done = match &self.deed {
             Deed::TakeRights(bits) => fs::symlink_metadata(&self.path).and_then(|found| {
-                let mode = found.mode() & 0o7777 & !bits;
+                let mode = found.mode() & 0o7777 & !*bits;
                 fs::set_permissions(&self.path, fs::Permissions::from_mode(mode))
             }),
             Deed::MakeFolder => {
                 fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path)
+            }
+            Deed::Promote { channel, keys } => {
+                let mut edit = Edit::open(&self.path)?;
+                edit.promote(channel, accounts::ACCOUNT, keys)?;
+                return edit.save();
             }
         };
         done.map_err(|error| {

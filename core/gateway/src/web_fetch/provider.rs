@@ -1,0 +1,77 @@
+//! One provider that is asked for a page, and whether what it answers can be one.
+
+use loader_abi::class;
+use loader_contract::web_fetch::{CONTRACT, FetchPage, Page, method};
+use loader_core::{
+    CallOptions, Capability, Engine, Judgement,
+    message::{Failure, Metadata, Reply},
+};
+use std::sync::Arc;
+
+/// One that can be asked.
+pub(super) struct Provider {
+    /// Its capability id.
+    pub(super) id: String,
+    /// The plugin.
+    pub(super) plugin: String,
+}
+
+impl From<&Arc<Capability>> for Provider {
+    fn from(capability: &Arc<Capability>) -> Self {
+        Self { id: capability.id.clone(), plugin: capability.plugin.clone() }
+    }
+}
+
+impl Provider {
+    /// Asks for the page at one address.
+    pub(super) async fn ask(
+        &self,
+        engine: &Engine,
+        options: CallOptions,
+        request: &FetchPage,
+    ) -> Result<Page, Failure> {
+        let target = engine.target(CONTRACT, Some(&self.id), method::FETCH)?;
+        let judge = |reply: &Reply| match self.read(request, reply) {
+            Ok(_) => Judgement::Sound,
+            Err(failure) => Judgement::Broken(failure),
+        };
+        let body = Reply::json(request)?.body;
+        let reply = target.call_and_judge(options, Metadata::new(), body, judge).await?;
+        self.read(request, &reply)
+    }
+
+    /// Reads an answer; one that breaks the contract is an error.
+    fn read(&self, request: &FetchPage, reply: &Reply) -> Result<Page, Failure> {
+        let page: Page = serde_json::from_slice(&reply.body)
+            .map_err(|error| self.broken(format!("it sent what makes no sense: {error}")))?;
+        let (length, most) = (page.content.len() as u64, request.max_bytes);
+        let wanted = request.format.media_type();
+        if length > most {
+            return Err(self.broken(format!("it sent {length} bytes of content, not {most}")));
+        }
+        if page.content_type != wanted && page.content_type != "text/plain" {
+            let sent = page.content_type.escape_debug();
+            return Err(self.broken(format!("it sent `{sent}`, not `{wanted}`")));
+        }
+        if !(100..1000).contains(&page.status) {
+            return Err(self.broken(format!("{} is no status of HTTP", page.status)));
+        }
+        if !page.location.is_empty() && !(300..400).contains(&page.status) {
+            let status = page.status;
+            return Err(self.broken(format!("it sends on with the status {status}")));
+        }
+        Ok(page)
+    }
+
+    fn broken(&self, message: String) -> Failure {
+        let mut failure = Failure::new(class::INTERNAL, "LDR-WEBFETCH-BROKEN", message);
+        failure.origin = format!("plugin:{}", self.plugin);
+        failure.hint(format!("update the plugin: loader plugins update {}", self.plugin))
+    }
+
+    /// What came of it, with the names of whom it is about.
+    pub(super) fn named(&self, failure: Failure) -> Failure {
+        let message = format!("`{}` of the plugin `{}`: {}", self.id, self.plugin, failure.message);
+        Failure { message, ..failure }
+    }
+}
