@@ -76,7 +76,7 @@ pub(crate) struct AddAccount {
     ///
     /// The value is TOML, or text if it is not TOML; `sasl.password=…` is a key in a table.
     #[arg(value_name = "KEY=VALUE", value_parser = setting)]
-    pub(crate) settings: Vec<Setting>,
+    pub(crate) values: Vec<Setting>,
 
     /// What the account is called
     #[arg(long, value_name = "NAME", default_value = "default")]

@@ -29,7 +29,7 @@ pub(in crate::commands) fn add(
     let (channel, account) = (owner.channel, wanted.account.as_str());
     let file = file(context, wanted.file.as_deref())?;
     let key = account_key(channel, account);
-    let settings = table(&wanted.settings);
+    let settings = table(&wanted.values);
     refuse_plain_secrets(&owner, &settings, &key, account)?;
 
     let mut edit = Edit::open(&file)?;
