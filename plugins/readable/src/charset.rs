@@ -25,6 +25,6 @@ fn declared(body: &[u8]) -> Option<&'static Encoding> {
     labels.find_map(|label| {
         let label = label.trim_start().trim_start_matches(['"', '\'']);
         let end = label.find(['"', '\'', ';', '/', ' ']).unwrap_or(label.len());
-        Encoding::for_label(label[..end].as_bytes())
+        Encoding::for_label(&label.as_bytes()[..end])
     })
 }
