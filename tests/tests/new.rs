@@ -213,6 +213,25 @@ fn each_kind_has_these_files() {
     }
 }
 
+/// The other kinds: what a new plugin of each does keeps what its contract promises.
+#[test]
+fn a_plugin_of_every_other_kind_keeps_its_promises() {
+    let newcomer = Newcomer::new();
+    for kind in ["speech", "tool", "hook", "service", "task", "command", "chat-command"] {
+        let name = format!("my_{}", kind.replace('-', "_"));
+        newcomer.ask(&["new", &name, "--kind", kind]);
+        let folder = newcomer.desk().join(&name);
+        cargo(&folder, "build");
+        lay_out(&folder, &format!("lib{name}.so"));
+        let tested = newcomer.loader(&["plugins", "test", &name, "--json"]);
+        assert!(tested.status.success(), "{kind}: {:#}", envelope(&tested));
+        let cases = envelope(&tested)["data"]["cases"].clone();
+        let kept = cases.as_array().expect("cases").iter();
+        let kept = kept.filter(|case| case["outcome"] == "passed").count();
+        assert!(kept > 20, "{kind}: only {kept} promises were asked");
+    }
+}
+
 #[test]
 fn what_cannot_be_made_leaves_everything_as_it_was() {
     let newcomer = Newcomer::new();
