@@ -59,7 +59,10 @@ async fn answers(bench: &Bench) -> Kept {
 
 async fn has_title(bench: &Bench) -> Kept {
     match given(fetch(bench, &page(PageFormat::Text)).await)?.title.trim() {
-        "" => broken("the page has a title, the answer has none", "fill in `title`"),
+        "" => broken(
+            "the page has a title, the answer has none",
+            "put the page's `<title>` into `title`",
+        ),
         _ => Ok(()),
     }
 }
