@@ -24,6 +24,11 @@ impl Speech for Morse {
             let message = format!("there is no voice `{voice}`");
             return Err(Error::not_found("voice_not_found", message));
         }
+        let format = request.format.as_str();
+        if !["", "wav"].contains(&format) {
+            let message = format!("it writes `wav`, and no `{format}`");
+            return Err(Error::invalid("format_unsupported", message));
+        }
         let head = Audio {
             format: "wav".into(),
             sample_rate: morse::RATE,
