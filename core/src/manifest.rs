@@ -16,6 +16,7 @@ mod parts;
 mod platform;
 pub(crate) mod provides;
 mod relative_path;
+mod secrets;
 mod spec;
 
 pub use abi_version::{AbiVersion, AbiVersionError};
@@ -26,6 +27,7 @@ pub use declarations::{
 pub use library::Library;
 pub use platform::{Architecture, Platform, PlatformError, System};
 pub use relative_path::{RelativePath, RelativePathError};
+pub use secrets::{UsualSecret, UsualSecrets};
 pub use spec::{Content, PluginSpec};
 
 use crate::diagnostic::Diagnostic;
@@ -98,6 +100,9 @@ pub struct Manifest {
     pub requires: Requires,
     /// The configuration its own plugin takes.
     pub config: ConfigSchemas,
+    /// The secrets its own plugin uses.
+    #[serde(skip_serializing_if = "UsualSecrets::is_empty")]
+    pub secrets: UsualSecrets,
     /// What makes its own plugin worth opening.
     pub activation: Activation,
     /// How its own plugin takes part in the start of the host.
@@ -133,6 +138,9 @@ pub struct Extension {
     pub requires: Requires,
     /// The configuration it takes.
     pub config: ConfigSchemas,
+    /// The secrets it uses.
+    #[serde(skip_serializing_if = "UsualSecrets::is_empty")]
+    pub secrets: UsualSecrets,
     /// What makes it worth opening.
     #[serde(skip_serializing_if = "Activation::is_empty")]
     pub activation: Activation,

@@ -2,6 +2,7 @@
 
 use crate::{
     dispatch::{CallOptions, OpenStream},
+    manifest::UsualSecrets,
     message::{Failure, Message, Metadata, Reply},
     stream::{self, End, StreamEnd},
 };
@@ -59,6 +60,8 @@ pub struct ServiceCaller {
     pub generation: u64,
     /// The plugin's configuration.
     pub config: Arc<serde_json::Value>,
+    /// What its manifest says about the secrets it uses.
+    pub secrets: Arc<UsualSecrets>,
 }
 
 /// A service's answer to a call.
@@ -72,7 +75,12 @@ pub enum Answer {
 impl ServiceCaller {
     /// The program itself, on behalf of whoever asks it from outside.
     pub fn host() -> Self {
-        Self { plugin: "gateway".into(), generation: 0, config: Arc::default() }
+        Self {
+            plugin: "gateway".into(),
+            generation: 0,
+            config: Arc::default(),
+            secrets: Arc::default(),
+        }
     }
 }
 

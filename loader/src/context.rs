@@ -11,6 +11,7 @@ use loader_core::LogFilter;
 use loader_core::crash::Crash;
 use loader_core::diagnostic::Severity;
 use loader_core::discovery::{Origin, Root};
+use loader_core::manifest::UsualSecret;
 use loader_core::probe::Probe;
 use loader_core::vetting::who_can_change;
 use loader_gateway::Settings;
@@ -21,7 +22,7 @@ use crate::env_vars;
 use crate::exit_code::Exit;
 use crate::finding::Finding;
 use crate::output::Refusal;
-use crate::secrets::ConfiguredSecrets;
+use crate::secrets::{ConfiguredSecrets, Whereabouts};
 use crate::settings::{self, Environment, Layer, Resolved, Sources};
 
 /// The program's name and version, as plugins and clients see them.
@@ -202,6 +203,16 @@ impl Context {
         let name = OsStr::new(env_vars::NO_INDEX.name);
         let is_off = self.sources.environment.get(name).is_some_and(|value| !value.is_empty());
         (!is_off && self.state_dir.as_ref()?.is_dir()).then(host_build)
+    }
+
+    /// Whether a secret, about which a plugin says what is usual, is said to be somewhere.
+    pub(crate) fn whereabouts<'a>(
+        &self,
+        name: &str,
+        usual: Option<&'a UsualSecret>,
+    ) -> Whereabouts<'a> {
+        let sources = &self.resolved.config.secrets;
+        Whereabouts::of(name, usual, sources, &self.sources.environment)
     }
 
     /// What a gateway is started from, or what there would be to start it from is looked at with.

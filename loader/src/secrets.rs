@@ -1,13 +1,15 @@
-//! Secrets as `[secrets.<name>]` of the configuration says where they are.
+//! Secrets: where `[secrets.<name>]` of the configuration says they are, or else in the variables that the
+//! manifest of the plugin that wants one names.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use loader_abi::class;
+use loader_core::manifest::UsualSecret;
 use loader_core::message::Failure;
 use loader_core::services::{SecretBytes, SecretSource, secrets};
 use loader_gateway::config;
@@ -20,58 +22,108 @@ const LARGEST: u64 = 64 * 1024;
 
 /// The secrets of the configuration. A file is read each time its secret is used, so that a secret
 /// can be changed without a restart.
-pub(crate) struct ConfiguredSecrets(BTreeMap<String, Place>);
+pub(crate) struct ConfiguredSecrets {
+    places: BTreeMap<String, Place>,
+    environment: Environment,
+}
+
+/// Whether a secret is said to be somewhere.
+pub(crate) enum Whereabouts<'a> {
+    /// `[secrets.<name>]` says where.
+    Configured,
+    /// This variable, which a plugin's manifest names, is set.
+    Variable(&'a str),
+    /// Nobody says where, and no variable for it is set.
+    Unknown,
+}
+
+impl<'a> Whereabouts<'a> {
+    /// Of the secret of this name, about which a plugin says what is usual.
+    pub(crate) fn of(
+        name: &str,
+        usual: Option<&'a UsualSecret>,
+        sources: &BTreeMap<String, config::SecretSource>,
+        environment: &Environment,
+    ) -> Self {
+        if sources.contains_key(name) {
+            return Self::Configured;
+        }
+        usual
+            .and_then(|usual| set_variable(usual, environment))
+            .map_or(Self::Unknown, |(variable, _)| Self::Variable(variable))
+    }
+}
+
+/// The first variable of a plugin's that says something.
+fn set_variable<'a, 'e>(
+    usual: &'a UsualSecret,
+    environment: &'e Environment,
+) -> Option<(&'a str, &'e OsString)> {
+    let set = |variable: &'a String| {
+        let value = environment.get(OsStr::new(variable)).filter(|value| !value.is_empty());
+        Some((variable.as_str(), value?))
+    };
+    usual.env.iter().find_map(set)
+}
+
+/// How people say where a secret is.
+pub(crate) fn hint(name: &str, usual: Option<&UsualSecret>) -> String {
+    let name = name.escape_debug();
+    let place = format!("[secrets.\"{name}\"] with `env`, `file` or `value`");
+    match usual.and_then(|usual| usual.env.first()) {
+        Some(variable) => {
+            format!("export {variable}=… and start loader again; or say where it is: {place}")
+        }
+        None => format!("say where it is in loader.toml: {place}"),
+    }
+}
 
 /// Where one secret is.
 enum Place {
-    /// In a variable of this name, whose value is `None` if it is not set.
-    Variable(String, Option<OsString>),
+    /// In the variable of this name.
+    Variable(String),
     File(PathBuf),
     Value(SecretBytes),
 }
 
 impl ConfiguredSecrets {
-    /// The secrets these settings name. Of the environment, only the variables they name are kept.
+    /// The secrets these settings name, and what is in the environment for others.
     pub(crate) fn new(
         sources: &BTreeMap<String, config::SecretSource>,
         environment: &Environment,
     ) -> Self {
         let places = sources.iter().filter_map(|(name, source)| {
             let config::SecretSource { env, file, value } = source.clone();
-            let variable = env.map(|variable| {
-                let value = environment.get(OsString::from(&variable).as_os_str()).cloned();
-                Place::Variable(variable, value)
-            });
-            let place = variable
+            let place = env
+                .map(Place::Variable)
                 .or(file.map(Place::File))
                 .or(value.map(|value| Place::Value(SecretBytes::from(value))));
             Some((name.clone(), place?))
         });
-        Self(places.collect())
+        Self { places: places.collect(), environment: environment.clone() }
     }
 }
 
 impl SecretSource for ConfiguredSecrets {
-    fn get(&self, name: &str) -> Result<SecretBytes, Failure> {
-        let secret = match self.0.get(name) {
+    fn get(&self, name: &str, usual: Option<&UsualSecret>) -> Result<SecretBytes, Failure> {
+        let secret = match self.places.get(name) {
             None => {
-                let name = name.escape_debug();
-                let hint = format!(
-                    "say where it is in loader.toml: [secrets.\"{name}\"] with `env`, `file` or `value`"
-                );
-                return Err(secrets::missing(&name.to_string()).hint(hint));
+                let set = usual.and_then(|usual| set_variable(usual, &self.environment));
+                let (_, value) =
+                    set.ok_or_else(|| secrets::missing(name).hint(hint(name, usual)))?;
+                SecretBytes::from(value.clone().into_vec())
             }
             Some(Place::Value(value)) => value.clone(),
             Some(Place::File(path)) => read(name, path)?,
-            Some(Place::Variable(variable, value)) => {
-                let value = value.clone().ok_or_else(|| {
+            Some(Place::Variable(variable)) => {
+                let value = self.environment.get(OsStr::new(variable)).ok_or_else(|| {
                     absent(
                         name,
                         format!("the environment variable `{variable}` is not set"),
                         format!("export {variable}=… and start loader again"),
                     )
                 })?;
-                SecretBytes::from(value.into_vec())
+                SecretBytes::from(value.clone().into_vec())
             }
         };
         if secret.expose().is_empty() {
@@ -132,11 +184,11 @@ mod tests {
     }
 
     fn secret(json: serde_json::Value) -> Vec<u8> {
-        source(json).get("key").expect("there is a secret").into_vec()
+        source(json).get("key", None).expect("there is a secret").into_vec()
     }
 
     fn failure(json: serde_json::Value) -> Failure {
-        source(json).get("key").expect_err("there is no secret")
+        source(json).get("key", None).expect_err("there is no secret")
     }
 
     #[test]
@@ -164,7 +216,7 @@ mod tests {
         let source = source(serde_json::json!({ "file": file }));
         for text in ["old", "new"] {
             std::fs::write(&file, text).expect("a file");
-            assert_eq!(source.get("key").expect("it is there").expose(), text.as_bytes());
+            assert_eq!(source.get("key", None).expect("it is there").expose(), text.as_bytes());
         }
     }
 
@@ -189,8 +241,24 @@ mod tests {
     #[test]
     fn a_secret_nobody_configured_says_where_to_configure_it() {
         let source = source(serde_json::json!({ "value": "v" }));
-        let failure = source.get("other").expect_err("there is no such secret");
+        let failure = source.get("other", None).expect_err("there is no such secret");
         assert_eq!(failure.code, "LDR-SECRET-MISSING");
         assert!(failure.hint.contains("[secrets.\"other\"]"), "{}", failure.hint);
+    }
+
+    #[test]
+    fn what_a_manifest_says_counts_where_the_configuration_says_nothing() {
+        let usual = |variables: &[&str]| UsualSecret {
+            env: variables.iter().map(|&variable| variable.to_owned()).collect(),
+            about: None,
+        };
+        let source = source(serde_json::json!({ "value": "configured" }));
+        let get = |name: &str, variables: &[&str]| source.get(name, Some(&usual(variables)));
+        assert_eq!(get("key", &["SET"]).expect("a secret").expose(), b"configured");
+        let other = get("other", &["UNSET", "EMPTY", "SET", "BYTES"]).expect("a secret");
+        assert_eq!(other.expose(), b"from the environment");
+        let failure = get("other", &["UNSET", "EMPTY"]).expect_err("none is set");
+        assert_eq!(failure.code, "LDR-SECRET-MISSING");
+        assert!(failure.hint.starts_with("export UNSET=… and"), "{}", failure.hint);
     }
 }

@@ -97,6 +97,8 @@ async fn a_task_goes_on_while_its_plugin_is_replaced_and_ends_with_it() {
     let number = first.split_once('#').and_then(|(_, rest)| rest.split(' ').next());
     let number: u64 = number.expect("a number").parse().expect("a number");
     assert!(number > 2, "it began to count anew: {first}");
+    // The next begins when this one has been counted.
+    gateway.await_log(0, &[&format!("a run begins: sweep #{} ", number + 1)]).await;
     let sweep = listed(&gateway, "sweep").await;
     assert_eq!(count(&sweep, "failed"), 0, "{sweep:#}");
     assert!(count(&sweep, "ok") >= number);

@@ -104,7 +104,12 @@ pub(crate) async fn launch(launch: Launch) -> Result<Launched, LaunchError> {
     let relay = Relay::new(workers.is_none(), resident);
     let observer = Arc::new(Observer::new(id.clone(), launch.log_filter));
     let origin: Arc<str> = format!("plugin:{id}").into();
-    let caller = ServiceCaller { plugin: id.clone(), generation: number, config: config.clone() };
+    let caller = ServiceCaller {
+        plugin: id.clone(),
+        generation: number,
+        config: config.clone(),
+        secrets: Arc::new(staged.spec().secrets.clone()),
+    };
     let link = HostLink {
         caller: caller.clone(),
         origin: origin.clone(),

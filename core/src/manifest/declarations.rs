@@ -1,7 +1,7 @@
 //! What a plugin declares: what it provides, requires and takes.
 
 use super::{
-    Library, RelativePath,
+    RelativePath,
     provides::{ALIASES, ORDER},
 };
 use loader_contract::ContractName;
@@ -109,15 +109,10 @@ impl Startup {
 pub struct Setup {
     /// Providers whose accounts it can set up.
     pub providers: Vec<String>,
-    /// Command-line backends it can set up.
-    pub cli_backends: Vec<String>,
     /// Settings of an account that may stand in its channel's own table, from where they can be moved into
     /// an account's.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub single_account_keys: Vec<String>,
-    /// A library with the set-up code alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub library: Option<Library>,
 }
 
 /// What kind of owner a plugin is.

@@ -5,7 +5,7 @@ use super::{
     Parsed,
     fields::{Fields, Text, wrong_type},
     notes::Notes,
-    parts, provides,
+    parts, provides, secrets,
 };
 use crate::{diagnostic::Diagnostic, nearest::nearest};
 use semver::Version;
@@ -72,6 +72,7 @@ fn read(notes: &Notes<'_>, document: &DeTable<'_>) -> Option<Manifest> {
         provides: provides::provides(&mut root),
         requires: parts::requires(&mut root),
         config: parts::config(&mut root),
+        secrets: secrets::secrets(&mut root),
         activation: parts::activation(&mut root),
         startup: parts::startup(&mut root),
         setup: parts::setup(&mut root),
@@ -132,6 +133,7 @@ fn extensions(root: &mut Fields<'_>, pack_has_library: bool) -> Vec<Extension> {
             provides: provides::provides(&mut table),
             requires: parts::requires(&mut table),
             config: parts::config(&mut table),
+            secrets: secrets::secrets(&mut table),
             activation: parts::activation(&mut table),
             startup: parts::startup(&mut table),
             reload: parts::reload(&mut table),
@@ -166,13 +168,14 @@ fn refuse_code(notes: &Notes<'_>, document: &DeTable<'_>) {
 }
 
 /// The keys that are about code.
-const OF_CODE: [&str; 10] = [
+const OF_CODE: [&str; 11] = [
     "abi",
     "library",
     "extensions",
     "provides",
     "requires",
     "config",
+    "secrets",
     "activation",
     "startup",
     "setup",
@@ -181,7 +184,7 @@ const OF_CODE: [&str; 10] = [
 
 /// In a pack without a plugin of its own, these tables apply to nothing.
 fn warn_of_unused(notes: &Notes<'_>, document: &DeTable<'_>) {
-    for name in ["requires", "config", "activation", "startup", "reload"] {
+    for name in ["requires", "config", "secrets", "activation", "startup", "reload"] {
         if let Some((key, _)) = document.get_key_value(name) {
             let message =
                 format!("[{name}] applies to no plugin, since the pack itself provides none");

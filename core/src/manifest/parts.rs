@@ -1,7 +1,7 @@
 //! Reads the tables that a plugin and an extension of a pack have in common, and the small ones.
 
 use super::{
-    Activation, ConfigSchemas, Library, ReloadRules, Requires, Setup, Startup,
+    Activation, ConfigSchemas, ReloadRules, Requires, Setup, Startup,
     fields::{Fields, Text},
     notes::Notes,
 };
@@ -68,9 +68,7 @@ pub(super) fn setup(root: &mut Fields<'_>) -> Setup {
     let Some(mut table) = root.table("setup") else { return Setup::default() };
     let setup = Setup {
         providers: table.lines("providers"),
-        cli_backends: table.lines("cli_backends"),
         single_account_keys: table.lines("single_account_keys"),
-        library: table.table("library").and_then(Library::read),
     };
     table.finish();
     setup

@@ -2,7 +2,7 @@
 
 use super::{
     AbiVersion, Activation, Bundle, ConfigSchemas, Library, Manifest, Provided, ReloadRules,
-    Requires, Startup,
+    Requires, Startup, UsualSecrets,
 };
 use semver::Version;
 use serde::Serialize;
@@ -33,6 +33,9 @@ pub struct PluginSpec {
     pub requires: Requires,
     /// The configuration it takes.
     pub config: ConfigSchemas,
+    /// The secrets it uses.
+    #[serde(skip_serializing_if = "UsualSecrets::is_empty")]
+    pub secrets: UsualSecrets,
     /// What makes it worth opening.
     #[serde(skip_serializing_if = "Activation::is_empty")]
     pub activation: Activation,
@@ -94,6 +97,7 @@ impl Manifest {
             provides: self.provides.clone(),
             requires: self.requires.clone(),
             config: self.config.clone(),
+            secrets: self.secrets.clone(),
             activation: self.activation.clone(),
             startup: self.startup,
             reload: self.reload.clone(),
@@ -112,6 +116,7 @@ impl Manifest {
                 provides: extension.provides.clone(),
                 requires: extension.requires.clone(),
                 config: extension.config.clone(),
+                secrets: extension.secrets.clone(),
                 activation: extension.activation.clone(),
                 startup: extension.startup,
                 reload: extension.reload.clone(),

@@ -159,9 +159,5 @@ fn disagreement(
 /// The other files that the manifest names.
 fn others(candidate: &Candidate) -> impl Iterator<Item = &RelativePath> {
     let config = &candidate.spec().config;
-    let setup = candidate.manifest().setup.library.as_ref();
-    let setup = setup.into_iter().flat_map(|library| {
-        Platform::ALL.into_iter().filter_map(move |platform| Library::file_for(library, platform))
-    });
-    config.schema.iter().chain(&config.account_schema).chain(setup)
+    config.schema.iter().chain(&config.account_schema)
 }

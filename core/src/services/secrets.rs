@@ -1,6 +1,7 @@
 //! `secrets/1`: secrets by name, only to plugins whose settings name them.
 
 use crate::{
+    manifest::UsualSecret,
     message::{Failure, Reply, from_json},
     service::{Answer, Service, ServiceRequest},
 };
@@ -16,7 +17,10 @@ use std::{
 /// Where secrets come from: a keyring, a folder of files, a vault.
 pub trait SecretSource: Send + Sync + 'static {
     /// The secret of this name, or [`missing`]. May block. The failure must not quote a secret.
-    fn get(&self, name: &str) -> Result<SecretBytes, Failure>;
+    ///
+    /// `usual` is what the manifest of the plugin that wants it says about it: where the source knows
+    /// nothing of the name, it may look there.
+    fn get(&self, name: &str, usual: Option<&UsualSecret>) -> Result<SecretBytes, Failure>;
 }
 
 /// A secret. Its `Debug` shows nothing of it.
@@ -55,7 +59,7 @@ impl fmt::Debug for SecretBytes {
 
 /// Secrets held in memory, for embedding programs that fetched them already.
 impl SecretSource for BTreeMap<String, SecretBytes> {
-    fn get(&self, name: &str) -> Result<SecretBytes, Failure> {
+    fn get(&self, name: &str, _: Option<&UsualSecret>) -> Result<SecretBytes, Failure> {
         BTreeMap::get(self, name).cloned().ok_or_else(|| missing(name))
     }
 }
@@ -143,8 +147,9 @@ impl Secrets {
             return Answer::Ready(Err(failure));
         }
         let source = self.source.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let declared = request.caller.secrets.clone();
         Answer::later(super::blocking(move || {
-            let body = source.get(&name)?.into_vec();
+            let body = source.get(&name, declared.get(&name))?.into_vec();
             Ok(Reply { body, ..Reply::empty() })
         }))
     }

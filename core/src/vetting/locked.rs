@@ -87,8 +87,7 @@ fn check_files(
 fn libraries(candidate: &Candidate) -> BTreeSet<&RelativePath> {
     let manifest = candidate.manifest();
     let extensions = manifest.extensions.iter().filter_map(|one| one.library.as_ref());
-    let all = manifest.library.iter().chain(extensions).chain(&manifest.setup.library);
-    all.flat_map(Library::files).collect()
+    manifest.library.iter().chain(extensions).flat_map(Library::files).collect()
 }
 
 fn check_mark(candidate: &Candidate, release: &Installed, policy: &Policy) -> Option<Diagnostic> {

@@ -36,6 +36,10 @@ contracts = ["text-inference/1"]
 schema = "config.schema.json"
 account_schema = "account.schema.json"
 
+[secrets.acme]
+env = ["ACME_API_KEY", "ACME_KEY"]
+about = "The key of an account."
+
 [activation]
 commands = ["acme"]
 channels = ["acme-chat"]
@@ -43,8 +47,7 @@ providers = ["acme"]
 
 [setup]
 providers = ["acme"]
-cli_backends = ["acme-cli"]
-library = { path = "lib/libacme_setup.so" }
+single_account_keys = ["token"]
 
 [reload]
 config_prefixes = ["secrets.acme"]
@@ -118,12 +121,50 @@ fn every_key_is_read() {
     assert_eq!(manifest.activation.channels, ["acme-chat"]);
     assert_eq!(manifest.activation.providers, ["acme"]);
     assert_eq!(manifest.setup.providers, ["acme"]);
-    assert_eq!(manifest.setup.cli_backends, ["acme-cli"]);
-    assert!(matches!(manifest.setup.library, Some(Library::EveryPlatform(_))));
+    assert_eq!(manifest.setup.single_account_keys, ["token"]);
     assert_eq!(manifest.reload.config_prefixes, ["secrets.acme"]);
+    assert_eq!(manifest.secrets["acme"].env, ["ACME_API_KEY", "ACME_KEY"]);
+    assert_eq!(manifest.secrets["acme"].about.as_deref(), Some("The key of an account."));
     let services: Vec<String> =
         manifest.requires.services.iter().map(ToString::to_string).collect();
     assert_eq!(services, ["http-client/1", "kv/1"]);
+}
+
+/// The page's example has every key, and its tables have every key of the example.
+#[test]
+fn the_reference_has_every_key() {
+    let page = include_str!("../../../docs/reference/manifest.md");
+    let (_, after) = page.split_once("```toml\n").expect("an example");
+    let (example, tables) = after.split_once("```").expect("the example's end");
+    let manifest = sound(example);
+    let says =
+        |value: &serde_json::Value| !matches!(value.to_string().as_str(), "null" | "[]" | "{}");
+    let written = serde_json::to_value(&manifest).unwrap();
+    let known = ["bundle"];
+    let empty: Vec<_> =
+        written.as_object().unwrap().iter().filter(|(_, value)| !says(value)).collect();
+    assert!(empty.is_empty(), "the example leaves out {empty:?}");
+    let keys = example.lines().filter_map(|line| {
+        let (key, _) = line.split_once(" = ")?;
+        (!key.contains('"') && !key.contains(' ')).then_some(key)
+    });
+    let headings = example.lines().filter_map(|line| line.strip_prefix('[')?.strip_suffix(']'));
+    let headings = headings.map(|name| name.trim_matches(['[', ']']).split('.').next().unwrap());
+    for key in keys.chain(headings).chain(known) {
+        let spellings = [format!("`{key}`"), format!("`[{key}"), format!("`[[{key}")];
+        assert!(spellings.iter().any(|one| tables.contains(one)), "nothing says what `{key}` is");
+    }
+}
+
+#[test]
+fn what_is_said_of_secrets_makes_sense() {
+    let with = |more: &str| found(&format!("{MANIFEST}\n{more}\n"));
+    let line = MANIFEST.lines().count() + 2;
+    assert_eq!(with("[secrets]\na = 1"), [("LDR-MANIFEST-TYPE", line + 1, 5)]);
+    assert_eq!(with("[secrets.a]\nenv = [\"A-B\"]"), [("LDR-MANIFEST-VALUE", line + 1, 8)]);
+    assert_eq!(with("[secrets.a]\nenv = [\"1A\"]"), [("LDR-MANIFEST-VALUE", line + 1, 8)]);
+    assert_eq!(with("[secrets.\"a b\"]"), [("LDR-MANIFEST-VALUE", line, 10)]);
+    assert_eq!(with("[secrets.a]\nvar = []"), [("LDR-MANIFEST-KEY", line + 1, 1)]);
 }
 
 #[test]
@@ -240,7 +281,8 @@ fn a_bundle_has_files_and_nothing_of_code() {
         "[requires]\nservices = [\"kv/1\"]",
         "[config]\nschema = \"a.json\"",
         "[activation]\ncommands = [\"a\"]",
-        "[setup]\nlibrary = { path = \"a.so\" }",
+        "[secrets.a]\nenv = [\"A\"]",
+        "[setup]\nproviders = [\"a\"]",
     ] {
         let column = if more.starts_with("[[") { 3 } else { 2 };
         let text = format!("{bundle}{more}\n");
@@ -404,7 +446,7 @@ fn a_manifest_becomes_json_for_readers() {
     assert_eq!(json["abi"], "1.0");
     assert_eq!(json["kind"], "vendor");
     assert_eq!(json["library"]["linux-x86_64"], "lib/libacme.so");
-    assert_eq!(json["setup"]["library"]["path"], "lib/libacme_setup.so");
+    assert_eq!(json["secrets"]["acme"]["env"][1], "ACME_KEY");
     assert_eq!(json["requires"]["services"][1], "kv/1");
     assert_eq!(json["extensions"][0]["provides"][0]["contract"], "speech/1");
     let plugin = serde_json::to_value(&sound(FULL).plugins()[1]).unwrap();

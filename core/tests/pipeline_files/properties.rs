@@ -67,7 +67,7 @@ fn manifest_like() -> impl Strategy<Value = String> {
         "commands",
         "startup",
         "setup",
-        "cli_backends",
+        "single_account_keys",
         "extensions",
         "prefix",
         "\"ключ\"",

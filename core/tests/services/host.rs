@@ -44,7 +44,12 @@ impl Host {
     }
 
     pub(crate) fn configured(&self, id: &str, config: Value) -> Plugin<'_> {
-        let caller = ServiceCaller { plugin: id.into(), generation: 1, config: Arc::new(config) };
+        let caller = ServiceCaller {
+            plugin: id.into(),
+            generation: 1,
+            config: Arc::new(config),
+            secrets: Arc::default(),
+        };
         Plugin { host: self, caller, deadline: None }
     }
 }

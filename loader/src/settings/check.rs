@@ -105,7 +105,10 @@ impl Checker<'_> {
     fn report_untrusted(&mut self, key: &Key, node: &Node) {
         let (from, why) = match node.origin.layer {
             Layer::Environment => ("the environment", "variables are inherited from anywhere"),
-            _ => ("a project's file", "whoever wrote the folder could bring code along"),
+            _ => (
+                "a project's file",
+                "whoever wrote the folder is not to say what the gateway trusts",
+            ),
         };
         let home = match self.user_file {
             Some(file) => format!("`{}`", file.display()),

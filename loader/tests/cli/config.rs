@@ -182,7 +182,7 @@ warning[LDR-CFG-NAMES-NOTHING]: `channels.irc` names the channel `irc`, which no
 warning[LDR-CFG-NAMES-NOTHING]: `models.default` names the provider `ecko`, which no plugin that is on provides
   hint: did you mean `echo`?
 warning[LDR-CFG-SECRET]: `channels.irc.accounts.home` refers to the secret `irc`, which has no place
-  hint: say where it is: [secrets.\"irc\"] with `env`, `file` or `value`
+  hint: say where it is in loader.toml: [secrets.\"irc\"] with `env`, `file` or `value`
 "
     );
 }

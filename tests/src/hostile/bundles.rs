@@ -110,8 +110,8 @@ fn texts() -> Vec<Case> {
         Case::new("bundle with a library", code, |it| {
             add(it, "[library]\npath = \"libcanary.so\"")
         }),
-        Case::new("bundle with code to set it up", code, |it| {
-            add(it, "[setup]\nlibrary = { path = \"libcanary.so\" }");
+        Case::new("bundle that sets something up", code, |it| {
+            add(it, "[setup]\nproviders = [\"song\"]");
         }),
         Case::new("bundle with a plugin in it", code, |it| {
             add(it, "[[extensions]]\nid = \"song\"\nlibrary = { path = \"libcanary.so\" }");

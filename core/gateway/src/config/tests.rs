@@ -55,6 +55,13 @@ fn nothing_written_means_the_documented_defaults() {
             },
             "models": { "default": "echo/echo" },
             "speech": { "providers": [], "only": false, "timeout_ms": 20_000 },
+            "web_fetch": {
+                "providers": [],
+                "only": false,
+                "allow_private": false,
+                "timeout_ms": 20_000,
+                "max_bytes": 262_144,
+            },
             "tools": { "enabled": [], "max_rounds": 8, "timeout_ms": 30_000 },
             "channels": {},
             "tasks": {},

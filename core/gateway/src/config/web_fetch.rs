@@ -12,6 +12,7 @@ pub struct WebFetch {
     /// Whether no other providers are tried. Otherwise those that `providers` does not name follow.
     pub only: bool,
     /// Whether addresses of this machine and of private networks may be fetched.
+    #[schemars(extend("x-loader-trusted" = true))]
     pub allow_private: bool,
     /// The longest one provider may take, redirects included, in milliseconds.
     #[schemars(range(min = 1))]

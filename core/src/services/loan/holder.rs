@@ -85,7 +85,8 @@ mod tests {
         let caller = ServiceCaller {
             plugin: "one".into(),
             generation: 1,
-            config: Arc::new(serde_json::Value::Null),
+            config: Arc::default(),
+            secrets: Arc::default(),
         };
         let (near, far) = stream::pair();
         let (holder, ended) = Holder::new(far, &caller, keep_ms);

@@ -128,7 +128,8 @@ fn check(
     };
     let settings = added.settings_json();
     let wrong = loader_core::check_account(&owner.plugin.candidate, &key, &settings);
-    let warnings = missing_secrets(config, &key, &settings);
+    let warnings =
+        missing_secrets(&changed, &key, &settings, &owner.plugin.candidate.spec().secrets);
     match wrong.is_empty() {
         true => Ok(warnings),
         false => {

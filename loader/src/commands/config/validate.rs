@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use loader_contract::{channel, text_inference};
 use loader_core::Survey;
 use loader_core::diagnostic::Diagnostic;
+use loader_core::manifest::UsualSecrets;
 use loader_core::nearest::nearest;
 use loader_core::services::secrets;
 use loader_gateway::config::Config;
@@ -17,6 +18,7 @@ use crate::finding::Finding;
 use crate::http::Policy;
 use crate::logging::Filter;
 use crate::output::{Answer, CommandResult, Refusal};
+use crate::secrets::{Whereabouts, hint};
 
 /// Checks the configuration, the plugins' own included.
 pub(in crate::commands) fn validate(context: &Context) -> CommandResult {
@@ -50,7 +52,7 @@ pub(in crate::commands) fn check_values(context: &Context, survey: &Survey) -> V
     findings.extend(Policy::new(config, config.gateway.listen, [0; 32]).err().map(Finding::from));
     findings.extend(check_names(config, &Names::of(survey)));
     findings.extend(check_accounts(config, survey));
-    findings.extend(check_secrets(config));
+    findings.extend(check_secrets(context, survey));
     findings
 }
 
@@ -146,30 +148,43 @@ fn check_name(key: &str, what: &str, name: &str, known: &BTreeSet<String>) -> Op
 }
 
 /// Secrets that settings refer to and that nothing says the place of.
-fn check_secrets(config: &Config) -> Vec<Finding> {
-    let entries = config.plugins.entries.iter().map(|(id, entry)| {
-        (format!("plugins.entries.{id}.config"), serde_json::json!(entry.config))
+fn check_secrets(context: &Context, survey: &Survey) -> Vec<Finding> {
+    let config = &context.resolved.config;
+    let nothing = UsualSecrets::new();
+    let entries = config.plugins.entries.iter().flat_map(|(id, entry)| {
+        let plugin = survey.plugins.iter().find(|plugin| plugin.candidate.id() == id);
+        let usual = plugin.map_or(&nothing, |plugin| &plugin.candidate.spec().secrets);
+        missing_secrets(
+            context,
+            &format!("plugins.entries.{id}.config"),
+            &json!(entry.config),
+            usual,
+        )
     });
     let accounts = config.channels.iter().flat_map(|(id, channel)| {
-        channel.accounts.iter().map(move |(account, settings)| {
-            (format!("channels.{id}.accounts.{account}"), serde_json::json!(settings))
+        let owner = setup::owner(survey, id).ok().flatten();
+        let usual = owner.map_or(&nothing, |owner| &owner.plugin.candidate.spec().secrets);
+        channel.accounts.iter().flat_map(move |(account, settings)| {
+            let key = format!("channels.{id}.accounts.{account}");
+            missing_secrets(context, &key, &json!(settings), usual)
         })
     });
-    let settings = entries.chain(accounts);
-    settings.flat_map(|(key, settings)| missing_secrets(config, &key, &settings)).collect()
+    entries.chain(accounts).collect()
 }
 
-/// Secrets that these settings refer to and that nothing says the place of.
+/// Secrets that these settings of a plugin refer to and that nothing says the place of.
 pub(in crate::commands) fn missing_secrets(
-    config: &Config,
+    context: &Context,
     key: &str,
     settings: &Value,
+    usual: &UsualSecrets,
 ) -> Vec<Finding> {
     let names = secrets::references(settings).into_iter();
-    let missing = names.filter(|name| !config.secrets.contains_key(*name)).map(|name| {
+    let missing = names.filter_map(|name| {
+        let usual = usual.get(name);
+        let Whereabouts::Unknown = context.whereabouts(name, usual) else { return None };
         let message = format!("`{key}` refers to the secret `{name}`, which has no place");
-        let hint = format!("say where it is: [secrets.\"{name}\"] with `env`, `file` or `value`");
-        Finding::warning("LDR-CFG-SECRET", message).hint(hint)
+        Some(Finding::warning("LDR-CFG-SECRET", message).hint(hint(name, usual)))
     });
     missing.collect()
 }

@@ -17,6 +17,7 @@ use crate::commands::gateway::Running;
 use crate::context::Context;
 use crate::finding::Finding;
 use crate::output::{Answer, CommandResult, harmless};
+use crate::secrets::Whereabouts;
 use crate::settings::Origin;
 
 /// Shows one plugin.
@@ -42,7 +43,7 @@ pub(in crate::commands) fn inspect(context: &Context, id: &str) -> CommandResult
         text: write(
             plugin,
             (signal, shape),
-            &capabilities,
+            (&capabilities, &secrets(context, plugin)),
             probed.as_ref(),
             decided_at(context, plugin),
         ),
@@ -57,6 +58,7 @@ pub(in crate::commands) fn inspect(context: &Context, id: &str) -> CommandResult
             "registered": record.map(|record| &record["registered"]),
             "capabilities": capabilities,
             "hooks": hooks(&survey, id),
+            "secrets": secrets(context, plugin),
             "decision": plugin.decision,
             "decided_at": decided_at(context, plugin),
             "origin": candidate.origin(),
@@ -99,6 +101,30 @@ fn capabilities(survey: &Survey, plugin: &Surveyed) -> Vec<Value> {
     let mut described: Vec<Value> = described.collect();
     described.sort_by_key(|one| (one["contract"].to_string(), one["id"].to_string()));
     described
+}
+
+/// The secrets it uses, and where each is found; never what one is.
+fn secrets(context: &Context, plugin: &Surveyed) -> Vec<Value> {
+    let declared = plugin.candidate.spec().secrets.iter();
+    let described = declared.map(|(name, usual)| {
+        let place = match context.whereabouts(name, Some(usual)) {
+            Whereabouts::Configured => Some(format!("[secrets.\"{name}\"]")),
+            Whereabouts::Variable(variable) => Some(format!("${variable}")),
+            Whereabouts::Unknown => None,
+        };
+        json!({ "name": name, "about": usual.about, "env": usual.env, "place": place })
+    });
+    described.collect()
+}
+
+fn secret_in_words(secret: &Value) -> String {
+    let text = |key: &str| secret[key].as_str();
+    let name = text("name").unwrap_or_default();
+    let about = text("about").map(|about| format!("; {about}")).unwrap_or_default();
+    match text("place") {
+        Some(place) => format!("{name} (in {place}{about})"),
+        None => format!("{name} (nowhere yet{about})"),
+    }
 }
 
 fn in_words(capability: &Value, plugin: &str) -> String {
@@ -165,7 +191,7 @@ fn decided_at<'a>(context: &'a Context, plugin: &Surveyed) -> Option<&'a Origin>
 fn write(
     plugin: &Surveyed,
     (signal, shape): (Signal, Shape),
-    capabilities: &[Value],
+    (capabilities, secrets): (&[Value], &[Value]),
     probed: Option<&ProbeRecord>,
     decided_at: Option<&Origin>,
 ) -> String {
@@ -186,6 +212,9 @@ fn write(
     let services = spec.requires.services.iter().map(ToString::to_string);
     let contracts = spec.requires.contracts.iter().map(ToString::to_string);
     sheet.line("requires", &services.chain(contracts).collect::<Vec<_>>().join(", "));
+    for (number, secret) in secrets.iter().enumerate() {
+        sheet.line(if number == 0 { "secrets" } else { "" }, &secret_in_words(secret));
+    }
     sheet.line("authors", &manifest.authors.join(", "));
     sheet.line("licence", manifest.licence.as_deref().unwrap_or_default());
     sheet.line("homepage", manifest.homepage.as_deref().unwrap_or_default());

@@ -3,7 +3,7 @@
 use super::*;
 
 /// The settings that are honoured only from system and user configuration and from flags.
-const TRUSTED_ONLY: [(&str, &str); 9] = [
+const TRUSTED_ONLY: [(&str, &str); 10] = [
     ("plugins.load_paths", "['/code']"),
     ("plugins.bundled_dir", "'/code'"),
     ("plugins.allow", "['a']"),
@@ -13,6 +13,7 @@ const TRUSTED_ONLY: [(&str, &str); 9] = [
     ("plugins.catalogues", "['/index.toml']"),
     ("plugins.slots", "{ memory = 'a' }"),
     ("plugins.trust", "{ owners = [1] }"),
+    ("web_fetch.allow_private", "true"),
 ];
 
 fn set_all() -> String {
@@ -30,6 +31,7 @@ fn assert_is_set(resolved: &Resolved) {
     assert_eq!(plugins.catalogues, ["/index.toml"]);
     assert_eq!(plugins.slots.get("memory").map(String::as_str), Some("a"));
     assert_eq!(plugins.trust.owners, [1]);
+    assert!(resolved.config.web_fetch.allow_private);
     assert!(resolved.warnings.is_empty(), "{}", say(&resolved.warnings));
 }
 
@@ -44,7 +46,11 @@ fn exactly_these_settings_are_trusted_only() {
             }
         }
     }
-    let mut expected = TRUSTED_ONLY.map(|(key, _)| key.to_owned());
+    // Of sections, the schema has the types' names: `WebFetch`.
+    let mut expected = TRUSTED_ONLY.map(|(key, _)| match key.split_once('.') {
+        Some((section, name)) => format!("{}.{name}", section.replace('_', "")),
+        None => key.to_owned(),
+    });
     expected.sort();
     assert_eq!(marked, expected);
 }
@@ -71,14 +77,16 @@ fn a_projects_file_is_not_trusted() {
     assert_eq!(layer(&resolved, "plugins.allow"), Layer::User);
     assert!(plugins.load_paths.is_empty() && plugins.deny.is_empty());
     assert!(plugins.bundled_dir.is_none() && plugins.trust.owners.is_empty());
-    let lines: Vec<_> =
-        (1..=TRUSTED_ONLY.len()).map(|line| ("LDR-CFG-UNTRUSTED", line, 9)).collect();
-    assert_eq!(places(&resolved.warnings), lines);
+    assert!(!resolved.config.web_fetch.allow_private);
+    let keys = TRUSTED_ONLY.iter().map(|(key, _)| key.find('.').expect("a section") + 2);
+    let places_of_keys: Vec<_> =
+        keys.zip(1..).map(|(column, line)| ("LDR-CFG-UNTRUSTED", line, column)).collect();
+    assert_eq!(places(&resolved.warnings), places_of_keys);
     assert_eq!(
         resolved.warnings[0].to_string(),
         format!(
             "warning[LDR-CFG-UNTRUSTED]: `plugins.load_paths` is ignored: it is not honoured from a \
-             project's file, because whoever wrote the folder could bring code along\n  \
+             project's file, because whoever wrote the folder is not to say what the gateway trusts\n  \
              --> {project}:1:9\n  hint: put it in `{user}`, or trust this file as a whole with \
              `--config {project}`",
             project = machine.project_file().display(),
