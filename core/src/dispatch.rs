@@ -9,7 +9,7 @@ mod target;
 
 pub use breaker::BreakerPolicy;
 pub use metrics::MetricsSnapshot;
-pub use options::{CallOptions, CallPolicy, Judgement};
+pub use options::{CallOptions, CallPolicy};
 pub use target::{OpenStream, Target};
 
 pub(crate) use metrics::Reading;

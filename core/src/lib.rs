@@ -56,9 +56,7 @@ pub mod vetting;
 pub mod watch;
 
 pub use configuration::{account_schema, check_account};
-pub use dispatch::{
-    BreakerPolicy, CallOptions, CallPolicy, Judgement, MetricsSnapshot, OpenStream, Target,
-};
+pub use dispatch::{BreakerPolicy, CallOptions, CallPolicy, MetricsSnapshot, OpenStream, Target};
 pub use emission::LogFilter;
 pub use engine::{
     Action, Activation, BeforeStart, Change, Decision, Enablement, Engine, Options, PluginOptions,

@@ -32,6 +32,12 @@ impl Metadata {
         self.0.push(Field { key: key.into().into(), value: value.into().into() });
     }
 
+    /// Puts an entry at the end in the place of all that are under its key. The key must be lower-case.
+    pub fn set(&mut self, key: &str, value: impl Into<Vec<u8>>) {
+        self.0.retain(|field| field.key != key);
+        self.push(key, value);
+    }
+
     /// The first value under a key.
     pub fn get(&self, key: &str) -> Option<&[u8]> {
         self.0.iter().find(|field| field.key == key).map(|field| field.value.as_slice())
@@ -91,6 +97,15 @@ impl Reply {
     /// A JSON answer.
     pub fn json(value: &impl serde::Serialize) -> Result<Self, Failure> {
         Ok(Self { metadata: Metadata::new(), body: to_json(value)? })
+    }
+
+    /// Reads a JSON answer; an empty one is `null`. An error is the fault of whoever answered.
+    pub fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, Failure> {
+        let body = if self.body.is_empty() { b"null" } else { self.body.as_slice() };
+        serde_json::from_slice(body).map_err(|error| {
+            let message = format!("the answer makes no sense: {error}");
+            Failure::new(class::INTERNAL, "LDR-CALL-GARBLED", message)
+        })
     }
 
     pub(crate) fn from_abi(reply: loader_abi::Reply) -> Self {
@@ -184,6 +199,12 @@ pub struct Failure {
     pub origin: String,
 }
 
+/// Text that goes into logs, where a line of its own could be taken for the host's.
+fn one_line(text: String) -> String {
+    let breaks = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+    if text.contains(breaks) { text.replace(breaks, " ") } else { text }
+}
+
 /// Whether failures of this class are the plugin's own: internal errors, panics, passed deadlines.
 pub(crate) fn is_own_fault(class: u32) -> bool {
     matches!(class, class::INTERNAL | class::PANIC | class::DEADLINE)
@@ -239,9 +260,9 @@ impl Failure {
         let error = RBox::into_inner(error);
         Self {
             class: error.class,
-            code: error.code.into_string(),
-            message: error.message.into_string(),
-            hint: error.hint.into_string(),
+            code: one_line(error.code.into_string()),
+            message: one_line(error.message.into_string()),
+            hint: one_line(error.hint.into_string()),
             retry_after: match error.retry_after_ms {
                 ROption::RSome(milliseconds) => Some(Duration::from_millis(milliseconds)),
                 ROption::RNone => None,

@@ -32,6 +32,12 @@ pub trait Service: Send + Sync + 'static {
         Box::pin(async move { Err(failure) })
     }
 
+    /// Whether it answers this method also where a capability is named, which the request's metadata say
+    /// then. Otherwise the plugin that has the capability does.
+    fn answers_for_named(&self, _method: &str) -> bool {
+        false
+    }
+
     /// A plugin's generation is gone: let go of what was held for it.
     fn release(&self, _caller: &ServiceCaller) {}
 }

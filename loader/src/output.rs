@@ -16,7 +16,7 @@ use serde_json::Value;
 
 pub(crate) use self::progress::Progress;
 pub(crate) use self::table::table;
-pub(crate) use self::text::harmless;
+pub(crate) use self::text::{harmless, without_commands};
 
 use self::style::Style;
 use crate::args::{Colour, Global};
@@ -120,7 +120,7 @@ impl Output {
     /// Writes text to standard output at once; to a terminal, without what could command it.
     pub(crate) fn write_for_people(&self, text: &str) -> io::Result<()> {
         match io::stdout().is_terminal() {
-            true => self.write(&text::without_commands(text)),
+            true => self.write(&without_commands(text)),
             false => self.write(text),
         }
     }

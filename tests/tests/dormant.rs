@@ -284,7 +284,7 @@ async fn a_reload_of_what_is_not_open_reads_its_manifest_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reload_of_what_is_not_open_says_when_its_files_are_gone() {
+async fn a_reload_of_what_is_not_open_stops_it_when_its_files_are_gone() {
     let home = Home::new();
     place_tide(&home, "one");
     let engine = engine_of(on_demand(&home).0).await;
@@ -292,6 +292,10 @@ async fn a_reload_of_what_is_not_open_says_when_its_files_are_gone() {
     let number = engine.reload("tide", Cause::Requested).expect("it is dormant");
     let done = engine.reloads().over(number).await.expect("remembered");
     assert_eq!((done.verdict, done.findings[0].code), (Some(Verdict::Refused), "LDR-RELOAD-GONE"));
+    assert_eq!(
+        (status(&engine, "tide"), is_offered(&engine, "tide")),
+        (Some(Status::Stopped), false)
+    );
     engine.stop(Duration::from_secs(5)).await;
 }
 

@@ -229,7 +229,6 @@ async fn whoever_fails_is_followed_by_the_next() {
         gateway
             .await_log(0, &["this one does not fetch it", &provider, "plugin=\"astray\"", code])
             .await;
-        gateway.await_log(0, &["LDR-WEBFETCH-UNKNOWN", "nobody"]).await;
     }
     // One that does not read such pages is followed too, and nobody is warned.
     let (_home, gateway) =

@@ -71,3 +71,29 @@ contract_types! {
         pub text: String,
     }
 }
+
+impl ChatCommand {
+    /// The command that a text is written like, whoever owns its name.
+    pub fn read(text: &str) -> Option<Self> {
+        let rest = text.trim_start().strip_prefix('/')?;
+        let (name, arguments) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        let (name, arguments) = (name.to_owned(), arguments.trim().to_owned());
+        (!name.is_empty()).then(|| Self { name, arguments, ..Self::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_a_slash_and_a_name() {
+        let read = |text| ChatCommand::read(text).map(|it| format!("{}|{}", it.name, it.arguments));
+        assert_eq!(read("/remind 10m  tea "), Some("remind|10m  tea".to_owned()));
+        assert_eq!(read("  /help"), Some("help|".to_owned()));
+        assert_eq!(read("/remind\nlist"), Some("remind|list".to_owned()));
+        for text in ["remind 10m tea", "", "/", "/ remind", "see /remind"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

@@ -228,7 +228,7 @@ contract_types! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub text: Option<String>,
         /// Whether nobody is to answer it.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         pub drop: bool,
     }
 
@@ -249,7 +249,7 @@ contract_types! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub text: Option<String>,
         /// Whether nothing is to be sent.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         pub drop: bool,
     }
 

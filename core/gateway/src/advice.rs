@@ -1,10 +1,10 @@
 //! What the contracts have to say of a plugin, by its manifest alone: capabilities whose attributes
 //! make no sense, and patterns that are old. What the engine says of files comes from elsewhere.
 
-use crate::shape::Shape;
+use crate::{routes, shape::Shape};
 use loader_contract::{
     catalogue::{self, Attribute, Contract, Form},
-    hook,
+    hook, http_route,
 };
 use loader_core::{
     diagnostic::Diagnostic,
@@ -48,7 +48,11 @@ fn of_capability(provided: &Provided) -> Vec<Diagnostic> {
             None => misspelt(provided, contract, key),
         }
     });
-    missing.chain(said).chain(unknown_methods(provided, contract)).collect()
+    missing
+        .chain(said)
+        .chain(unknown_methods(provided, contract))
+        .chain(unreachable(provided))
+        .collect()
 }
 
 fn has(provided: &Provided, attribute: &str) -> bool {
@@ -102,6 +106,18 @@ fn misspelt(provided: &Provided, contract: &Contract, key: &str) -> Option<Diagn
         format!("`{}` as `{}` says `{key}`, which nobody reads", contract.name, provided.id);
     let finding = Diagnostic::warning("LDR-CONTRACT-ATTRIBUTE", message);
     Some(finding.hint(format!("did you mean `{meant}`?")))
+}
+
+/// A route that no request could come to.
+fn unreachable(provided: &Provided) -> Option<Diagnostic> {
+    if provided.contract.to_string() != http_route::CONTRACT {
+        return None;
+    }
+    let prefix = routes::prefix_of(&provided.id, &provided.attributes);
+    let why = routes::check_prefix(&prefix).err()?;
+    let message =
+        format!("the route `{}` has a prefix that cannot be, {prefix:?}: {why}", provided.id);
+    Some(Diagnostic::error("LDR-ROUTE-PREFIX", message).hint("write it like `/shop`"))
 }
 
 /// The attribute `methods` names optional methods of the contract.

@@ -1,11 +1,11 @@
 //! Asking for what a contract offers, from outside: what the generic HTTP form and commands go by.
 //!
-//! A question that names a capability goes to the plugin that has it. One that names none goes to the
-//! host's own service of the contract, which chooses who answers, and is the same one that plugins
-//! ask; where the host has none, to the first plugin.
+//! A question that names a capability goes to the plugin that has it, unless the host's own service of the
+//! contract sees to that too, as that of tools does. One that names none goes to the host's service, which
+//! chooses who answers, and is the same one that plugins ask; where the host has none, to the first plugin.
 
 use crate::Gateway;
-use loader_abi::class;
+use loader_abi::{class, operation};
 use loader_contract::catalogue::{self, Contract, Method, Verb};
 use loader_core::{
     CallOptions, OpenStream, Target,
@@ -44,11 +44,12 @@ impl Gateway {
         let Question { contract, method, capability, mut options, body } = question;
         let (contract, method) = look_up(&contract, &method, capability.is_some())?;
         options.idempotent |= method.idempotent;
-        let services = self.engine().services();
-        match services.get(contract.name).filter(|_| capability.is_none()) {
-            Some(service) => ask_host(service, method, options, body).await,
+        let (services, name) = (self.engine().services(), capability.as_deref());
+        let sees_to_it =
+            |one: &&Arc<dyn Service>| name.is_none() || one.answers_for_named(method.name);
+        match services.get(contract.name).filter(sees_to_it) {
+            Some(service) => ask_host(service, method, name, options, body).await,
             None => {
-                let name = capability.as_deref();
                 let target = self.engine().target(contract.name, name, method.name)?;
                 ask_plugin(&target, method, options, body).await
             }
@@ -72,14 +73,19 @@ async fn ask_plugin(
 async fn ask_host(
     service: &Arc<dyn Service>,
     method: &Method,
+    capability: Option<&str>,
     options: CallOptions,
     body: Vec<u8>,
 ) -> Result<Answered, Failure> {
+    let mut metadata = Metadata::new();
+    if let Some(capability) = capability {
+        metadata.set(operation::CAPABILITY_KEY, capability);
+    }
     let request = ServiceRequest {
         method: method.name.to_owned(),
         caller: ServiceCaller::host(),
         options,
-        metadata: Metadata::new(),
+        metadata,
         body,
     };
     match method.verb {

@@ -1,19 +1,20 @@
 //! Background services: `service/1`. Started in order once the port listens, stopped in the opposite
 //! order before any plugin stops, and started again in every fresh generation.
 
-use crate::desk::Desk;
+use crate::{desk::Desk, gateway::MOMENT};
 use futures_util::future::join_all;
 use loader_contract::background_service::{
     CONTRACT, ListedService, ServiceList, ServiceState, ServiceStatus, method,
 };
 use loader_core::{
     CallOptions, Capability, Engine, Snapshot,
-    message::{Failure, Metadata, Reply, from_json},
+    message::{Failure, Reply},
     service::{Answer, Service, ServiceRequest},
 };
+use serde::de::{DeserializeOwned, IgnoredAny};
 use std::{
     sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::oneshot;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -77,15 +78,21 @@ impl Background {
         let _ = started.await;
     }
 
-    /// Stops every service, the last that was started first.
-    pub(crate) async fn end(&self) {
+    /// Stops every service, the last that was started first. All of them together may take so long, and a
+    /// moment each.
+    pub(crate) async fn end(&self, drain: Duration) {
+        let asked = Instant::now();
         self.0.over.cancel();
         self.0.following.close();
         self.0.following.wait().await;
         let Ok(engine) = self.0.desk.engine() else { return };
-        let known = self.0.known().clone();
-        for service in known.iter().rev().filter(|one| one.state == ServiceState::Running) {
-            self.0.stop(&engine, service).await;
+        let mut running = self.0.known().clone();
+        running.retain(|one| one.state == ServiceState::Running);
+        while let Some(service) = running.pop() {
+            // One that hangs takes nothing from those that come after it.
+            let others = u32::try_from(running.len()).unwrap_or(u32::MAX);
+            let left = drain.saturating_sub(asked.elapsed()).saturating_sub(MOMENT * others);
+            self.0.stop(&engine, &service, left.max(MOMENT)).await;
         }
     }
 
@@ -122,16 +129,17 @@ impl Shared {
     async fn start(&self, engine: &Engine, offered: &Capability, generation: u64) {
         let (service, plugin) = (offered.id.as_str(), offered.plugin.as_str());
         let options = CallOptions::by("gateway").idempotent(true);
-        let (state, trouble) = match ask(engine, service, method::START, options).await {
-            Ok(_) => {
-                info!(service, plugin, generation, "service started");
-                (ServiceState::Running, String::new())
-            }
-            Err(Failure { code, message, hint, .. }) => {
-                warn!(service, plugin, generation, code, hint, "not started: {message}");
-                (ServiceState::Failed, format!("{message} ({code})"))
-            }
-        };
+        let (state, trouble) =
+            match ask::<IgnoredAny>(engine, service, method::START, options).await {
+                Ok(_) => {
+                    info!(service, plugin, generation, "service started");
+                    (ServiceState::Running, String::new())
+                }
+                Err(Failure { code, message, hint, .. }) => {
+                    warn!(service, plugin, generation, code, hint, "not started: {message}");
+                    (ServiceState::Failed, format!("{message} ({code})"))
+                }
+            };
         let told =
             Known { id: service.to_owned(), plugin: plugin.to_owned(), generation, state, trouble };
         let mut known = self.known();
@@ -141,10 +149,10 @@ impl Shared {
         }
     }
 
-    async fn stop(&self, engine: &Engine, known: &Known) {
+    async fn stop(&self, engine: &Engine, known: &Known, within: Duration) {
         let Known { id, plugin, .. } = known;
-        let options = CallOptions::by("gateway").idempotent(true);
-        match ask(engine, id, method::STOP, options).await {
+        let options = CallOptions::by("gateway").within(within).idempotent(true);
+        match ask::<IgnoredAny>(engine, id, method::STOP, options).await {
             Ok(_) => info!(service = id, plugin, "service stopped"),
             Err(Failure { code, message, .. }) => {
                 warn!(service = id, plugin, code, "not stopped in good order: {message}");
@@ -161,8 +169,7 @@ impl Shared {
         let output = match state {
             ServiceState::Running if speaks(offered) => {
                 let options = CallOptions::by("gateway").within(ASK_TIMEOUT).idempotent(true);
-                let said = ask(engine, &offered.id, method::STATUS, options).await;
-                let said = said.and_then(|reply| from_json::<ServiceStatus>(&reply.body));
+                let said = ask::<ServiceStatus>(engine, &offered.id, method::STATUS, options).await;
                 said.map_or_else(
                     |failure| format!("it does not say: {} ({})", failure.message, failure.code),
                     |status| status.output,
@@ -185,14 +192,13 @@ fn speaks(offered: &Capability) -> bool {
     methods.is_some_and(|methods| methods.iter().any(|one| one == method::STATUS))
 }
 
-async fn ask(
+async fn ask<T: DeserializeOwned>(
     engine: &Engine,
     service: &str,
     method: &str,
     options: CallOptions,
-) -> Result<Reply, Failure> {
-    let target = engine.target(CONTRACT, Some(service), method)?;
-    target.call(options, Metadata::new(), b"null".to_vec()).await
+) -> Result<T, Failure> {
+    engine.target(CONTRACT, Some(service), method)?.ask(options, &()).await
 }
 
 impl Service for Background {

@@ -17,7 +17,7 @@ use loader_contract::channel::{
 use loader_core::{
     CallOptions, Engine,
     diagnostic::Diagnostic,
-    message::{Failure, Metadata, Reply, from_json},
+    message::{Failure, Reply, from_json},
     service::{Answer, Service, ServiceRequest},
     services::EventBus,
 };
@@ -45,10 +45,24 @@ pub struct AccountView {
 /// The accounts of every channel.
 pub(crate) struct Channels {
     events: EventBus,
-    states: Mutex<BTreeMap<(String, String), AccountStatus>>,
+    states: Mutex<States>,
     /// There from the start to the stop; messages that come before or after have nowhere to go. The
     /// engine owns the inbox and with it this, so it could never end if this were not let go.
     life: Mutex<Option<Life>>,
+}
+
+/// How the accounts are, by channel and account.
+#[derive(Default)]
+struct States {
+    known: BTreeMap<(String, String), State>,
+    /// How often channels have reported.
+    reports: u64,
+}
+
+struct State {
+    status: AccountStatus,
+    /// Which report was the channel's last of it.
+    reported: u64,
 }
 
 /// What messages are answered with.
@@ -86,7 +100,7 @@ impl Channels {
                     ..AccountStatus::default()
                 };
                 if failure.code != UNKNOWN {
-                    self.note(channel, status);
+                    self.note(channel, status, u64::MAX);
                 }
                 Some(told(channel, account, failure))
             }
@@ -115,7 +129,7 @@ impl Channels {
             }
             _ => {
                 let left = self.leave(engine, channel, account, "switched off").await;
-                self.states().remove(&(channel.to_owned(), account.to_owned()));
+                self.states().known.remove(&(channel.to_owned(), account.to_owned()));
                 // Where there is no such channel or account, there is nobody to say goodbye.
                 let failure = left.err().filter(|failure| failure.class != class::NOT_FOUND)?;
                 Some(told(channel, account, failure))
@@ -126,7 +140,9 @@ impl Channels {
     /// Forgets the accounts of channels that no plugin provides any more.
     pub(crate) fn forget_unserved(&self, engine: &Engine) {
         let snapshot = engine.snapshot();
-        self.states().retain(|(channel, _), _| snapshot.capability(CONTRACT, channel).is_some());
+        self.states()
+            .known
+            .retain(|(channel, _), _| snapshot.capability(CONTRACT, channel).is_some());
     }
 
     async fn ask_to_connect(
@@ -142,14 +158,15 @@ impl Channels {
                 .hint("see what there is: loader channels list"));
         }
         let request = Connect { account: account.to_owned(), config: settings.settings_json() };
+        let reports = self.states().reports;
         let status = self.ask(engine, channel, method::CONNECT, &request).await?;
-        self.note(channel, status);
+        self.note(channel, status, reports);
         Ok(())
     }
 
     /// Says goodbye on every account.
     pub(crate) async fn disconnect(&self, engine: &Engine) {
-        let accounts: Vec<(String, String)> = self.states().keys().cloned().collect();
+        let accounts: Vec<(String, String)> = self.states().known.keys().cloned().collect();
         for (channel, account) in accounts {
             if let Err(failure) = self.leave(engine, &channel, &account, "shutting down").await {
                 warn!(channel, account, code = failure.code, "no goodbye: {}", failure.message);
@@ -166,8 +183,9 @@ impl Channels {
         reason: &str,
     ) -> Result<(), Failure> {
         let request = Disconnect { account: account.to_owned(), reason: reason.to_owned() };
+        let reports = self.states().reports;
         let status = self.ask(engine, channel, method::DISCONNECT, &request).await?;
-        self.note(channel, status);
+        self.note(channel, status, reports);
         Ok(())
     }
 
@@ -180,9 +198,9 @@ impl Channels {
     /// How every account is, as the channels last said.
     pub(crate) fn accounts(&self) -> Vec<AccountView> {
         let states = self.states();
-        let views = states.iter().map(|((channel, _), status)| AccountView {
+        let views = states.known.iter().map(|((channel, _), state)| AccountView {
             channel: channel.clone(),
-            status: status.clone(),
+            status: state.status.clone(),
         });
         views.collect()
     }
@@ -190,15 +208,16 @@ impl Channels {
     /// The accounts of a channel that are connected.
     fn connected(&self, channel: &str) -> Vec<String> {
         let states = self.states();
-        let own = states.iter().filter(|((of, _), _)| of == channel);
-        let connected = own.filter(|(_, status)| status.state == AccountState::Connected);
+        let own = states.known.iter().filter(|((of, _), _)| of == channel);
+        let connected = own.filter(|(_, one)| one.status.state == AccountState::Connected);
         connected.map(|((_, account), _)| account.clone()).collect()
     }
 
     /// Asks one channel how its accounts are.
     pub(crate) async fn refresh(&self, engine: &Engine, channel: &str) -> Result<(), Failure> {
+        let reports = self.states().reports;
         let list: StatusList = self.ask(engine, channel, method::STATUS, &()).await?;
-        list.accounts.into_iter().for_each(|status| self.note(channel, status));
+        list.accounts.into_iter().for_each(|status| self.note(channel, status, reports));
         Ok(())
     }
 
@@ -210,14 +229,10 @@ impl Channels {
         request: &impl Serialize,
     ) -> Result<A, Failure> {
         let target = engine.target(CONTRACT, Some(channel), method)?;
-        let body = serde_json::to_vec(request).map_err(|error| {
-            Failure::new(class::INTERNAL, "LDR-CALL-INTERNAL", error.to_string())
-        })?;
-        let options = CallOptions::by("gateway").within(ASK_TIMEOUT);
-        from_json(&target.call(options, Metadata::new(), body).await?.body)
+        target.ask(CallOptions::by("gateway").within(ASK_TIMEOUT), request).await
     }
 
-    fn states(&self) -> MutexGuard<'_, BTreeMap<(String, String), AccountStatus>> {
+    fn states(&self) -> MutexGuard<'_, States> {
         self.states.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
@@ -225,13 +240,33 @@ impl Channels {
         self.life.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Takes note of a state, and tells of it when it changed.
-    fn note(&self, channel: &str, status: AccountStatus) {
-        let key = (channel.to_owned(), status.account.clone());
-        let before = self.states().insert(key, status.clone());
-        if before.as_ref().is_some_and(|before| before.state == status.state) {
-            return;
+    /// Takes note of what a channel reports.
+    fn report(&self, channel: &str, status: AccountStatus) {
+        let mut states = self.states();
+        states.reports += 1;
+        let reported = states.reports;
+        let news = states.put(channel, &status, reported);
+        drop(states);
+        if news {
+            self.tell(channel, &status);
         }
+    }
+
+    /// Takes note of what a channel answered to a question that was asked after so many reports. What it
+    /// reported since is newer.
+    fn note(&self, channel: &str, status: AccountStatus, reports: u64) {
+        let mut states = self.states();
+        let known = states.known.get(&(channel.to_owned(), status.account.clone()));
+        let reported = known.map_or(0, |known| known.reported);
+        let news = reported <= reports && states.put(channel, &status, reported);
+        drop(states);
+        if news {
+            self.tell(channel, &status);
+        }
+    }
+
+    /// Tells of a state that is another than before.
+    fn tell(&self, channel: &str, status: &AccountStatus) {
         let state = serde_json::to_value(status.state).unwrap_or_default();
         let state = state.as_str().unwrap_or_default().to_owned();
         info!(
@@ -261,6 +296,15 @@ impl Channels {
                 format!("the plugin `{plugin}` provides no channel"),
             )
         })
+    }
+}
+
+impl States {
+    /// Keeps a state. Whether it is another than before.
+    fn put(&mut self, channel: &str, status: &AccountStatus, reported: u64) -> bool {
+        let key = (channel.to_owned(), status.account.clone());
+        let before = self.known.insert(key, State { status: status.clone(), reported });
+        before.is_none_or(|before| before.status.state != status.state)
     }
 }
 
@@ -301,7 +345,7 @@ impl Service for Inbox {
             inbox::STATUS => Answer::Ready((|| {
                 let status: AccountStatus = from_json(&request.body)?;
                 let channel = channels.channel_of(&request.caller.plugin)?;
-                channels.note(&channel, status);
+                channels.report(&channel, status);
                 Reply::json(&())
             })()),
             inbox::DELIVER => Answer::later(async move {

@@ -8,8 +8,8 @@ use crate::desk::Desk;
 use loader_abi::class;
 use loader_contract::chat_command::{CONTRACT, ChatCommand, ChatReply, code, method};
 use loader_core::{
-    CallOptions, Capability, Engine, Snapshot,
-    message::{Failure, Metadata, Reply, from_json},
+    CallOptions, Capability, Snapshot,
+    message::{Failure, Reply, from_json},
     service::{Answer, Service, ServiceRequest},
 };
 use serde_json::Value;
@@ -31,14 +31,11 @@ impl ChatCommands {
 
     /// The command that a text is, if somebody answers it.
     pub(crate) fn read(&self, text: &str) -> Option<ChatCommand> {
-        let (name, arguments) = split(text)?;
-        let engine = self.desk.engine().ok()?;
-        let is_known = name == HELP || owner(&engine.snapshot(), name).is_some();
-        is_known.then(|| ChatCommand {
-            name: name.to_owned(),
-            arguments: arguments.to_owned(),
-            ..ChatCommand::default()
-        })
+        let command = ChatCommand::read(text)?;
+        let snapshot = self.desk.engine().ok()?.snapshot();
+        let is_known =
+            command.name == HELP || snapshot.capability(CONTRACT, &command.name).is_some();
+        is_known.then_some(command)
     }
 
     /// Has a command answered by whoever owns its name.
@@ -49,45 +46,15 @@ impl ChatCommands {
     ) -> Result<ChatReply, Failure> {
         let engine = self.desk.engine()?;
         let snapshot = engine.snapshot();
-        let Some(owner) = owner(&snapshot, &command.name) else {
+        let Some(owner) = snapshot.capability(CONTRACT, &command.name) else {
             return match command.name.as_str() {
                 HELP => Ok(ChatReply { text: help(&snapshot) }),
                 name => Err(unknown(name)),
             };
         };
         command.name.clone_from(&owner.id);
-        ask(&engine, options, &command).await
+        engine.target(CONTRACT, Some(&owner.id), method::RUN)?.ask(options, &command).await
     }
-}
-
-async fn ask(
-    engine: &Engine,
-    options: CallOptions,
-    command: &ChatCommand,
-) -> Result<ChatReply, Failure> {
-    let target = engine.target(CONTRACT, Some(&command.name), method::RUN)?;
-    let body = serde_json::to_vec(command)
-        .map_err(|error| Failure::new(class::INTERNAL, "LDR-CALL-INTERNAL", error.to_string()))?;
-    from_json(&target.call(options, Metadata::new(), body).await?.body)
-}
-
-/// The name and the arguments of a text that is written like a command.
-fn split(text: &str) -> Option<(&str, &str)> {
-    let rest = text.trim_start().strip_prefix('/')?;
-    let (name, arguments) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-    (!name.is_empty()).then_some((name, arguments.trim()))
-}
-
-/// The capability of this name, or the first that goes by it too.
-fn owner<'a>(snapshot: &'a Snapshot, name: &str) -> Option<&'a Capability> {
-    if let Some(owner) = snapshot.capability(CONTRACT, name) {
-        return Some(owner);
-    }
-    let goes_by = |one: &&Arc<Capability>| {
-        let aliases = one.attributes.get("aliases").and_then(Value::as_array);
-        aliases.is_some_and(|aliases| aliases.iter().any(|alias| alias == name))
-    };
-    snapshot.capabilities(CONTRACT).find(goes_by).map(|owner| &**owner)
 }
 
 /// Every command in a line of its own.
@@ -130,18 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_is_a_slash_and_a_name() {
-        assert_eq!(split("/remind 10m  tea "), Some(("remind", "10m  tea")));
-        assert_eq!(split("  /help"), Some(("help", "")));
-        assert_eq!(split("/remind\nlist"), Some(("remind", "list")));
-        for text in ["remind 10m tea", "", "/", "/ remind", "see /remind"] {
-            assert_eq!(split(text), None, "{text}");
-        }
-    }
-
-    #[test]
     fn without_plugins_only_help_is_there() {
         assert_eq!(help(&Snapshot::default()), "/help: Lists the commands.");
-        assert!(owner(&Snapshot::default(), HELP).is_none());
     }
 }

@@ -65,7 +65,7 @@ pub struct Settings {
 }
 
 /// What each goodbye is granted, however little time is left.
-const MOMENT: Duration = Duration::from_secs(1);
+pub(crate) const MOMENT: Duration = Duration::from_secs(1);
 
 /// A running gateway.
 #[derive(Clone)]
@@ -193,8 +193,8 @@ impl Gateway {
     }
 
     /// Every model of every provider.
-    pub async fn models(&self) -> Vec<ListedModel> {
-        self.0.inference.models().await.unwrap_or_default()
+    pub async fn models(&self) -> Result<Vec<ListedModel>, Failure> {
+        self.0.inference.models().await
     }
 
     /// Asks a model, named `<provider>/<model>`, for a whole answer.
@@ -268,7 +268,7 @@ impl Gateway {
         }
         let goodbye = self.0.channels.disconnect(&self.0.engine);
         let _ = timeout(left().max(MOMENT), goodbye).await;
-        let _ = timeout(left().max(MOMENT), self.0.background.end()).await;
+        self.0.background.end(left()).await;
         let outcomes = self.0.engine.stop(left()).await;
         self.0.desk.close();
         self.0.channels.end();
@@ -307,6 +307,18 @@ mod tests {
         let state = tempfile::tempdir().expect("a folder");
         let garbled = settings("loader\n0", state.path().to_owned());
         assert_eq!(code(garbled).await, Err("LDR-HTTP-SETUP"));
+    }
+
+    #[tokio::test]
+    async fn who_only_looks_knows_every_service() {
+        let state = tempfile::tempdir().expect("a folder");
+        let started = Gateway::start(settings("loader 0", state.path().to_owned())).await;
+        let (gateway, _) = started.unwrap_or_else(|refusal| panic!("{refusal}"));
+        let mut known = crate::survey::SERVICE_NAMES;
+        known.sort_unstable();
+        let services = gateway.engine().services();
+        assert_eq!(services.names().collect::<Vec<_>>(), known);
+        gateway.stop(Duration::ZERO).await;
     }
 
     #[tokio::test]

@@ -2,10 +2,7 @@
 
 use futures_util::future::join_all;
 use loader_contract::health::{CONTRACT, HealthReport, HealthStatus, method};
-use loader_core::{
-    CallOptions, Capability, Engine, Status,
-    message::{Failure, Metadata, from_json},
-};
+use loader_core::{CallOptions, Capability, Engine, Status, message::Failure};
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -59,5 +56,5 @@ pub(crate) async fn check(engine: &Engine, release: &str) -> GatewayHealth {
 async fn ask(engine: &Engine, id: &str) -> Result<HealthReport, Failure> {
     let target = engine.target(CONTRACT, Some(id), method::CHECK)?;
     let options = CallOptions::by("gateway").within(CHECK_TIMEOUT);
-    from_json(&target.call(options, Metadata::new(), Vec::new()).await?.body)
+    target.ask(options, &()).await
 }

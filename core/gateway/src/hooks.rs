@@ -63,14 +63,14 @@ impl Hooks {
         let engine = self.0.desk.engine().ok()?;
         let snapshot = engine.snapshot();
         let known = self.0.table.load_full();
-        Some(match known.filter(|table| Arc::ptr_eq(table.snapshot(), &snapshot)) {
-            Some(table) => table,
-            None => {
-                let table = Arc::new(Table::build(&engine, snapshot));
+        match known {
+            Some(table) if Arc::ptr_eq(table.snapshot(), &snapshot) => Some(table),
+            before => {
+                let table = Arc::new(Table::build(&engine, snapshot, before.as_deref()));
                 self.0.table.store(Some(table.clone()));
-                table
+                Some(table)
             }
-        })
+        }
     }
 
     /// The hooks of an event that this leads to, if there are any.

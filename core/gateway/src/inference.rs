@@ -5,6 +5,8 @@ mod round;
 mod service;
 mod turn;
 
+pub(crate) use turn::TOOL_ROUNDS;
+
 use crate::{
     desk::Desk,
     hooks::{Additions, Hooks},

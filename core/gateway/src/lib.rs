@@ -41,6 +41,7 @@ mod inference;
 mod models;
 pub mod openai;
 pub mod picker;
+mod providers;
 mod reconnection;
 mod routes;
 mod secrets;

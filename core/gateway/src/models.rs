@@ -3,10 +3,7 @@
 use futures_util::future::join_all;
 use loader_abi::class;
 use loader_contract::text_inference::{CONTRACT, Model, ModelList, code, method};
-use loader_core::{
-    CallOptions, Engine,
-    message::{Failure, Metadata, from_json},
-};
+use loader_core::{CallOptions, Engine, message::Failure};
 use serde::Serialize;
 use std::time::Duration;
 use tracing::warn;
@@ -51,7 +48,7 @@ pub(crate) async fn list(engine: &Engine) -> Vec<ListedModel> {
 async fn list_of(engine: &Engine, provider: &str) -> Result<ModelList, Failure> {
     let target = engine.target(CONTRACT, Some(provider), method::MODELS)?;
     let options = CallOptions::by("gateway").within(LIST_TIMEOUT);
-    from_json(&target.call(options, Metadata::new(), Vec::new()).await?.body)
+    target.ask(options, &()).await
 }
 
 /// Splits a model's name into the provider and the provider's own id of it.

@@ -3,11 +3,11 @@
 use arc_swap::ArcSwapOption;
 use loader_contract::http_route::{CONTRACT, STATUS, method};
 use loader_core::{
-    CallOptions, Engine, Judgement, Snapshot, Target,
+    CallOptions, Engine, Snapshot, Target,
     message::{Failure, Metadata, Reply},
 };
+use serde_json::{Map, Value};
 use std::sync::Arc;
-use tracing::warn;
 
 /// Prefixes the gateway answers itself.
 const RESERVED: [&str; 3] = ["/v1", "/health", "/admin"];
@@ -62,13 +62,8 @@ impl Routes {
 fn build(engine: &Engine, snapshot: Arc<Snapshot>) -> Table {
     let mut entries: Vec<Arc<Entry>> = Vec::new();
     for capability in snapshot.capabilities(CONTRACT) {
-        let said = capability.attributes.get("prefix").and_then(|prefix| prefix.as_str());
-        let prefix = said.map_or_else(|| format!("/{}", capability.id), str::to_owned);
-        let prefix = prefix.trim_end_matches('/').to_owned();
-        if let Err(reason) = check(&prefix, &entries) {
-            warn!(plugin = capability.plugin, prefix, code = "LDR-ROUTE-PREFIX", "{reason}");
-            continue;
-        }
+        let prefix = prefix_of(&capability.id, &capability.attributes);
+        // What makes no sense as a prefix has kept its plugin from being loaded.
         if let Ok(target) = engine.target(CONTRACT, Some(&capability.id), method::HANDLE) {
             entries.push(Arc::new(Entry { prefix, target }));
         }
@@ -77,18 +72,28 @@ fn build(engine: &Engine, snapshot: Arc<Snapshot>) -> Table {
     Table { snapshot, entries }
 }
 
-fn check(prefix: &str, entries: &[Arc<Entry>]) -> Result<(), String> {
-    if !prefix.starts_with('/') || prefix.contains("//") || prefix.contains(['?', '#', '%']) {
-        return Err("a route's prefix begins with `/` and names one place".into());
+/// The prefix of a route: what its manifest says, or its id.
+pub(crate) fn prefix_of(id: &str, attributes: &Map<String, Value>) -> String {
+    let said = attributes.get("prefix").and_then(Value::as_str);
+    said.map_or_else(|| format!("/{id}"), str::to_owned)
+}
+
+/// What is wrong with a prefix. There is one way to write each, so that two plugins that want the same are
+/// seen to.
+pub(crate) fn check_prefix(prefix: &str) -> Result<(), String> {
+    let is_one_place = prefix.starts_with('/')
+        && !prefix.ends_with('/')
+        && !prefix.contains("//")
+        && !prefix.contains(['?', '#', '%'])
+        && prefix.split('/').all(|part| part != "." && part != "..");
+    if !is_one_place {
+        return Err("it begins with `/`, does not end with it, and names one place".into());
     }
     let under = |reserved: &&&str| {
         prefix.strip_prefix(**reserved).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    if let Some(reserved) = RESERVED.iter().find(under) {
-        return Err(format!("the gateway answers `{reserved}` itself"));
-    }
-    match entries.iter().find(|entry| entry.prefix == prefix) {
-        Some(entry) => Err(format!("`{}` has this prefix already", entry.target.plugin())),
+    match RESERVED.iter().find(under) {
+        Some(reserved) => Err(format!("the gateway answers `{reserved}` itself")),
         None => Ok(()),
     }
 }
@@ -111,16 +116,11 @@ impl Route {
         metadata: Metadata,
         body: Vec<u8>,
     ) -> Result<Reply, Failure> {
-        self.entry.target.call_and_judge(options, metadata, body, judge).await
+        self.entry.target.call_and_judge(options, metadata, body, is_at_fault).await
     }
 }
 
 /// A server error that is no upstream's speaks against the plugin.
-fn judge(reply: &Reply) -> Judgement {
-    let status = reply.metadata.iter().find(|(name, _)| *name == STATUS);
-    if status.is_some_and(|(_, status)| status == b"500") {
-        Judgement::Faulty
-    } else {
-        Judgement::Sound
-    }
+fn is_at_fault(reply: &Reply) -> bool {
+    reply.metadata.get(STATUS).is_some_and(|status| status == b"500")
 }

@@ -3,19 +3,19 @@
 //! One that fails before its first piece of sound is followed by the next; what has begun to be heard is
 //! not begun anew, so a failure after that ends the speech.
 
-mod providers;
+mod candidate;
 mod service;
 mod speaker;
 
-use crate::desk::Desk;
+use crate::{
+    desk::Desk,
+    providers::{Failures, Nobody},
+};
+use candidate::Candidate;
 use futures_util::future::join_all;
 use loader_abi::class;
 use loader_contract::speech::{CONTRACT, Synthesize, Voice, VoiceList, code, method};
-use loader_core::{
-    CallOptions, Engine,
-    message::{Failure, Metadata, from_json},
-};
-use providers::Candidate;
+use loader_core::{CallOptions, Engine, message::Failure};
 use speaker::{Begun, Speaker};
 use std::{
     sync::Arc,
@@ -23,9 +23,13 @@ use std::{
 };
 use tracing::{debug, warn};
 
-/// How many reasons are told when every provider failed, and how much of each.
-const MOST_REASONS: usize = 8;
-const MOST_OF_A_REASON: usize = 200;
+/// When every provider failed.
+const NOBODY: Nobody = Nobody {
+    code: "LDR-SPEECH-ALL",
+    message: "no provider speaks",
+    hint: "see who there is: loader tts providers",
+    is_of_the_request,
+};
 
 /// Asks providers to speak. What the operator, a program and a plugin ask for goes this way.
 #[derive(Clone)]
@@ -52,14 +56,15 @@ impl Speech {
             return Err(Failure::new(class::INVALID, "LDR-CALL-REQUEST", message));
         }
         let engine = self.desk.engine()?;
-        let mut failures = Vec::new();
+        let mut failures = Failures::default();
         for provider in self.candidates(&engine, method)? {
             if options.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Err(Failure::deadline());
             }
             let speaker = Speaker {
                 id: &provider.id,
-                target: engine.target(CONTRACT, Some(&provider.id), method)?,
+                plugin: &provider.plugin,
+                engine: &engine,
                 method,
                 patience: self.patience(),
             };
@@ -75,16 +80,16 @@ impl Speech {
                             plugin, code, "this one does not speak: {}", failure.message
                         ),
                     }
-                    failures.push((provider.id, failure));
+                    failures.push(&provider.id, failure);
                 }
             }
         }
-        Err(nobody(failures))
+        Err(failures.together(&NOBODY))
     }
 
     /// Who can be asked for this, in order.
     fn candidates(&self, engine: &Engine, method: &str) -> Result<Vec<Candidate>, Failure> {
-        let all = providers::in_order(&engine.snapshot(), &self.desk.config().speech);
+        let all = candidate::in_order(&engine.snapshot(), &self.desk.config().speech);
         if all.is_empty() {
             // There is none at all, or none that the operator wants.
             engine.target(CONTRACT, None, method)?;
@@ -109,7 +114,7 @@ impl Speech {
     /// Every provider's voices. A provider that does not answer is left out, with a warning.
     async fn voices(&self, options: CallOptions) -> Result<Vec<Voice>, Failure> {
         let engine = self.desk.engine()?;
-        let mut providers = providers::in_order(&engine.snapshot(), &self.desk.config().speech);
+        let mut providers = candidate::in_order(&engine.snapshot(), &self.desk.config().speech);
         providers.retain(|one| one.answers(method::VOICES));
         let lists = providers.iter().map(|one| self.voices_of(&engine, &one.id, options.clone()));
         let mut voices = Vec::new();
@@ -140,7 +145,7 @@ impl Speech {
     ) -> Result<VoiceList, Failure> {
         let target = engine.target(CONTRACT, Some(provider), method::VOICES)?;
         let options = speaker::in_time(options, self.patience());
-        from_json(&target.call(options, Metadata::new(), Vec::new()).await?.body)
+        target.ask(options, &()).await
     }
 
     fn patience(&self) -> Duration {
@@ -151,47 +156,4 @@ impl Speech {
 /// Whether the request could not be done by this provider, which is well otherwise.
 fn is_of_the_request(failure: &Failure) -> bool {
     failure.class == class::INVALID || failure.code == code::VOICE_NOT_FOUND
-}
-
-/// Why nobody speaks. Where it is the request, or there was only one to ask, the last one's own words.
-fn nobody(mut failures: Vec<(String, Failure)>) -> Failure {
-    let is_the_request = failures.iter().all(|(_, failure)| is_of_the_request(failure));
-    if is_the_request || failures.len() == 1 {
-        return failures.pop().map_or_else(Failure::deadline, |(_, failure)| failure);
-    }
-    let reason = |(provider, failure): &(String, Failure)| {
-        let message: String = failure.message.chars().take(MOST_OF_A_REASON).collect();
-        format!("`{provider}`: {message} ({})", failure.code)
-    };
-    let mut reasons: Vec<String> = failures.iter().take(MOST_REASONS).map(reason).collect();
-    if failures.len() > MOST_REASONS {
-        reasons.push(format!("and {} more", failures.len() - MOST_REASONS));
-    }
-    let hint = failures.into_iter().map(|(_, failure)| failure.hint).find(|it| !it.is_empty());
-    let message = format!("no provider speaks: {}", reasons.join("; "));
-    Failure::new(class::UNAVAILABLE, "LDR-SPEECH-ALL", message)
-        .hint(hint.unwrap_or_else(|| "see who there is: loader tts providers".to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn failed(class: u32, code: &str) -> (String, Failure) {
-        let failure = Failure::new(class, code, "x".repeat(1000)).hint(format!("mend {code}"));
-        (format!("provider-of-{code}"), failure)
-    }
-
-    #[test]
-    fn why_nobody_speaks_is_told_by_all_and_stays_short() {
-        let voice = || failed(class::NOT_FOUND, code::VOICE_NOT_FOUND);
-        assert_eq!(nobody(vec![failed(class::INVALID, "a"), voice()]).code, code::VOICE_NOT_FOUND);
-        assert_eq!(nobody(vec![failed(class::PANIC, "a")]).code, "a");
-        let all = nobody(vec![voice(), failed(class::PANIC, "a")]);
-        assert_eq!((&*all.code, &*all.hint), ("LDR-SPEECH-ALL", "mend voice_not_found"));
-        assert!(all.message.contains("`provider-of-a`: xxx"), "{}", all.message);
-        let many = nobody((0..100).map(|at| failed(class::INTERNAL, &at.to_string())).collect());
-        assert!(many.message.ends_with("; and 92 more"), "{}", many.message);
-        assert!(many.message.len() < 3000);
-    }
 }

@@ -1,7 +1,10 @@
 //! A look at what would be loaded, without a gateway that runs.
 
 use crate::{Settings, translation::engine_options};
-use loader_contract::{channel, hook, text_inference};
+use loader_contract::{
+    background_service, channel, chat_command, cli_command, hook, scheduled_task, speech,
+    text_inference, tool, web_fetch,
+};
 use loader_core::{
     Options, Survey,
     discovery::Candidate,
@@ -12,7 +15,7 @@ use loader_core::{
 use std::sync::Arc;
 
 /// The names of the services a gateway offers, which is what vetting needs to know of them.
-const SERVICE_NAMES: [&str; 11] = [
+pub(crate) const SERVICE_NAMES: [&str; 19] = [
     "clock/1",
     "config/1",
     "secrets/1",
@@ -22,8 +25,16 @@ const SERVICE_NAMES: [&str; 11] = [
     "net/1",
     "websocket/1",
     channel::INBOX,
-    hook::CONTRACT,
+    channel::CONTRACT,
     text_inference::CONTRACT,
+    hook::CONTRACT,
+    tool::CONTRACT,
+    speech::CONTRACT,
+    web_fetch::CONTRACT,
+    chat_command::CONTRACT,
+    cli_command::CONTRACT,
+    background_service::CONTRACT,
+    scheduled_task::CONTRACT,
 ];
 
 /// What would be loaded, and why. Blocking; runs no plugin code and opens no store.

@@ -10,11 +10,8 @@ mod service;
 use crate::desk::Desk;
 use course::{Course, Ground, Outcome, Work};
 use loader_abi::class;
-use loader_contract::scheduled_task::{CONTRACT, Plan, Run, TaskList, method};
-use loader_core::{
-    CallOptions, Engine,
-    message::{Failure, Metadata, from_json},
-};
+use loader_contract::scheduled_task::{CONTRACT, Plan, TaskList, method};
+use loader_core::{CallOptions, Engine, message::Failure};
 use rhythm::Rhythm;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -105,9 +102,11 @@ impl Tasks {
         Ok(TaskList { tasks: courses.values().map(|course| course.listed()).collect() })
     }
 
-    /// Runs a task now.
-    async fn run(&self, task: &str) -> Outcome {
-        self.course(task)?.run().await
+    /// Runs a task now, as far down as who asks for it, and for as long as the task may take.
+    async fn run(&self, task: &str, asked: CallOptions) -> Outcome {
+        let CallOptions { depth, trace, .. } = asked;
+        let options = CallOptions { depth, trace, ..CallOptions::by("gateway") };
+        self.course(task)?.run(options).await
     }
 
     /// Has a task of a plugin's own run once, later.
@@ -174,9 +173,12 @@ impl Shared {
     /// What a run of a task is: one call of whichever generation serves it then.
     fn work(&self, task: &str) -> Work {
         let (desk, task) = (self.desk.clone(), task.to_owned());
-        Box::new(move |run, timeout| {
+        Box::new(move |run, options| {
             let (desk, task) = (desk.clone(), task.clone());
-            Box::pin(async move { call(&desk, &task, &run, timeout).await })
+            Box::pin(async move {
+                let target = desk.engine()?.target(CONTRACT, Some(&task), method::RUN)?;
+                target.ask(options, &run).await
+            })
         })
     }
 
@@ -187,15 +189,4 @@ impl Shared {
     fn plans(&self) -> MutexGuard<'_, HashMap<String, Arc<Semaphore>>> {
         self.plans.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
-}
-
-async fn call(desk: &Desk, task: &str, run: &Run, timeout: Option<Duration>) -> Outcome {
-    let target = desk.engine()?.target(CONTRACT, Some(task), method::RUN)?;
-    let mut options = CallOptions::by("gateway");
-    if let Some(timeout) = timeout {
-        options = options.within(timeout);
-    }
-    let body = serde_json::to_vec(run)
-        .map_err(|error| Failure::new(class::INTERNAL, "LDR-CALL-INTERNAL", error.to_string()))?;
-    from_json(&target.call(options, Metadata::new(), body).await?.body)
 }

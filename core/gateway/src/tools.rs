@@ -15,7 +15,7 @@ use loader_contract::{
     tool::{CONTRACT, CallTool, LeftOutTool, MAX_ANSWER_BYTES, ToolAnswer, ToolList, method},
 };
 use loader_core::{
-    CallOptions, Capability, Engine, Judgement,
+    CallOptions, Capability, Engine,
     message::{Failure, Metadata, Reply},
 };
 use serde_json::{Map, Value};
@@ -155,12 +155,8 @@ async fn ask(
 ) -> Result<ToolAnswer, Failure> {
     let target = engine.target(CONTRACT, Some(&tool.listed.name), method::CALL)?;
     let body = Reply::json(&CallTool { tool: String::new(), arguments })?.body;
-    let judge = |reply: &Reply| match read(tool, reply) {
-        Ok(_) => Judgement::Sound,
-        Err(failure) => Judgement::Broken(failure),
-    };
-    let reply = target.call_and_judge(options, Metadata::new(), body, judge).await;
-    read(tool, &reply.map_err(|failure| failure::named(tool, failure))?)
+    let answer = target.call_and_read(options, Metadata::new(), body, |reply| read(tool, &reply));
+    answer.await.map_err(|failure| failure::named(tool, failure))
 }
 
 /// Reads an answer; one that breaks the contract is an error.

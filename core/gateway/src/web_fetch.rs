@@ -6,7 +6,11 @@
 mod address;
 mod provider;
 
-use crate::desk::Desk;
+use crate::{
+    config,
+    desk::Desk,
+    providers::{self, Failures, Nobody},
+};
 use loader_abi::class;
 use loader_contract::web_fetch::{CONTRACT, FetchPage, Page, code, method};
 use loader_core::{
@@ -24,9 +28,13 @@ use tracing::{debug, warn};
 /// How many redirects to other origins are followed.
 const MOST_REDIRECTS: usize = 5;
 
-/// How many reasons are told when every provider failed, and how much of each.
-const MOST_REASONS: usize = 8;
-const MOST_OF_A_REASON: usize = 200;
+/// When every provider failed.
+const NOBODY: Nobody = Nobody {
+    code: "LDR-WEBFETCH-ALL",
+    message: "no provider fetches the page",
+    hint: "see who there is: loader plugins list",
+    is_of_the_request,
+};
 
 /// Has pages fetched. What the operator, a program and a plugin ask for goes this way.
 #[derive(Clone)]
@@ -49,8 +57,8 @@ impl WebFetch {
             few => few.min(wanted.max_bytes),
         };
         let engine = self.desk.engine()?;
-        let mut failures = Vec::new();
-        for provider in providers(&engine, wanted)? {
+        let mut failures = Failures::default();
+        for provider in in_order(&engine, wanted)? {
             if options.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Err(Failure::deadline());
             }
@@ -69,12 +77,12 @@ impl WebFetch {
                             plugin, code, "this one does not fetch it: {}", failure.message
                         ),
                     }
-                    failures.push(provider.named(failure));
+                    failures.push(&provider.id, failure);
                 }
                 Ok(page) => return Ok(page),
             }
         }
-        Err(nobody(failures))
+        Err(failures.together(&NOBODY))
     }
 }
 
@@ -92,7 +100,7 @@ async fn follow(
     provider: &Provider,
     options: CallOptions,
     request: &FetchPage,
-    wanted: &crate::config::WebFetch,
+    wanted: &config::WebFetch,
 ) -> Result<Page, Ended> {
     let mut request = request.clone();
     for _ in 0..=MOST_REDIRECTS {
@@ -108,26 +116,9 @@ async fn follow(
     Err(Ended::Refused(Failure::new(class::UNAVAILABLE, code::FETCH_FAILED, message)))
 }
 
-/// The providers that the operator names, in that order, and then, unless only these are wanted, the others
-/// in the registry's order.
-fn providers(engine: &Engine, wanted: &crate::config::WebFetch) -> Result<Vec<Provider>, Failure> {
-    let snapshot = engine.snapshot();
-    let mut order: Vec<Provider> = Vec::new();
-    for name in &wanted.providers {
-        match snapshot.capability(CONTRACT, name) {
-            Some(named) if order.iter().all(|one| one.id != named.id) => order.push(named.into()),
-            Some(_) => {}
-            None => {
-                let code = "LDR-WEBFETCH-UNKNOWN";
-                warn!(provider = name, code, "no plugin provides what `web_fetch.providers` names");
-            }
-        }
-    }
-    for other in snapshot.capabilities(CONTRACT).filter(|_| !wanted.only) {
-        if order.iter().all(|one| one.id != other.id) {
-            order.push(other.into());
-        }
-    }
+/// Who can be asked, in order.
+fn in_order(engine: &Engine, wanted: &config::WebFetch) -> Result<Vec<Provider>, Failure> {
+    let order = providers::in_order(&engine.snapshot(), CONTRACT, &wanted.providers, wanted.only);
     if order.is_empty() {
         // There is none at all, or none that the operator wants.
         engine.target(CONTRACT, None, method::FETCH)?;
@@ -135,7 +126,7 @@ fn providers(engine: &Engine, wanted: &crate::config::WebFetch) -> Result<Vec<Pr
         return Err(Failure::new(class::NOT_FOUND, "LDR-WEBFETCH-NONE", message)
             .hint("correct `web_fetch.providers`, or set web_fetch.only = false"));
     }
-    Ok(order)
+    Ok(order.iter().map(Provider::from).collect())
 }
 
 /// The same options with a deadline that is no later than this.
@@ -148,25 +139,6 @@ fn within(options: &CallOptions, patience: Duration) -> CallOptions {
 /// Whether it is the page that this provider, which is well otherwise, does not read.
 fn is_of_the_request(failure: &Failure) -> bool {
     matches!(failure.class, class::INVALID | class::FORBIDDEN) || failure.code == code::TOO_LARGE
-}
-
-/// Why there is no page. Where it is the page, or there was only one to ask, the last one's own words.
-fn nobody(mut failures: Vec<Failure>) -> Failure {
-    if failures.iter().all(is_of_the_request) || failures.len() == 1 {
-        return failures.pop().unwrap_or_else(Failure::deadline);
-    }
-    let reason = |failure: &Failure| {
-        let message: String = failure.message.chars().take(MOST_OF_A_REASON).collect();
-        format!("{message} ({})", failure.code)
-    };
-    let mut reasons: Vec<String> = failures.iter().take(MOST_REASONS).map(reason).collect();
-    if failures.len() > MOST_REASONS {
-        reasons.push(format!("and {} more", failures.len() - MOST_REASONS));
-    }
-    let hint = failures.into_iter().map(|failure| failure.hint).find(|it| !it.is_empty());
-    let message = format!("no provider fetches the page: {}", reasons.join("; "));
-    Failure::new(class::UNAVAILABLE, "LDR-WEBFETCH-ALL", message)
-        .hint(hint.unwrap_or_else(|| "see who there is: loader plugins list".to_owned()))
 }
 
 impl Service for WebFetch {
@@ -183,26 +155,5 @@ impl Service for WebFetch {
             let asked: FetchPage = from_json(&request.body)?;
             Reply::json(&web.fetch(request.options, asked).await?)
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn failed(class: u32, code: &str) -> Failure {
-        Failure::new(class, code, "x".repeat(1000)).hint(format!("mend {code}"))
-    }
-
-    #[test]
-    fn why_there_is_no_page_is_told_by_all_and_stays_short() {
-        let image = || failed(class::INVALID, code::NOT_TEXT);
-        assert_eq!(nobody(vec![failed(class::INVALID, "a"), image()]).code, code::NOT_TEXT);
-        assert_eq!(nobody(vec![failed(class::PANIC, "a")]).code, "a");
-        let all = nobody(vec![image(), failed(class::PANIC, "a")]);
-        assert_eq!((&*all.code, &*all.hint), ("LDR-WEBFETCH-ALL", "mend not_text"));
-        let many = nobody((0..100).map(|at| failed(class::INTERNAL, &at.to_string())).collect());
-        assert!(many.message.ends_with("; and 92 more"), "{}", many.message);
-        assert!(many.message.len() < 3000);
     }
 }

@@ -1,7 +1,6 @@
 //! What is said about calls: of a plugin's together, of one, and of its answer.
 
 use super::BreakerPolicy;
-use crate::message::Failure;
 use loader_abi::TraceContext;
 use std::{
     sync::Arc,
@@ -73,16 +72,4 @@ impl CallOptions {
         self.deadline = Instant::now().checked_add(time);
         self
     }
-}
-
-/// What a consumer thinks of an answer.
-#[derive(Debug)]
-pub enum Judgement {
-    /// It is as the contract has it.
-    Sound,
-    /// It is an answer, and tells of a defect: a server error. The caller gets it, and it speaks
-    /// against a generation that is watched.
-    Faulty,
-    /// It breaks the contract; this is what the caller gets instead.
-    Broken(Failure),
 }

@@ -1,6 +1,6 @@
 //! One call or stream on its way to a plugin, from the breaker to the counters.
 
-use super::{CallOptions, Judgement, limits::OwnedPlace, served::Served};
+use super::{CallOptions, limits::OwnedPlace, served::Served};
 use crate::{
     generation::{Invocation, Kind, Lease, call_id},
     message::{Failure, Message, Metadata, Reply},
@@ -11,6 +11,7 @@ use loader_abi::{
     CallContext, MAX_BODY_BYTES, MAX_DEPTH, NO_DEADLINE, TraceContext,
     abi_stable::std_types::RString, class, operation,
 };
+use serde::{Serialize, de::DeserializeOwned};
 use std::{
     future::poll_fn,
     pin::{Pin, pin},
@@ -74,7 +75,8 @@ impl Target {
                 format!("plugins called each other {MAX_DEPTH} times deep"),
             ));
         }
-        metadata.push(operation::CAPABILITY_KEY, self.capability.as_bytes());
+        // Whoever asked may have named it by an alias, which the plugin does not know.
+        metadata.set(operation::CAPABILITY_KEY, self.capability.as_bytes());
         let remaining = super::served::nanoseconds(time);
         let context = CallContext {
             call_id: call_id(NEXT_CALL.fetch_add(1, Ordering::Relaxed), options.depth),
@@ -94,18 +96,63 @@ impl Target {
         metadata: Metadata,
         body: Vec<u8>,
     ) -> Result<Reply, Failure> {
-        self.call_and_judge(options, metadata, body, |_| Judgement::Sound).await
+        self.call_and_judge(options, metadata, body, |_| false).await
     }
 
-    /// Calls the plugin, and judges its answer: one that breaks the contract is the plugin's own fault
-    /// as much as an error is.
+    /// Calls the plugin. An answer that tells of a defect, such as a server error, goes to the caller, and
+    /// speaks against a generation that is watched.
     pub async fn call_and_judge(
         &self,
         options: CallOptions,
         metadata: Metadata,
         body: Vec<u8>,
-        judge: impl Fn(&Reply) -> Judgement,
+        is_at_fault: impl Fn(&Reply) -> bool,
     ) -> Result<Reply, Failure> {
+        let take = |reply: Reply| {
+            let is_at_fault = is_at_fault(&reply);
+            (Ok(reply), is_at_fault)
+        };
+        self.call_and_take(options, metadata, body, take).await
+    }
+
+    /// Calls the plugin, and reads its answer: one that breaks the contract is the plugin's own fault
+    /// as much as an error is.
+    pub async fn call_and_read<T>(
+        &self,
+        options: CallOptions,
+        metadata: Metadata,
+        body: Vec<u8>,
+        read: impl Fn(Reply) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let take = |reply| {
+            let read = read(reply).map_err(|failure| Failure {
+                origin: format!("plugin:{}", self.plugin()),
+                ..failure
+            });
+            let is_at_fault = read.is_err();
+            (read, is_at_fault)
+        };
+        self.call_and_take(options, metadata, body, take).await
+    }
+
+    /// Asks the plugin in JSON and reads its answer, as [`call_and_read`](Self::call_and_read) does.
+    pub async fn ask<T: DeserializeOwned>(
+        &self,
+        options: CallOptions,
+        request: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let body = Reply::json(request)?.body;
+        self.call_and_read(options, Metadata::new(), body, |reply| reply.read()).await
+    }
+
+    /// Calls the plugin. What is made of its answer comes with whether the plugin is at fault.
+    async fn call_and_take<T>(
+        &self,
+        options: CallOptions,
+        metadata: Metadata,
+        body: Vec<u8>,
+        take: impl Fn(Reply) -> (Result<T, Failure>, bool),
+    ) -> Result<T, Failure> {
         let served = &*self.served;
         served.admit()?;
         let _place = served.concurrency.enter().ok_or_else(|| served.busy())?;
@@ -116,11 +163,11 @@ impl Target {
         let number = lease.generation().number();
         let watched = lease.generation().canary().behind();
         let spare = spare(&options, watched.as_deref(), &invocation);
-        let (mut result, is_at_fault) = Self::attempt(lease, invocation, began, time, &judge).await;
+        let (mut result, is_at_fault) = Self::attempt(lease, invocation, began, time, &take).await;
         if is_at_fault && let Some(behind) = watched {
             behind.note_failure();
             if let Some((behind, invocation)) = spare {
-                let again = Self::attempt(behind, invocation, began, time, &judge).await;
+                let again = Self::attempt(behind, invocation, began, time, &take).await;
                 if !again.1 {
                     result = again.0;
                 }
@@ -132,23 +179,19 @@ impl Target {
     }
 
     /// Makes a call. Beside the result comes whether the plugin is at fault.
-    async fn attempt(
+    async fn attempt<T>(
         lease: Lease,
         invocation: Invocation,
         began: Instant,
         time: Duration,
-        judge: impl Fn(&Reply) -> Judgement,
-    ) -> (Result<Reply, Failure>, bool) {
+        take: impl Fn(Reply) -> (Result<T, Failure>, bool),
+    ) -> (Result<T, Failure>, bool) {
         let observed = lease.generation().observer().begin_call(invocation.context.call_id);
         let answer = pin!(lease.call(invocation));
         let result = by_deadline(began, time, answer).await;
         drop(observed);
         match result {
-            Ok(reply) => match judge(&reply) {
-                Judgement::Sound => (Ok(reply), false),
-                Judgement::Faulty => (Ok(reply), true),
-                Judgement::Broken(failure) => (Err(failure), true),
-            },
+            Ok(reply) => take(reply),
             Err(failure) => {
                 let is_at_fault = failure.is_own_fault();
                 (Err(failure), is_at_fault)

@@ -4,7 +4,11 @@
 //! that fails is not tried again by further calls: the plugin is recorded as failed, and what it claimed goes
 //! to the next that claims it.
 
-use super::{Engine, Inner, survey};
+use super::{
+    Engine, Inner,
+    reload::ending,
+    survey::{self, GONE},
+};
 use crate::{
     diagnostic::Diagnostic,
     discovery::Candidate,
@@ -32,7 +36,7 @@ impl Engine {
     /// The program serves its clients: opens the plugins that were to be opened only then, and lets none wait
     /// for that any more. Returns what there is to say. Dropping the future stops nothing.
     pub async fn open_deferred(&self) -> Vec<Diagnostic> {
-        self.0.defers.store(false, Ordering::Release);
+        self.0.defers.store(false, Ordering::SeqCst);
         let snapshot = self.snapshot();
         let dormant = snapshot.plugins().filter(|record| record.status == Status::Dormant);
         let deferred = dormant.filter(|record| !self.is_to_wait(&record.candidate));
@@ -50,7 +54,7 @@ impl Engine {
     }
 
     fn defers(&self, spec: &PluginSpec) -> bool {
-        self.0.defers.load(Ordering::Acquire) && self.options().activation.defers(spec)
+        self.0.defers.load(Ordering::SeqCst) && self.options().activation.defers(spec)
     }
 
     /// Whether a plugin is dormant instead of being loaded.
@@ -68,8 +72,13 @@ impl Engine {
         let (engine, candidate) = (self.clone(), candidate.clone());
         let work = async move {
             let turn = engine.0.turn(candidate.id());
-            let _turn = turn.take().await;
+            let taken = turn.take().await;
             engine.lay_down(std::slice::from_ref(&candidate));
+            drop(taken);
+            // Whoever opened those that waited may have looked before this one was there.
+            if !engine.is_to_wait(&candidate) {
+                return engine.0.awaken(candidate.id()).await;
+            }
             (!engine.0.serves(candidate.id())).then(Vec::new)
         };
         self.see_through(work).await.flatten()
@@ -142,16 +151,29 @@ impl Engine {
         let found = tokio::task::spawn_blocking(look).await.unwrap_or_else(|ended| {
             Err(vec![Diagnostic::panicked("the look at its files", ended).about(id)])
         });
-        if let Ok(candidate) = &found {
-            self.lay_down(std::slice::from_ref(candidate));
-        }
+        let (verdict, findings) = match found {
+            Ok(candidate) => {
+                self.lay_down(std::slice::from_ref(&candidate));
+                (Verdict::Unchanged, Vec::new())
+            }
+            // Nothing of it is open that could go on.
+            Err(findings) if matches!(&*findings, [only] if only.code == GONE) => {
+                self.0.dismiss(|one| one == id);
+                let message = "its files are gone; it was not open, and is stopped";
+                let finding = Diagnostic::error(GONE, message).about(id);
+                (Verdict::Refused, vec![finding.hint("put them back")])
+            }
+            Err(findings) => (Verdict::Refused, findings),
+        };
         self.0.ledger.write(number, |reload| {
             reload.state = State::Over.name();
-            reload.verdict =
-                Some(if found.is_ok() { Verdict::Unchanged } else { Verdict::Refused });
-            reload.findings.extend(found.err().into_iter().flatten());
+            reload.verdict = Some(verdict);
+            reload.findings.extend(findings);
             reload.decide();
         });
+        if let Some(reload) = self.0.ledger.get(number) {
+            ending::tell(&reload);
+        }
     }
 }
 

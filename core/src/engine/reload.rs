@@ -1,7 +1,7 @@
 //! Doing what a reload's transaction says. [`reload`](crate::reload) is the machine; here is one file for
 //! each part of the work.
 
-mod ending;
+pub(super) mod ending;
 mod preparation;
 mod switch;
 mod transfer;

@@ -154,6 +154,9 @@ pub(super) fn stage(
     Ok(probed)
 }
 
+/// The code of a finding about a plugin whose files are not there any more.
+pub(super) const GONE: &str = "LDR-RELOAD-GONE";
+
 /// Looks in the roots for one plugin that is switched on.
 pub(super) fn find_one(options: &Options, id: &str) -> Result<Candidate, Vec<Diagnostic>> {
     let found = find(options);
@@ -164,7 +167,7 @@ pub(super) fn find_one(options: &Options, id: &str) -> Result<Candidate, Vec<Dia
         findings.retain(|finding| finding.is_error());
         let message = "its files are gone; what is loaded goes on serving";
         let hint = format!("put them back, or stop it: plugins.deny = [\"{id}\"]");
-        findings.push(Diagnostic::error("LDR-RELOAD-GONE", message).about(id).hint(hint));
+        findings.push(Diagnostic::error(GONE, message).about(id).hint(hint));
         return Err(findings);
     };
     let decision = options.enablement.decide(&candidate);

@@ -109,10 +109,15 @@ impl HostLink {
     }
 
     /// The service that answers a request. Who names a capability asks the plugin that has it, though
-    /// the host may serve the same contract.
-    fn service(&self, contract: &str, metadata: &RVec<Field>) -> Option<&Arc<dyn Service>> {
+    /// the host may serve the same contract, unless the service sees to that too.
+    fn service(
+        &self,
+        contract: &str,
+        method: &str,
+        metadata: &RVec<Field>,
+    ) -> Option<&Arc<dyn Service>> {
         let names_one = metadata.iter().any(|field| field.key == operation::CAPABILITY_KEY);
-        self.services.get(contract).filter(|_| !names_one)
+        self.services.get(contract).filter(|one| !names_one || one.answers_for_named(method))
     }
 
     fn capability_call(
@@ -180,7 +185,7 @@ impl Host for HostLink {
         let Some((contract, method)) = operation::split(operation.as_str()) else {
             return ready(Err(Failure::unimplemented(operation.as_str())));
         };
-        if let Some(service) = self.service(contract, &metadata) {
+        if let Some(service) = self.service(contract, method, &metadata) {
             let request = self.service_request(method, &context, metadata, body);
             return match service.call(request) {
                 Answer::Ready(result) => ready(result),
@@ -202,7 +207,7 @@ impl Host for HostLink {
             return refused(Failure::unimplemented(operation.as_str()));
         };
         let relay = self.relay.clone();
-        if let Some(service) = self.service(contract, &metadata) {
+        if let Some(service) = self.service(contract, method, &metadata) {
             let request = self.service_request(method, &context, metadata, body);
             let opening = service::open_on(&self.runtime, service, request);
             let waiting = async move {

@@ -1,6 +1,8 @@
 //! What the program's own definitions do not know: commands of plugins, and help that tells of them.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::sync::LazyLock;
 
 use clap::{Arg, CommandFactory, Parser};
 
@@ -31,15 +33,22 @@ pub(super) fn read(words: &[OsString]) -> Option<Arguments> {
 
 /// Whether a word is a command of the program's own.
 pub(crate) fn is_own(word: &str) -> bool {
-    let own = Arguments::command();
-    own.get_subcommands()
-        .any(|one| one.get_name() == word || one.get_all_aliases().any(|it| it == word))
+    static OWN: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let own = Arguments::command();
+        let names = own.get_subcommands();
+        let names = names.flat_map(|one| [one.get_name()].into_iter().chain(one.get_all_aliases()));
+        names.map(str::to_owned).collect()
+    });
+    OWN.contains(word)
 }
 
 /// Whether an option of this long name is every command's.
 pub(crate) fn is_global(long: &str) -> bool {
-    let own = Globals::command();
-    own.get_arguments().any(|one| one.get_long() == Some(long))
+    static GLOBAL: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let own = Globals::command();
+        own.get_arguments().filter_map(|one| one.get_long().map(str::to_owned)).collect()
+    });
+    GLOBAL.contains(long)
 }
 
 /// The global options with their values, and everything else, each in its order.

@@ -1,12 +1,15 @@
 //! `loader call`: asks for what a contract offers.
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+mod sink;
+
+use std::io::{self, Read};
 use std::path::Path;
+use std::time::Duration;
 
 use loader_contract::cli_command::STDERR;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use self::sink::Sink;
 use super::partner::{Partner, Pieces};
 use super::runtime;
 use crate::args::Call;
@@ -14,8 +17,14 @@ use crate::context::Context;
 use crate::exit_code::Exit;
 use crate::finding::Finding;
 use crate::logging::{self, Filter};
-use crate::output::{Answer, CommandResult, Outcome, Output, Refusal, unwritable};
+use crate::output::{Answer, CommandResult, Output, Refusal, unwritable, without_commands};
 use crate::running::Piece;
+
+/// What bytes are that nobody says anything of.
+const BINARY: &str = "application/octet-stream";
+
+/// How long what is left of a question may take to end.
+const LAST_MOMENTS: Duration = Duration::from_secs(1);
 
 /// Asks, and shows what comes back.
 pub(super) fn call(arguments: &Call, context: &Context, output: &Output) -> CommandResult {
@@ -67,98 +76,50 @@ pub(super) fn asking<T>(
         partner.leave().await;
         result
     });
-    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-    result
+    runtime.shutdown_timeout(LAST_MOMENTS);
+    result.map_err(|refusal| match refusal {
+        Refusal { exit: Exit::Failure, errors, warnings } if is_about_nothing(&errors) => {
+            Refusal { exit: Exit::NotFound, errors, warnings }
+        }
+        other => other,
+    })
 }
 
-/// Writes an answer to standard output, or its bytes to a file.
+/// Whether what was named does not exist.
+fn is_about_nothing(errors: &[Finding]) -> bool {
+    errors.first().is_some_and(|error| error.class == "not-found")
+}
+
+/// Writes an answer to standard output, or to a file.
 pub(super) async fn show(
     mut pieces: Pieces,
     file: Option<&Path>,
     output: &Output,
 ) -> CommandResult {
-    let mut sink = Sink::new(file);
+    let mut sink = Sink::new(file, output);
     while let Some(piece) = pieces.next().await {
         match piece? {
-            Piece::Whole(body) => {
-                let data: Value = serde_json::from_slice(&body).unwrap_or_default();
-                let text = format!("{data:#}\n");
-                return Ok(Answer { text, data, warnings: Vec::new() }.into());
-            }
-            Piece::Head { media, body } => sink.begin(media.as_deref(), body)?,
+            Piece::Whole(body) => match (serde_json::from_slice::<Value>(&body), file) {
+                (Ok(data), None) => {
+                    let text = format!("{data:#}\n");
+                    return Ok(Answer { text, data, warnings: Vec::new() }.into());
+                }
+                (whole, _) => {
+                    let media = if whole.is_ok() { "application/json" } else { BINARY };
+                    sink.begin(Some(media), &[])?;
+                    sink.write(&body)?;
+                }
+            },
+            Piece::Head { media, body } => sink.begin(media.as_deref(), &body)?,
             Piece::Event(event) => {
-                let line = [&*event, b"\n"].concat();
-                output.write(&String::from_utf8_lossy(&line)).map_err(|it| unwritable(&it))?;
+                let line = format!("{}\n", String::from_utf8_lossy(&event));
+                output.write_for_people(&line).map_err(|it| unwritable(&it))?;
             }
             Piece::Data { bytes, to } if to.as_deref() == Some(STDERR) => {
-                output.note(&String::from_utf8_lossy(&bytes));
+                output.note(&without_commands(&String::from_utf8_lossy(&bytes)));
             }
             Piece::Data { bytes, .. } => sink.write(&bytes)?,
         }
     }
-    Ok(sink.end())
-}
-
-/// Where bytes go.
-struct Sink<'a> {
-    path: Option<&'a Path>,
-    file: Option<File>,
-    head: Value,
-    bytes: u64,
-}
-
-impl<'a> Sink<'a> {
-    fn new(path: Option<&'a Path>) -> Self {
-        Self { path, file: None, head: Value::Null, bytes: 0 }
-    }
-
-    fn begin(&mut self, media: Option<&str>, head: Vec<u8>) -> Result<(), Finding> {
-        self.head = serde_json::from_slice(&head).unwrap_or_default();
-        match self.path {
-            Some(path) => {
-                self.file = Some(File::create(path).map_err(|error| unwritten(path, &error))?);
-                Ok(())
-            }
-            None if media.is_some_and(is_binary) && io::stdout().is_terminal() => {
-                let message = "the answer is no text and standard output is a terminal";
-                Err(Finding::error("LDR-CALL-BINARY", message).hint("name a file: --output FILE"))
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Finding> {
-        self.bytes += bytes.len() as u64;
-        match (&mut self.file, self.path) {
-            (Some(file), Some(path)) => {
-                file.write_all(bytes).map_err(|error| unwritten(path, &error))
-            }
-            _ => {
-                let mut stdout = io::stdout().lock();
-                let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
-                written.map_err(|error| unwritable(&error))
-            }
-        }
-    }
-
-    fn end(self) -> Outcome {
-        match self.path.filter(|_| self.file.is_some()) {
-            None => Outcome::Ended(Exit::Success),
-            Some(path) => {
-                let text = format!("wrote {} bytes to {}\n", self.bytes, path.display());
-                let data = json!({ "file": path, "bytes": self.bytes, "head": self.head });
-                Answer { text, data, warnings: Vec::new() }.into()
-            }
-        }
-    }
-}
-
-fn is_binary(media: &str) -> bool {
-    !media.starts_with("text/") && !media.starts_with("application/json")
-}
-
-fn unwritten(path: &Path, error: &io::Error) -> Finding {
-    Finding::error("LDR-CALL-OUTPUT", format!("cannot write: {error}"))
-        .at(path)
-        .hint("name another file: --output FILE")
+    Ok(sink.end()?)
 }

@@ -18,7 +18,6 @@ use crate::args::{ListChannels, SendToChannel};
 use crate::context::Context;
 use crate::finding::Finding;
 use crate::output::{Answer, CommandResult, Output, table};
-use crate::running::Piece;
 use crate::shell;
 
 /// Lists the channels, in the order they want to be in.
@@ -48,13 +47,7 @@ pub(super) fn send(wanted: &SendToChannel, context: &Context, output: &Output) -
         reply_to: String::new(),
     };
     asking(context, output, "channels.send", async |partner| {
-        let operation = format!("{CONTRACT}/{}", method::SEND);
-        let body = json!(request).to_string().into_bytes();
-        let mut pieces = partner.ask(&operation, None, body).await?;
-        let sent: Sent = match pieces.next().await.transpose()? {
-            Some(Piece::Whole(body)) => serde_json::from_slice(&body).unwrap_or_default(),
-            _ => Sent::default(),
-        };
+        let sent: Sent = partner.answer(&format!("{CONTRACT}/{}", method::SEND), &request).await?;
         let data = json!(sent);
         let text = match sent.pieces {
             0 | 1 => "sent\n".to_owned(),

@@ -5,46 +5,26 @@ mod input;
 mod transcript;
 
 use std::io::{self, ErrorKind, IsTerminal};
-use std::time::Duration;
 
 use loader_contract::text_inference::{Message, Role, StreamEvent, code};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::input::Input;
 use self::transcript::Transcript;
+use super::call::asking;
 use super::partner::Partner;
-use super::runtime;
 use crate::args::Chat;
 use crate::context::Context;
 use crate::exit_code::Exit;
 use crate::finding::Finding;
-use crate::logging::{self, Filter};
-use crate::output::{CommandResult, Outcome, Output, Refusal, unwritable};
+use crate::output::{CommandResult, Outcome, Output, unwritable};
 use crate::signals::not_ours;
-
-/// How long what is left of a chat may take to end.
-const LAST_MOMENTS: Duration = Duration::from_secs(1);
 
 /// Has a conversation, of one turn or of as many as standard input has lines.
 pub(super) fn chat(arguments: &Chat, context: &Context, output: &Output) -> CommandResult {
-    let log = &context.resolved.config.log;
-    let filter = match context.says_what_is_logged() {
-        true => Filter::parse(&log.filter),
-        // What plugins do by the way would only be in the way.
-        false => Filter::parse("error"),
-    };
-    let filter = filter.map_err(|finding| Refusal::new(Exit::Configuration, finding))?;
-    logging::start(log, &filter, output.is_colourful());
-    output.report(&context.warnings());
-    let runtime = runtime::many()?;
-    let result = runtime.block_on(async {
-        let partner = Partner::find(context, "chat", filter.for_plugins()).await?;
-        let result = Conversation::new(arguments, &partner, output)?.hold().await;
-        partner.leave().await;
-        result
-    });
-    runtime.shutdown_timeout(LAST_MOMENTS);
-    result
+    asking(context, output, "chat", async |partner| {
+        Conversation::new(arguments, partner, output)?.hold().await
+    })
 }
 
 /// How one turn ended.

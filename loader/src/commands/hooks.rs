@@ -7,24 +7,16 @@ use serde_json::{Value, json};
 
 use super::call::asking;
 use crate::context::Context;
-use crate::finding::Finding;
 use crate::output::{Answer, CommandResult, Output, harmless, table};
-use crate::running::Piece;
 
 /// Lists the hooks.
 pub(super) fn list(context: &Context, output: &Output) -> CommandResult {
     asking(context, output, "hooks", async |partner| {
-        let operation = format!("{CONTRACT}/{}", method::LIST);
-        let mut pieces = partner.ask(&operation, None, Vec::new()).await?;
-        let Some(Piece::Whole(body)) = pieces.next().await.transpose()? else {
-            return Err(unreadable("it is none").into());
-        };
-        let listed: HookList =
-            serde_json::from_slice(&body).map_err(|why| unreadable(&why.to_string()))?;
+        let listed: HookList = partner.answer(&format!("{CONTRACT}/{}", method::LIST), &()).await?;
         let hooks = numbered(listed.hooks);
         let text = write(&hooks);
         let data = json!({ "hooks": hooks.iter().map(describe).collect::<Vec<_>>() });
-        Ok(Answer { text, data, warnings: context.warnings() }.into())
+        Ok(Answer { text, data, warnings: Vec::new() }.into())
     })
 }
 
@@ -77,9 +69,4 @@ fn describe((place, hook): &(usize, ListedHook)) -> Value {
 
 fn on_failure(hook: &ListedHook) -> &'static str {
     if hook.open { "open" } else { "closed" }
-}
-
-fn unreadable(why: &str) -> Finding {
-    Finding::error("LDR-RUN-UNUSABLE", format!("the gateway's answer makes no sense: {why}"))
-        .hint("update loader, here or where the gateway runs")
 }

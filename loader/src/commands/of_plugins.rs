@@ -110,7 +110,11 @@ fn unreadable(message: String) -> Finding {
 async fn ask(partner: &Partner, request: &RunCommand, output: &Output) -> CommandResult {
     let body = serde_json::to_vec(request).map_err(|error| unreadable(error.to_string()))?;
     let asked = partner.ask(&format!("{CONTRACT}/{}", method::RUN), None, body).await;
-    match show(asked?, output).await {
+    let shown = match asked {
+        Ok(pieces) => show(pieces, output).await,
+        Err(finding) => Err(finding),
+    };
+    match shown {
         Ok(exit) => Ok(Outcome::Ended(exit)),
         Err(finding) => Err(Refusal::new(exit_of(&finding), finding)),
     }

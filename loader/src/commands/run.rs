@@ -148,7 +148,6 @@ impl Server<'_> {
         self.tell(&findings);
 
         let edge = Edge::new(gateway.clone(), policy);
-        let limits = ConnectionLimits { drain, ..ConnectionLimits::default() };
         let digest = self.token.digest();
         let reconfiguration = Reconfiguration::new(
             self.context,
@@ -158,10 +157,11 @@ impl Server<'_> {
             address,
             digest,
         );
-        let (stop, stopped) = oneshot::channel::<()>();
-        let mut edge = tokio::spawn(http::serve(listener, edge, limits, async {
-            let _ = stopped.await;
-        }));
+        let (stop, stopped) = oneshot::channel::<Instant>();
+        let mut edge =
+            tokio::spawn(http::serve(listener, edge, ConnectionLimits::default(), async {
+                stopped.await.unwrap_or_else(|_| Instant::now())
+            }));
         let ready = Ready {
             url: listen::url(address),
             gateway: &gateway,
@@ -191,8 +191,9 @@ impl Server<'_> {
             self.output.note("Stopping; again to stop at once.\n");
         }
         let deadline = Instant::now() + drain;
-        let _ = tokio::time::timeout(drain, gateway.stopping()).await;
-        let _ = stop.send(());
+        // Who hears of it first must leave the others time to finish.
+        let _ = tokio::time::timeout(drain / 3, gateway.stopping()).await;
+        let _ = stop.send(deadline);
         end(edge, &gateway, deadline).await;
         Ok(Outcome::Ended(Exit::Success))
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::call::asking;
 use crate::args::Tasks;
 use crate::context::Context;
-use crate::output::{Answer, CommandResult, Output, table};
+use crate::output::{Answer, CommandResult, Output, harmless, table};
 
 /// Does what the arguments ask for.
 pub(super) fn execute(wanted: &Tasks, context: &Context, output: &Output) -> CommandResult {
@@ -59,6 +59,6 @@ fn run(task: &str, context: &Context, output: &Output) -> CommandResult {
         Ok(partner.answer(&format!("{CONTRACT}/{}", method::RUN), &request).await?)
     })?;
     let said = if report.output.is_empty() { "done" } else { report.output.as_str() };
-    let text = format!("{task}: {said}\n");
+    let text = format!("{task}: {}\n", harmless(said));
     Ok(Answer { text, data: json!(report), warnings: Vec::new() }.into())
 }

@@ -11,8 +11,7 @@ use crate::args;
 use crate::context::Context;
 use crate::exit_code::Exit;
 use crate::finding::Finding;
-use crate::output::{Answer, CommandResult, Outcome, Output, Refusal, harmless, table, unwritable};
-use crate::running::Piece;
+use crate::output::{Answer, CommandResult, Outcome, Output, harmless, table, unwritable};
 
 /// Does what the arguments ask for.
 pub(super) fn execute(command: &args::Tools, context: &Context, output: &Output) -> CommandResult {
@@ -109,23 +108,8 @@ async fn ask<T: DeserializeOwned>(
     partner: &Partner,
     method: &str,
     request: &impl Serialize,
-) -> Result<T, Refusal> {
-    let garbled = |error: serde_json::Error| {
-        Finding::error("LDR-CALL-GARBLED", format!("the answer makes no sense: {error}"))
-    };
-    let request = serde_json::to_vec(request).map_err(garbled)?;
-    let operation = format!("{CONTRACT}/{method}");
-    let mut pieces = partner.ask(&operation, None, request).await.map_err(refusal)?;
-    let answer = match pieces.next().await.transpose().map_err(refusal)? {
-        Some(Piece::Whole(answer)) => answer,
-        _ => Vec::new(),
-    };
-    Ok(serde_json::from_slice(&answer).map_err(garbled)?)
-}
-
-fn refusal(finding: Finding) -> Refusal {
-    let is_unknown = finding.code == "LDR-TOOL-UNKNOWN";
-    Refusal::new(if is_unknown { Exit::NotFound } else { Exit::Failure }, finding)
+) -> Result<T, Finding> {
+    partner.answer(&format!("{CONTRACT}/{method}"), request).await
 }
 
 #[cfg(test)]

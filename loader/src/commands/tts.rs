@@ -5,28 +5,27 @@ use std::io::{self, Read as _};
 use loader_contract::speech::{
     Audio, CONTRACT, Gender, Provider, ProviderList, Synthesize, Voice, VoiceList, method,
 };
-use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::call::{asking, show};
-use super::partner::Partner;
 use crate::args::{Tts, TtsList};
 use crate::context::Context;
 use crate::finding::Finding;
-use crate::output::{Answer, CommandResult, Outcome, Output, table};
-use crate::running::Piece;
+use crate::output::{Answer, CommandResult, Outcome, Output, harmless, table};
 
 /// Speaks, or lists.
 pub(super) fn tts(arguments: &Tts, context: &Context, output: &Output) -> CommandResult {
     match arguments.list {
         None => speak(arguments, context, output),
         Some(TtsList::Voices) => asking(context, output, "tts", async |partner| {
-            let list: VoiceList = whole(partner, method::VOICES).await?;
+            let list: VoiceList =
+                partner.answer(&format!("{CONTRACT}/{}", method::VOICES), &()).await?;
             let data = json!(list);
             Ok(Answer { text: voices(&list.voices), data, warnings: Vec::new() }.into())
         }),
         Some(TtsList::Providers) => asking(context, output, "tts", async |partner| {
-            let list: ProviderList = whole(partner, method::PROVIDERS).await?;
+            let list: ProviderList =
+                partner.answer(&format!("{CONTRACT}/{}", method::PROVIDERS), &()).await?;
             let data = json!(list);
             Ok(Answer { text: providers(&list.providers), data, warnings: Vec::new() }.into())
         }),
@@ -75,27 +74,14 @@ fn described(answer: Answer) -> Answer {
     let Ok(audio) = serde_json::from_value::<Audio>(answer.data["head"].clone()) else {
         return answer;
     };
-    let mut text = format!("{}: {}", answer.text.trim_end(), audio.format);
+    let mut text = format!("{}: {}", answer.text.trim_end(), harmless(&audio.format));
     if audio.sample_rate > 0 {
         text += &format!(", {} Hz", audio.sample_rate);
     }
     if !audio.provider.is_empty() {
-        text += &format!(", by {}", audio.provider);
+        text += &format!(", by {}", harmless(&audio.provider));
     }
     Answer { text: text + "\n", ..answer }
-}
-
-/// A whole answer of the gateway's.
-async fn whole<T: DeserializeOwned>(partner: &Partner, method: &str) -> Result<T, Finding> {
-    let mut pieces = partner.ask(&format!("{CONTRACT}/{method}"), None, Vec::new()).await?;
-    let body = match pieces.next().await.transpose()? {
-        Some(Piece::Whole(body)) => body,
-        _ => Vec::new(),
-    };
-    serde_json::from_slice(&body).map_err(|error| {
-        Finding::error("LDR-RUN-UNUSABLE", format!("the gateway's answer makes no sense: {error}"))
-            .hint("update the loader")
-    })
 }
 
 fn voices(voices: &[Voice]) -> String {

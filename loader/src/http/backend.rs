@@ -17,7 +17,7 @@ pub(crate) trait Backend: Send + Sync + 'static {
     type Route: PluginRoute;
 
     /// Every model of every provider.
-    fn models(&self) -> impl Future<Output = Vec<ListedModel>> + Send;
+    fn models(&self) -> impl Future<Output = Result<Vec<ListedModel>, Failure>> + Send;
 
     /// Asks a model for a whole answer.
     fn generate(
@@ -78,7 +78,7 @@ impl Backend for Gateway {
     type Events = EventStream;
     type Route = Route;
 
-    async fn models(&self) -> Vec<ListedModel> {
+    async fn models(&self) -> Result<Vec<ListedModel>, Failure> {
         Gateway::models(self).await
     }
 

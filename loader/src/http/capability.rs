@@ -20,10 +20,12 @@ use base64::prelude::BASE64_STANDARD;
 use futures_util::stream;
 use loader_abi::{class, message_kind};
 use loader_core::OpenStream;
-use loader_core::message::{Failure, Message};
+use loader_core::message::{Failure, Message, Reply};
 use loader_gateway::openai::Complaint;
 use loader_gateway::{Answered, Question};
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
+use tracing::{Span, warn};
 
 use super::fault::{Fault, json};
 use super::{Backend, Inner, Visit, body};
@@ -57,7 +59,7 @@ impl<B: Backend> Inner<B> {
             body,
         };
         match self.within_timeout(self.backend.ask(question)).await?? {
-            Answered::Whole(reply) => Ok(json(StatusCode::OK, reply.body)),
+            Answered::Whole(reply) => Ok(whole(reply)),
             Answered::Stream(stream) => Ok(streamed(stream)),
         }
     }
@@ -74,6 +76,18 @@ fn capability_of(query: Option<&str>) -> Result<Option<String>, Fault> {
             .hint("nothing, or ?id=<capability>");
         Complaint::new(400, "invalid_request", failure).into()
     })
+}
+
+/// A whole answer: JSON, unless the contract has it otherwise.
+fn whole(reply: Reply) -> Response {
+    let body = if reply.body.is_empty() { b"null".to_vec() } else { reply.body };
+    let is_json = serde_json::from_slice::<IgnoredAny>(&body).is_ok();
+    let mut response = json(StatusCode::OK, body);
+    if !is_json {
+        let kind = HeaderValue::from_static("application/octet-stream");
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+    }
+    response
 }
 
 fn streamed(stream: OpenStream) -> Response {
@@ -99,18 +113,20 @@ fn streamed(stream: OpenStream) -> Response {
     }
 }
 
-/// The bytes of a stream; one that fails breaks the connection off.
+/// The bytes of a stream; one that fails breaks the connection off, and the log says why.
 fn bytes(stream: OpenStream) -> Body {
-    Body::from_stream(stream::unfold(Some(stream), async |stream| {
-        let stream = stream?;
+    let span = Span::current();
+    Body::from_stream(stream::unfold(Some((stream, span)), async |going| {
+        let (stream, span) = going?;
         loop {
             match stream.end.receiver.receive().await {
                 Ok(message) if message.kind == message_kind::DATA => {
-                    return Some((Ok(Bytes::from(message.body)), Some(stream)));
+                    return Some((Ok(Bytes::from(message.body)), Some((stream, span))));
                 }
                 Ok(_) => {}
                 Err(end) => {
                     let failure = end.into_failure()?;
+                    tell(&span, &failure);
                     return Some((Err(io::Error::other(failure.to_string())), None));
                 }
             }
@@ -121,30 +137,54 @@ fn bytes(stream: OpenStream) -> Body {
 /// The messages of a stream as server-sent events.
 fn events(stream: OpenStream) -> Body {
     let first = sent("head", &described(&stream.head));
-    Body::from_stream(stream::unfold((Some(first), Some(stream)), async |(first, stream)| {
+    let span = Span::current();
+    let going = (Some(first), Some((stream, span)));
+    Body::from_stream(stream::unfold(going, async |(first, going)| {
         if let Some(first) = first {
-            return Some((Ok::<_, io::Error>(first), (None, stream)));
+            return Some((Ok::<_, io::Error>(first), (None, going)));
         }
-        let stream = stream?;
-        match stream.end.receiver.receive().await {
+        let (stream, span) = going?;
+        let failure = match stream.end.receiver.receive().await {
             Ok(message) if message.kind == message_kind::EVENT => {
-                let event =
-                    Bytes::from([b"event: event\ndata: ", &*message.body, b"\n\n"].concat());
-                Some((Ok(event), (None, Some(stream))))
+                match on_one_line(&message.body) {
+                    Ok(event) => return Some((Ok(event), (None, Some((stream, span))))),
+                    Err(failure) => Some(failure),
+                }
             }
-            Ok(message) => Some((Ok(sent("data", &described(&message))), (None, Some(stream)))),
-            Err(end) => {
-                let last = match end.into_failure() {
-                    None => sent("end", &json!({})),
-                    Some(failure) => {
-                        let complaint = Complaint::from(failure).to_json();
-                        sent("error", &serde_json::from_slice(&complaint).unwrap_or_default())
-                    }
-                };
-                Some((Ok(last), (None, None)))
+            Ok(message) => {
+                let data = sent("data", &described(&message));
+                return Some((Ok(data), (None, Some((stream, span)))));
             }
-        }
+            Err(end) => end.into_failure(),
+        };
+        let last = match failure {
+            None => sent("end", &json!({})),
+            Some(failure) => {
+                tell(&span, &failure);
+                let complaint = Complaint::from(failure).to_json();
+                sent("error", &serde_json::from_slice(&complaint).unwrap_or_default())
+            }
+        };
+        Some((Ok(last), (None, None)))
     }))
+}
+
+/// An event as it is sent. A plugin may have written it on several lines, which would be events of their own.
+fn on_one_line(event: &[u8]) -> Result<Bytes, Failure> {
+    if !event.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+        return Ok(Bytes::from([b"event: event\ndata: ", event, b"\n\n"].concat()));
+    }
+    let event: Value = serde_json::from_slice(event).map_err(|error| {
+        let message = format!("an event of the answer makes no sense: {error}");
+        Failure::new(class::INTERNAL, "LDR-CALL-GARBLED", message)
+    })?;
+    Ok(sent("event", &event))
+}
+
+fn tell(span: &Span, failure: &Failure) {
+    span.in_scope(|| {
+        warn!(code = failure.code, origin = failure.origin, "{}", failure.message);
+    });
 }
 
 fn sent(kind: &str, data: &Value) -> Bytes {

@@ -28,7 +28,8 @@ impl<B: Backend> Inner<B> {
             self.stream(visit, heading, request.include_usage, request.generate).await
         } else {
             let options = self.call_options(visit);
-            let response = self.backend.generate(options, &heading.model, request.generate).await?;
+            let answer = self.backend.generate(options, &heading.model, request.generate);
+            let response = self.within_timeout(answer).await??;
             Ok(json(StatusCode::OK, completion(&heading, &response)))
         }
     }

@@ -9,7 +9,7 @@ use super::{Backend, Inner};
 
 impl<B: Backend> Inner<B> {
     pub(super) async fn models(&self) -> Result<Response, Fault> {
-        let models = self.within_timeout(self.backend.models()).await?;
+        let models = self.within_timeout(self.backend.models()).await??;
         Ok(json(StatusCode::OK, model_list(&models)))
     }
 }

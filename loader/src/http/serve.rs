@@ -9,7 +9,7 @@ use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -33,8 +33,6 @@ pub(crate) struct ConnectionLimits {
     pub(crate) max_header_bytes: usize,
     /// How long a client may refuse to take bytes.
     pub(crate) write_timeout: Duration,
-    /// How long requests that run already may go on after a stop.
-    pub(crate) drain: Duration,
 }
 
 impl Default for ConnectionLimits {
@@ -44,30 +42,29 @@ impl Default for ConnectionLimits {
             header_timeout: Duration::from_secs(10),
             max_header_bytes: 16 * 1024,
             write_timeout: Duration::from_secs(30),
-            drain: Duration::from_secs(15),
         }
     }
 }
 
 /// Serves until `stop` is ready: then accepts nobody any more, closes what is idle, lets requests
-/// finish, and returns how many connections it had to cut off after the time for that.
+/// finish until the moment that it says, and returns how many connections it had to cut off then.
 pub(crate) async fn serve<B: Backend>(
     listener: TcpListener,
     edge: Edge<B>,
     limits: ConnectionLimits,
-    stop: impl Future<Output = ()>,
+    stop: impl Future<Output = Instant>,
 ) -> usize {
     let places = Arc::new(Semaphore::new(limits.most));
     let (stopping, stopped) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);
-    loop {
+    let deadline = loop {
         let accepted = async {
             let place = places.clone().acquire_owned().await;
             (listener.accept().await, place)
         };
         let (accepted, place) = tokio::select! {
-            () = &mut stop => break,
+            deadline = &mut stop => break deadline,
             accepted = accepted => accepted,
         };
         // Those that ended make room for new ones, here too.
@@ -83,12 +80,12 @@ pub(crate) async fn serve<B: Backend>(
             }
             Err(error) => recover(&error).await,
         }
-    }
+    };
     drop(listener);
     drop(stopping);
     edge.end();
     let ended = async { while connections.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(limits.drain, ended).await;
+    let _ = tokio::time::timeout_at(deadline.into(), ended).await;
     let cut_off = connections.len();
     connections.shutdown().await;
     cut_off

@@ -20,7 +20,7 @@ pub(crate) fn harmless(text: &str) -> String {
 }
 
 /// The text with its lines as they are and without any other control character.
-pub(super) fn without_commands(text: &str) -> String {
+pub(crate) fn without_commands(text: &str) -> String {
     text.chars().filter(|each| matches!(each, '\n' | '\t') || !each.is_control()).collect()
 }
 

@@ -49,6 +49,24 @@ fn attributes_that_make_no_sense_are_refused() {
 }
 
 #[test]
+fn a_route_is_written_in_one_way_and_takes_nothing_of_the_gateways() {
+    let route = |prefix: &str| {
+        codes(&format!("\"http-route/1\" = [{{ id = \"a\", prefix = \"{prefix}\" }}]"))
+    };
+    for prefix in ["/shop", "/shop/cart", "/v10", "/healthy"] {
+        assert_eq!(route(prefix), [], "{prefix}");
+    }
+    assert_eq!(codes("\"http-route/1\" = [\"shop\"]"), [], "its id is its prefix");
+    for prefix in [
+        "/", "shop", "/shop/", "//shop", "/a/../b", "/a?b", "/v1", "/v1/shop", "/health",
+        "/admin/x",
+    ] {
+        assert_eq!(route(prefix), [("LDR-ROUTE-PREFIX", true)], "{prefix}");
+    }
+    assert_eq!(codes("\"http-route/1\" = [\"admin\"]"), [("LDR-ROUTE-PREFIX", true)]);
+}
+
+#[test]
 fn a_key_that_looks_misspelt_is_told() {
     let told = codes("\"tool/1\" = [{ id = \"a\", abuot = \"Does.\" }]");
     assert_eq!(told, [("LDR-CONTRACT-ATTRIBUTE", false)]);

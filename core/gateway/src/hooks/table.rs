@@ -27,28 +27,38 @@ pub(super) struct Hook {
 pub(super) struct Table {
     snapshot: Arc<Snapshot>,
     events: BTreeMap<&'static str, Vec<Hook>>,
+    /// Those that are left out, and why.
+    left_out: BTreeMap<String, String>,
 }
 
 impl Table {
-    pub(super) fn build(engine: &Engine, snapshot: Arc<Snapshot>) -> Self {
+    /// Tells of what is left out, unless the table before told of it.
+    pub(super) fn build(engine: &Engine, snapshot: Arc<Snapshot>, before: Option<&Self>) -> Self {
         let mut events: BTreeMap<&'static str, Vec<Hook>> = BTreeMap::new();
+        let mut left_out = BTreeMap::new();
+        let told = |hook: &str| before.and_then(|before| before.left_out.get(hook));
         for capability in snapshot.capabilities(CONTRACT) {
             match Hook::read(engine, capability) {
                 Ok(Some((event, hook))) => events.entry(event).or_default().push(hook),
                 // Taken away since the snapshot was made: the next one knows.
                 Ok(None) => {}
-                Err(reason) => warn!(
-                    plugin = capability.plugin,
-                    hook = capability.id,
-                    code = "LDR-HOOK-ATTRIBUTE",
-                    "the hook is left out: {reason}"
-                ),
+                Err(reason) => {
+                    if told(&capability.id) != Some(&reason) {
+                        warn!(
+                            plugin = capability.plugin,
+                            hook = capability.id,
+                            code = "LDR-HOOK-ATTRIBUTE",
+                            "the hook is left out: {reason}"
+                        );
+                    }
+                    left_out.insert(capability.id.clone(), reason);
+                }
             }
         }
         for hooks in events.values_mut() {
             hooks.sort_by(|one, other| one.order().cmp(&other.order()));
         }
-        Self { snapshot, events }
+        Self { snapshot, events, left_out }
     }
 
     pub(super) fn snapshot(&self) -> &Arc<Snapshot> {

@@ -1,10 +1,13 @@
 //! The tool calls of an answer: the gateway's own, and those that are the client's to answer.
 
-use super::round::MAX_ANSWER_BYTES;
+use super::round::{self, MAX_ANSWER_BYTES};
 use loader_abi::class;
 use loader_contract::text_inference::{FinishReason, StreamEvent, ToolCall};
 use loader_core::message::Failure;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// How many tools one answer may want called, of the gateway's and of the client's.
+const MOST_CALLS: usize = 128;
 
 /// The tool calls of one answer.
 #[derive(Debug, Default)]
@@ -35,10 +38,12 @@ impl Calls {
     ) -> Result<Option<StreamEvent>, Failure> {
         let ToolCall { id, name, arguments } = piece;
         if ours.contains(&name) || self.own.contains_key(&index) {
-            self.bytes += arguments.len();
+            self.bytes += id.len() + name.len() + arguments.len();
             if self.bytes > MAX_ANSWER_BYTES {
-                let message = format!("the tool calls have more than {MAX_ANSWER_BYTES} bytes");
-                return Err(Failure::new(class::INTERNAL, "LDR-CALL-ANSWER-SIZE", message));
+                return Err(round::too_long());
+            }
+            if self.own.len() >= MOST_CALLS && !self.own.contains_key(&index) {
+                return Err(too_many());
             }
             let call = self.own.entry(index).or_default();
             call.id.push_str(&id);
@@ -47,6 +52,9 @@ impl Calls {
             return Ok(None);
         }
         let known = self.others.iter().position(|other| *other == index);
+        if known.is_none() && self.others.len() >= MOST_CALLS {
+            return Err(too_many());
+        }
         let place = known.unwrap_or_else(|| {
             self.others.push(index);
             self.others.len() - 1
@@ -56,11 +64,18 @@ impl Calls {
     }
 
     /// Sorts the calls of a whole answer, and leaves the client's there.
-    pub(super) fn sort(ours: &BTreeSet<String>, calls: &mut Vec<ToolCall>) -> Self {
+    pub(super) fn sort(
+        ours: &BTreeSet<String>,
+        calls: &mut Vec<ToolCall>,
+    ) -> Result<Self, Failure> {
+        if calls.len() > MOST_CALLS {
+            return Err(too_many());
+        }
         let (own, others) = calls.drain(..).partition(|call| ours.contains(&call.name));
         *calls = others;
         let own: Vec<ToolCall> = own;
-        Self { own: (0..).zip(own).collect(), others: (0..).take(calls.len()).collect(), bytes: 0 }
+        let others = (0..).take(calls.len()).collect();
+        Ok(Self { own: (0..).zip(own).collect(), others, bytes: 0 })
     }
 
     /// What is done about them. While a client has calls to answer, it has the word: what the gateway's
@@ -72,6 +87,11 @@ impl Calls {
         }
         Verdict::GoOn(self.own.into_values().collect())
     }
+}
+
+fn too_many() -> Failure {
+    let message = format!("the answer wants more than {MOST_CALLS} tools called");
+    Failure::new(class::INTERNAL, "LDR-CALL-ANSWER-SIZE", message)
 }
 
 #[cfg(test)]
@@ -116,13 +136,28 @@ mod tests {
     #[test]
     fn an_answer_that_was_cut_sets_no_tool_to_work() {
         for finish in [FinishReason::Length, FinishReason::ContentFilter] {
-            let calls = Calls::sort(&ours(), &mut vec![call("mine", "{")]);
+            let calls = Calls::sort(&ours(), &mut vec![call("mine", "{")]).expect("few");
             assert_eq!(calls.verdict(finish), Verdict::Over);
         }
         let mut said = vec![call("mine", "{}")];
         // Some servers say that they were done, though they want tools called.
-        let verdict = Calls::sort(&ours(), &mut said).verdict(FinishReason::Stop);
+        let verdict = Calls::sort(&ours(), &mut said).expect("few").verdict(FinishReason::Stop);
         assert_eq!(verdict, Verdict::GoOn(vec![call("mine", "{}")]));
         assert!(said.is_empty());
+    }
+
+    #[test]
+    fn nobody_wants_any_number_of_tools_called() {
+        for name in ["mine", "theirs"] {
+            let mut calls = Calls::default();
+            let mut last = Ok(None);
+            for index in 0..=128 {
+                assert!(last.is_ok(), "{index}");
+                last = calls.take(&ours(), index, call(name, "{}"));
+            }
+            assert_eq!(last.map_err(|failure| failure.code), Err("LDR-CALL-ANSWER-SIZE".into()));
+            let mut whole = vec![call(name, "{}"); 129];
+            Calls::sort(&ours(), &mut whole).expect_err("too many");
+        }
     }
 }

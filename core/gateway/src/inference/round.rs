@@ -19,8 +19,7 @@ pub(super) async fn collect(stream: &mut OpenStream, idle: Duration) -> Result<V
         match receive(stream, idle).await? {
             Ok(message) if message.kind == message_kind::DATA => {
                 if whole.len() + message.body.len() > MAX_ANSWER_BYTES {
-                    let message = format!("the answer has more than {MAX_ANSWER_BYTES} bytes");
-                    return Err(Failure::new(class::INTERNAL, "LDR-CALL-ANSWER-SIZE", message));
+                    return Err(too_long());
                 }
                 whole.extend_from_slice(&message.body);
             }
@@ -43,6 +42,12 @@ pub(super) fn garbled(error: &serde_json::Error) -> Failure {
     Failure::new(class::INTERNAL, "LDR-CALL-GARBLED", message)
 }
 
+/// More than is held in memory.
+pub(super) fn too_long() -> Failure {
+    let message = format!("the answer has more than {MAX_ANSWER_BYTES} bytes");
+    Failure::new(class::INTERNAL, "LDR-CALL-ANSWER-SIZE", message)
+}
+
 /// The pieces of one answer. Dropping it cancels the provider's work.
 pub(super) struct Round {
     stream: Option<OpenStream>,
@@ -53,6 +58,11 @@ pub(super) struct Round {
 impl Round {
     pub(super) fn new(stream: OpenStream, idle: Duration) -> Self {
         Self { stream: Some(stream), finished: false, idle }
+    }
+
+    /// Lets the provider go: nothing more is wanted of it.
+    pub(super) fn close(&mut self) {
+        self.stream = None;
     }
 
     /// The next piece. `None` comes only after `Finish`; an answer that breaks off is an error.

@@ -6,7 +6,7 @@
 use super::{
     Inference, Prepared,
     calls::{Calls, Verdict},
-    round::Round,
+    round::{self, MAX_ANSWER_BYTES, Round},
 };
 use crate::tools::Tools;
 use futures_util::{StreamExt as _, stream, stream::BoxStream};
@@ -33,6 +33,9 @@ const MAX_TOLD_BYTES: usize = 64 * 1024;
 /// How many plugins may have asked each other before a model: one that is asked further down is offered
 /// no tools of the gateway's, so that a tool that asks a model does not do so for ever.
 const DEEPEST: u32 = 3;
+
+/// The code of a turn that comes to no end.
+pub(crate) const TOOL_ROUNDS: &str = "LDR-TOOL-ROUNDS";
 
 /// What stands between the texts of two rounds.
 const BREAK: &str = "\n\n";
@@ -66,7 +69,7 @@ impl Turn {
         // Who says which tool is to be called, or none, means its own.
         let is_free = matches!(request.tool_choice, None | Some(ToolChoice::Auto));
         if is_free && options.depth <= DEEPEST {
-            for tool in inference.tools.offered().await? {
+            for tool in by(options.deadline, inference.tools.offered()).await? {
                 let listed = tool.listed.clone();
                 if request.tools.iter().any(|theirs| theirs.name == listed.name) {
                     continue;
@@ -91,7 +94,7 @@ impl Turn {
             let mut answer = self.inference.answer(options, &self.name, request).await?;
             self.spend(answer.usage);
             let message = &mut answer.message;
-            let calls = Calls::sort(&self.ours, &mut message.tool_calls);
+            let calls = Calls::sort(&self.ours, &mut message.tool_calls)?;
             let content = std::mem::take(&mut message.content);
             if !said.is_empty() && !content.is_empty() {
                 said.push(Part::Text { text: BREAK.to_owned() });
@@ -164,7 +167,7 @@ impl Turn {
         let most = self.inference.desk.config().tools.max_rounds;
         if self.rounds >= most {
             let message = format!("the model wants tools called more than {most} times in a turn");
-            return Err(Failure::new(class::EXHAUSTED, "LDR-TOOL-ROUNDS", message)
+            return Err(Failure::new(class::EXHAUSTED, TOOL_ROUNDS, message)
                 .hint("raise tools.max_rounds, or offer fewer tools in tools.enabled"));
         }
         self.rounds += 1;
@@ -187,6 +190,16 @@ impl Turn {
         self.request.messages.extend(answers);
         Ok(())
     }
+}
+
+/// What comes of the work by then.
+async fn by<T>(
+    deadline: Option<Instant>,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let Some(deadline) = deadline else { return work.await };
+    let done = tokio::time::timeout_at(deadline.into(), work).await;
+    done.unwrap_or_else(|_| Err(Failure::deadline()))
 }
 
 /// Has one tool called. What went wrong is told to the model, which goes on.
@@ -251,6 +264,9 @@ impl Streaming {
         }
         match event {
             StreamEvent::Text { text } if !text.is_empty() => {
+                if self.said.len() + text.len() > MAX_ANSWER_BYTES {
+                    return Err(round::too_long());
+                }
                 self.said.push_str(&text);
                 let text = match std::mem::take(&mut self.due) {
                     true => format!("{BREAK}{text}"),
@@ -272,6 +288,8 @@ impl Streaming {
                             true => Vec::new(),
                             false => vec![Part::Text { text }],
                         };
+                        // While tools are at work, this round keeps no place with the provider.
+                        self.round.close();
                         turn.go_on(content, calls).await?;
                         self.round = turn.next_round().await?;
                         Ok(None)

@@ -11,6 +11,7 @@ use loader_core::message::Failure;
 use serde::Serialize;
 
 use super::to_json;
+use crate::inference::TOOL_ROUNDS;
 
 /// A failure with its HTTP status and its place in OpenAI's error format.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +106,7 @@ impl From<Failure> for Complaint {
             // somebody behind it refused are the gateway's problem, not the caller's.
             class::UNAUTHENTICATED => Cow::Borrowed(code::UPSTREAM_UNAUTHORIZED),
             _ if failure.code == "LDR-CALL-TOO-LARGE" => Cow::Borrowed("request_too_large"),
+            _ if failure.code == TOOL_ROUNDS => Cow::Borrowed("too_many_tool_rounds"),
             _ if failure.code.starts_with("LDR-") => Cow::Borrowed(name(failure.class)),
             _ => Cow::Owned(failure.code.clone()),
         };
@@ -121,6 +123,8 @@ fn status(failure: &Failure) -> u16 {
         class::CONFLICT => 409,
         // The engine's limit on the size of a call is the caller's to keep, whenever it tries again.
         class::EXHAUSTED if failure.code == "LDR-CALL-TOO-LARGE" => 413,
+        // Clients try again by themselves after a 429 and a 5xx, and with it everything that the tools did.
+        class::EXHAUSTED if failure.code == TOOL_ROUNDS => 422,
         class::EXHAUSTED => 429,
         class::UNIMPLEMENTED => 501,
         class::UNAUTHENTICATED => 502,

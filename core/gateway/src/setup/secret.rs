@@ -3,9 +3,7 @@
 
 use loader_core::services::secrets;
 use serde_json::Value;
-
-/// How many references lead from one part of a schema to another, at most.
-const DEEPEST: usize = 16;
+use std::{collections::HashSet, ptr};
 
 /// The keys of secrets that are written out, where a reference such as `secret:irc` belongs. `is_named_so`
 /// judges those by their names that the schema does not know.
@@ -49,7 +47,9 @@ impl<'a> Look<'a> {
     }
 
     fn at(&mut self, known: &[&'a Value], value: &Value, key: &str, name: &str) {
-        let known: Vec<&Value> = known.iter().flat_map(|part| parts(self.root, part)).collect();
+        let mut seen = HashSet::new();
+        let known = known.iter().flat_map(|part| parts(self.root, part));
+        let known: Vec<&Value> = known.filter(|part| seen.insert(ptr::from_ref(*part))).collect();
         let is_secret = match known.is_empty() {
             true => (self.is_named_so)(name, value),
             false => {
@@ -77,7 +77,9 @@ fn property<'a>(part: &'a Value, name: &str) -> Option<&'a Value> {
 fn parts<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a Value> {
     let mut parts = vec![schema];
     let mut fresh = vec![schema];
-    for _ in 0..DEEPEST {
+    // A schema may refer to itself, and to everything from everywhere.
+    let mut seen = HashSet::from([ptr::from_ref(schema)]);
+    while !fresh.is_empty() {
         let below = fresh.iter().flat_map(|part| {
             let referred = part.get("$ref").and_then(Value::as_str);
             let referred = referred.and_then(|at| root.pointer(at.strip_prefix('#')?));
@@ -85,10 +87,7 @@ fn parts<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a Value> {
             let made_of = made_of.filter_map(|key| part.get(key)?.as_array()).flatten();
             referred.into_iter().chain(made_of)
         });
-        fresh = below.collect();
-        if fresh.is_empty() {
-            break;
-        }
+        fresh = below.filter(|part| seen.insert(ptr::from_ref(*part))).collect();
         parts.extend(&fresh);
     }
     parts
@@ -98,6 +97,15 @@ fn parts<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a Value> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_schema_that_refers_to_itself_everywhere_is_looked_at_once() {
+        let again = vec![json!({ "$ref": "#" }); 10];
+        let schema = json!({ "anyOf": again, "properties": { "a": { "$ref": "#" } } });
+        let settings = json!({ "a": { "a": { "a": { "token": "plain" } } } });
+        let found = plain_secrets(Some(&schema), &settings, |name, _| name == "token");
+        assert_eq!(found, ["a.a.a.token"]);
+    }
 
     #[test]
     fn secrets_are_found_wherever_the_schema_says_so() {

@@ -1,6 +1,6 @@
 //! `speech/1` as the host serves it.
 
-use super::{Speech, providers};
+use super::{Speech, candidate};
 use futures_util::future::BoxFuture;
 use loader_contract::speech::{CONTRACT, Provider, ProviderList, Synthesize, VoiceList, method};
 use loader_core::{
@@ -22,7 +22,7 @@ impl Service for Speech {
             }),
             method::PROVIDERS => Answer::Ready((|| {
                 let snapshot = speech.desk.engine()?.snapshot();
-                let order = providers::in_order(&snapshot, &speech.desk.config().speech);
+                let order = candidate::in_order(&snapshot, &speech.desk.config().speech);
                 let providers = order.into_iter().map(Provider::from).collect();
                 Reply::json(&ProviderList { providers })
             })()),

@@ -1,9 +1,9 @@
 //! One provider that is asked to speak: what it says it will send, and its pieces.
 
 use loader_abi::{class, message_kind};
-use loader_contract::speech::{Audio, Synthesize, method};
+use loader_contract::speech::{Audio, CONTRACT, Synthesize, method};
 use loader_core::{
-    CallOptions, OpenStream, Target,
+    CallOptions, Engine, OpenStream,
     message::{Failure, Message, Metadata},
 };
 use std::time::{Duration, Instant};
@@ -18,7 +18,8 @@ const MOST_BYTES: usize = 64 * 1024 * 1024;
 /// A provider that is asked.
 pub(super) struct Speaker<'a> {
     pub(super) id: &'a str,
-    pub(super) target: Target,
+    pub(super) plugin: &'a str,
+    pub(super) engine: &'a Engine,
     /// `synthesize` or `telephony`.
     pub(super) method: &'a str,
     /// How long it may take to begin, and from one piece to the next.
@@ -46,7 +47,8 @@ impl Speaker<'_> {
     ) -> Result<Begun, Failure> {
         let options = in_time(options.idempotent(true), self.patience);
         let deadline = options.deadline;
-        let stream = self.target.open(options, Metadata::new(), body).await?;
+        let target = self.engine.target(CONTRACT, Some(self.id), self.method)?;
+        let stream = target.open(options, Metadata::new(), body).await?;
         let head = self.check(&stream.head, request).map_err(|message| self.broken(message))?;
         let left =
             deadline.map_or(self.patience, |it| it.saturating_duration_since(Instant::now()));
@@ -76,8 +78,8 @@ impl Speaker<'_> {
 
     fn broken(&self, message: String) -> Failure {
         let mut failure = Failure::new(class::INTERNAL, "LDR-SPEECH-BROKEN", message);
-        failure.origin = format!("plugin:{}", self.target.plugin());
-        failure.hint(format!("update the plugin: loader plugins update {}", self.target.plugin()))
+        failure.origin = format!("plugin:{}", self.plugin);
+        failure.hint(format!("update the plugin: loader plugins update {}", self.plugin))
     }
 }
 
@@ -91,7 +93,7 @@ impl Begun {
         self.bytes += piece.as_ref().map_or(0, Vec::len);
         if self.bytes > MOST_BYTES {
             let message = format!("the speech has more than {MOST_BYTES} bytes");
-            return Err(Failure::new(class::EXHAUSTED, "LDR-CALL-ANSWER-SIZE", message));
+            return Err(Failure::new(class::INTERNAL, "LDR-CALL-ANSWER-SIZE", message));
         }
         Ok(piece)
     }

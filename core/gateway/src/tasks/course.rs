@@ -4,7 +4,7 @@ use super::rhythm::{Overlap, Rhythm};
 use futures_util::future::BoxFuture;
 use loader_abi::class;
 use loader_contract::scheduled_task::{ListedTask, Run, RunReport};
-use loader_core::{message::Failure, moment::now_ms};
+use loader_core::{CallOptions, message::Failure, moment::now_ms};
 use std::{
     sync::{
         Arc, Mutex, MutexGuard,
@@ -19,9 +19,8 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-/// Does a task's work once, within this time if it is limited.
-pub(super) type Work =
-    Box<dyn Fn(Run, Option<Duration>) -> BoxFuture<'static, Outcome> + Send + Sync>;
+/// Does a task's work once.
+pub(super) type Work = Box<dyn Fn(Run, CallOptions) -> BoxFuture<'static, Outcome> + Send + Sync>;
 
 /// What came of a run.
 pub(super) type Outcome = Result<RunReport, Failure>;
@@ -130,7 +129,11 @@ impl Course {
     }
 
     /// Runs it now, whatever its rhythm says, and waits for what comes of it.
-    pub(super) async fn run(self: &Arc<Self>) -> Outcome {
+    pub(super) async fn run(self: &Arc<Self>, options: CallOptions) -> Outcome {
+        if self.over.is_cancelled() {
+            let message = format!("the task `{}` runs no more: the gateway stops", self.id);
+            return Err(Failure::new(class::UNAVAILABLE, "LDR-TASK-OVER", message));
+        }
         let run = {
             let mut tally = self.tally();
             if tally.running > 0 && self.rhythm.borrow().overlap != Overlap::Allow {
@@ -140,7 +143,7 @@ impl Course {
         };
         let course = self.clone();
         let running = self.tracker.spawn(async move {
-            let outcome = course.perform(run).await;
+            let outcome = course.perform(run, options).await;
             // Its caller waits for this run, and not for one that came meanwhile.
             if let Some(next) = course.finish() {
                 let tracker = course.tracker.clone();
@@ -221,16 +224,19 @@ impl Course {
         let mut next = Some(run);
         while let Some(run) = next {
             // The work has counted and told what went wrong.
-            let _ = self.perform(run).await;
+            let _ = self.perform(run, CallOptions::by("gateway")).await;
             next = self.finish();
         }
     }
 
     /// Does the work of a run that was begun, and counts it.
-    async fn perform(&self, run: Run) -> Outcome {
+    async fn perform(&self, run: Run, mut options: CallOptions) -> Outcome {
         let number = run.number;
         let timeout = self.rhythm.borrow().timeout;
-        let outcome = self.cut.run_until_cancelled((self.work)(run, timeout)).await;
+        if let Some(timeout) = timeout {
+            options = options.within(timeout);
+        }
+        let outcome = self.cut.run_until_cancelled((self.work)(run, options)).await;
         let outcome = outcome.unwrap_or_else(|| Err(Failure::cancelled()));
         let mut tally = self.tally();
         match &outcome {

@@ -25,7 +25,7 @@ impl Service for Tasks {
             }),
             method::RUN => Answer::later(async move {
                 let wanted: Run = from_json(&request.body)?;
-                Reply::json(&tasks.run(&wanted.task).await?)
+                Reply::json(&tasks.run(&wanted.task, request.options).await?)
             }),
             method => Answer::unimplemented(CONTRACT, method),
         }

@@ -3,10 +3,7 @@
 use super::failure;
 use jsonschema::Validator;
 use loader_contract::tool::{CONTRACT, ListedTool, ToolDescription, method};
-use loader_core::{
-    CallOptions, Capability, Engine,
-    message::{Failure, Metadata, from_json},
-};
+use loader_core::{CallOptions, Capability, Engine, message::Failure};
 use serde_json::Value;
 use std::{
     collections::HashMap,
@@ -119,11 +116,10 @@ async fn ask(engine: &Engine, capability: &Capability) -> Result<Tool, Failure> 
     let unusable = |why: String| failure::schema(capability, &why);
     let target = engine.target(CONTRACT, Some(&capability.id), method::DESCRIBE)?;
     let options = CallOptions::by("gateway").within(TIMEOUT).idempotent(true);
-    let reply = target.call(options, Metadata::new(), Vec::new()).await.map_err(|failure| {
+    let described = target.ask(options, &()).await;
+    let description: ToolDescription = described.map_err(|failure| {
         unusable(format!("it does not describe itself: {} ({})", failure.message, failure.code))
     })?;
-    let description: ToolDescription =
-        from_json(&reply.body).map_err(|failure| unusable(failure.message))?;
     if description.parameters["type"] != "object" {
         return Err(unusable("its `parameters` are no JSON Schema of an object".to_owned()));
     }

@@ -3,7 +3,7 @@
 use loader_abi::class;
 use loader_contract::web_fetch::{CONTRACT, FetchPage, Page, method};
 use loader_core::{
-    CallOptions, Capability, Engine, Judgement,
+    CallOptions, Capability, Engine,
     message::{Failure, Metadata, Reply},
 };
 use std::sync::Arc;
@@ -31,13 +31,9 @@ impl Provider {
         request: &FetchPage,
     ) -> Result<Page, Failure> {
         let target = engine.target(CONTRACT, Some(&self.id), method::FETCH)?;
-        let judge = |reply: &Reply| match self.read(request, reply) {
-            Ok(_) => Judgement::Sound,
-            Err(failure) => Judgement::Broken(failure),
-        };
         let body = Reply::json(request)?.body;
-        let reply = target.call_and_judge(options, Metadata::new(), body, judge).await?;
-        self.read(request, &reply)
+        let read = |reply: Reply| self.read(request, &reply);
+        target.call_and_read(options, Metadata::new(), body, read).await
     }
 
     /// Reads an answer; one that breaks the contract is an error.
@@ -64,14 +60,7 @@ impl Provider {
     }
 
     fn broken(&self, message: String) -> Failure {
-        let mut failure = Failure::new(class::INTERNAL, "LDR-WEBFETCH-BROKEN", message);
-        failure.origin = format!("plugin:{}", self.plugin);
-        failure.hint(format!("update the plugin: loader plugins update {}", self.plugin))
-    }
-
-    /// What came of it, with the names of whom it is about.
-    pub(super) fn named(&self, failure: Failure) -> Failure {
-        let message = format!("`{}` of the plugin `{}`: {}", self.id, self.plugin, failure.message);
-        Failure { message, ..failure }
+        Failure::new(class::INTERNAL, "LDR-WEBFETCH-BROKEN", message)
+            .hint(format!("update the plugin: loader plugins update {}", self.plugin))
     }
 }

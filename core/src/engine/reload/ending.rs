@@ -74,7 +74,7 @@ impl Reloading<'_> {
 }
 
 /// One clear line for the log.
-pub(super) fn tell(reload: &Reload) {
+pub(in crate::engine) fn tell(reload: &Reload) {
     let Reload { id, plugin, cause, .. } = reload;
     let from = reload.from.as_ref().map(|life| life.generation);
     let to = reload.to.as_ref().map(|life| life.generation);

@@ -15,7 +15,9 @@ impl Conversation<'_> {
     /// Has a command answered. Nothing when the message is none, or nobody owns its name: then it is a
     /// model's to answer.
     pub(super) async fn command(&mut self, message: &str) -> io::Result<Option<Exit>> {
-        let Some(command) = read(message) else { return Ok(None) };
+        let Some(command) = ChatCommand::read(message) else { return Ok(None) };
+        let here = || TERMINAL.to_owned();
+        let command = ChatCommand { channel: here(), conversation: here(), ..command };
         let operation = format!("{CONTRACT}/{}", method::RUN);
         let answered = tokio::select! {
             answered = self.partner.answer::<ChatReply>(&operation, &command) => answered,
@@ -41,17 +43,4 @@ impl Conversation<'_> {
             }
         }
     }
-}
-
-/// The command that a message is written like.
-fn read(message: &str) -> Option<ChatCommand> {
-    let rest = message.trim().strip_prefix('/')?;
-    let (name, arguments) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-    (!name.is_empty()).then(|| ChatCommand {
-        name: name.to_owned(),
-        arguments: arguments.trim().to_owned(),
-        channel: TERMINAL.to_owned(),
-        conversation: TERMINAL.to_owned(),
-        ..ChatCommand::default()
-    })
 }

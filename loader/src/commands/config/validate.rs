@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use loader_contract::{channel, text_inference};
+use loader_contract::{channel, scheduled_task, speech, text_inference, tool, web_fetch};
 use loader_core::Survey;
 use loader_core::diagnostic::Diagnostic;
 use loader_core::manifest::UsualSecrets;
@@ -50,7 +50,7 @@ pub(in crate::commands) fn check_values(context: &Context, survey: &Survey) -> V
     let config = &context.resolved.config;
     let mut findings: Vec<Finding> = Filter::parse(&config.log.filter).err().into_iter().collect();
     findings.extend(Policy::new(config, config.gateway.listen, [0; 32]).err().map(Finding::from));
-    findings.extend(check_names(config, &Names::of(survey)));
+    findings.extend(check_names(config, &Names(survey)));
     findings.extend(check_accounts(config, survey));
     findings.extend(check_secrets(context, survey));
     findings
@@ -78,52 +78,60 @@ fn as_warning(diagnostic: Diagnostic) -> Finding {
 }
 
 /// The names that plugins give to what settings refer to.
-struct Names {
-    plugins: BTreeSet<String>,
-    channels: BTreeSet<String>,
-    providers: BTreeSet<String>,
-}
+struct Names<'a>(&'a Survey);
 
-impl Names {
-    fn of(survey: &Survey) -> Self {
-        let provided_as = |contract: &str| {
-            let plugins = survey.plugins.iter().filter(|plugin| plugin.decision.enabled);
-            let provided = plugins.flat_map(|plugin| &plugin.candidate.spec().provides);
-            let fitting = provided.filter(|one| one.contract.to_string() == contract);
-            fitting.map(|one| one.id.clone()).collect()
-        };
-        let plugins = survey.plugins.iter().map(|plugin| plugin.candidate.id().to_owned());
-        Self {
-            plugins: plugins.collect(),
-            channels: provided_as(channel::CONTRACT),
-            providers: provided_as(text_inference::CONTRACT),
-        }
+impl Names<'_> {
+    fn plugins(&self) -> BTreeSet<&str> {
+        self.0.plugins.iter().map(|plugin| plugin.candidate.id()).collect()
+    }
+
+    /// What plugins that are on provide of a contract, by ids and aliases.
+    fn of(&self, contract: &str) -> BTreeSet<&str> {
+        let plugins = self.0.plugins.iter().filter(|plugin| plugin.decision.enabled);
+        let provided = plugins.flat_map(|plugin| &plugin.candidate.spec().provides);
+        let fitting = provided.filter(|one| one.contract.to_string() == contract);
+        fitting.flat_map(|one| [one.id.as_str()].into_iter().chain(one.aliases())).collect()
     }
 }
 
 /// Settings that name what no plugin has. They may be meant for a plugin that is not here yet.
-fn check_names(config: &Config, names: &Names) -> Vec<Finding> {
+fn check_names(config: &Config, names: &Names<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let plugins = &config.plugins;
+    let mut check = |key: &str, what: &str, name: &str, known: &BTreeSet<&str>| {
+        findings.extend(check_name(key, what, name, known));
+    };
+    let (known, plugins) = (names.plugins(), &config.plugins);
     for id in plugins.entries.keys() {
-        let key = format!("plugins.entries.{id}");
-        findings.extend(check_name(&key, "plugin", id, &names.plugins));
+        check(&format!("plugins.entries.{id}"), "plugin", id, &known);
     }
     for (key, ids) in [("plugins.allow", &plugins.allow), ("plugins.deny", &plugins.deny)] {
-        findings.extend(ids.iter().filter_map(|id| check_name(key, "plugin", id, &names.plugins)));
+        ids.iter().for_each(|id| check(key, "plugin", id, &known));
     }
+    let (channels, models) = (names.of(channel::CONTRACT), names.of(text_inference::CONTRACT));
     for (id, channel) in &config.channels {
-        let key = format!("channels.{id}");
-        findings.extend(check_name(&key, "channel", id, &names.channels));
+        check(&format!("channels.{id}"), "channel", id, &channels);
         for (account, settings) in &channel.accounts {
             if let Some(model) = &settings.model {
                 let key = format!("channels.{id}.accounts.{account}.model");
-                findings.extend(check_name(&key, "provider", provider(model), &names.providers));
+                check(&key, "provider", provider(model), &models);
             }
         }
     }
-    let default = provider(&config.models.default);
-    findings.extend(check_name("models.default", "provider", default, &names.providers));
+    check("models.default", "provider", provider(&config.models.default), &models);
+    for (key, contract, wanted) in [
+        ("speech.providers", speech::CONTRACT, &config.speech.providers),
+        ("web_fetch.providers", web_fetch::CONTRACT, &config.web_fetch.providers),
+    ] {
+        let known = names.of(contract);
+        wanted.iter().for_each(|name| check(key, "provider", name, &known));
+    }
+    let tools = names.of(tool::CONTRACT);
+    // A pattern may well fit nothing yet.
+    for name in config.tools.enabled.iter().filter(|name| !name.contains('*')) {
+        check("tools.enabled", "tool", name, &tools);
+    }
+    let tasks = names.of(scheduled_task::CONTRACT);
+    config.tasks.keys().for_each(|id| check(&format!("tasks.{id}"), "task", id, &tasks));
     findings
 }
 
@@ -131,7 +139,7 @@ fn provider(model: &str) -> &str {
     model.split_once('/').map_or(model, |(provider, _)| provider)
 }
 
-fn check_name(key: &str, what: &str, name: &str, known: &BTreeSet<String>) -> Option<Finding> {
+fn check_name(key: &str, what: &str, name: &str, known: &BTreeSet<&str>) -> Option<Finding> {
     if known.contains(name) {
         return None;
     }
@@ -140,7 +148,7 @@ fn check_name(key: &str, what: &str, name: &str, known: &BTreeSet<String>) -> Op
         "plugin" => format!("`{key}` names the plugin `{name}`, which was not found"),
         _ => message,
     };
-    let hint = match nearest(name, known.iter().map(String::as_str)) {
+    let hint = match nearest(name, known.iter().copied()) {
         Some(nearest) => format!("did you mean `{nearest}`?"),
         None => "see what there is: loader plugins list".to_owned(),
     };

@@ -195,9 +195,12 @@ impl Backend for Fake {
     type Events = FakeEvents;
     type Route = FakeRoute;
 
-    async fn models(&self) -> Vec<ListedModel> {
+    async fn models(&self) -> Result<Vec<ListedModel>, Failure> {
+        if let Script::Fail(failure) = &self.script {
+            return Err(failure.clone());
+        }
         let model = Model { id: "echo".into(), ..Model::default() };
-        vec![ListedModel { id: "echo/echo".into(), provider: "echo".into(), model }]
+        Ok(vec![ListedModel { id: "echo/echo".into(), provider: "echo".into(), model }])
     }
 
     async fn generate(

@@ -1,7 +1,7 @@
 //! What only shows on a socket: slow and silent clients, disconnects, the cap, the end.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -14,19 +14,20 @@ use crate::http::{ConnectionLimits, serve};
 
 struct Server {
     address: SocketAddr,
-    stop: oneshot::Sender<()>,
+    stop: oneshot::Sender<Duration>,
     /// Returns how many connections were cut off.
     ended: JoinHandle<usize>,
 }
+
+/// How long what goes on may go on.
+const DRAIN: Duration = Duration::from_secs(15);
 
 impl Server {
     async fn start(fake: Fake, limits: ConnectionLimits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let (stop, stopped) = oneshot::channel::<()>();
-        let stopped = async move {
-            let _ = stopped.await;
-        };
+        let (stop, stopped) = oneshot::channel::<Duration>();
+        let stopped = async move { Instant::now() + stopped.await.unwrap_or(DRAIN) };
         let ended = tokio::spawn(serve(listener, edge(fake), limits, stopped));
         Self { address, stop, ended }
     }
@@ -235,7 +236,7 @@ async fn a_stop_closes_what_is_idle_and_lets_requests_finish() {
     busy.chat(true).await;
     busy.until("hel").await;
 
-    server.stop.send(()).expect("it serves");
+    server.stop.send(DRAIN).expect("it serves");
     assert_eq!(idle.rest().await, "", "closed at once");
     assert_eq!(fresh.rest().await, "", "closed at once");
     TcpStream::connect(server.address).await.expect_err("nobody is let in any more");
@@ -253,7 +254,7 @@ async fn who_listens_for_events_does_not_hold_up_a_stop() {
     let mut listener = server.client().await;
     listener.get("/admin/events").await;
     listener.until("text/event-stream").await;
-    server.stop.send(()).expect("it serves");
+    server.stop.send(DRAIN).expect("it serves");
     let ended = tokio::time::timeout(Duration::from_secs(5), server.ended).await;
     assert_eq!(ended.expect("at once").expect("no panic"), 0);
     assert!(listener.rest().await.ends_with("0\r\n\r\n"), "the stream ends properly");
@@ -263,13 +264,11 @@ async fn who_listens_for_events_does_not_hold_up_a_stop() {
 async fn a_request_that_does_not_finish_is_cut_off_after_the_drain() {
     let fake = Fake::answering(Script::Events(vec![Ok(text("hel"))]));
     let mut watcher = fake.watcher();
-    let limits =
-        ConnectionLimits { drain: Duration::from_millis(100), ..ConnectionLimits::default() };
-    let server = Server::start(fake, limits).await;
+    let server = Server::start(fake, ConnectionLimits::default()).await;
     let mut client = server.client().await;
     client.chat(true).await;
     client.until("hel").await;
-    server.stop.send(()).expect("it serves");
+    server.stop.send(Duration::from_millis(100)).expect("it serves");
     assert_eq!(server.ended.await.expect("no panic"), 1);
     watcher.until_running(0).await;
 }

@@ -12,6 +12,10 @@ struct Rig {
     since: Instant,
 }
 
+fn asked() -> CallOptions {
+    CallOptions::by("gateway")
+}
+
 impl Rig {
     fn new(attributes: serde_json::Value, takes_ms: u64) -> Self {
         Self::with(attributes, takes_ms, |_| Ok(RunReport { output: "done".into() }))
@@ -101,16 +105,16 @@ async fn another_rhythm_counts_from_the_moment_it_is_there() {
     rig.pass(1_000).await;
     assert!(rig.begun.try_recv().is_err(), "one that is switched off runs by itself");
     assert_eq!(rig.course.listed().next_ms, None);
-    rig.course.run().await.expect("it runs when it is asked to");
+    rig.course.run(asked()).await.expect("it runs when it is asked to");
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_that_runs_is_not_run_beside_itself_and_planned_runs_come() {
     let mut rig = Rig::new(json!({}), 100);
     let course = rig.course.clone();
-    let first = tokio::spawn(async move { course.run().await });
+    let first = tokio::spawn(async move { course.run(asked()).await });
     assert_eq!(rig.next().await, 0);
-    assert_eq!(rig.course.run().await.expect_err("it runs").code, "LDR-TASK-RUNNING");
+    assert_eq!(rig.course.run(asked()).await.expect_err("it runs").code, "LDR-TASK-RUNNING");
     first.await.expect("no panic").expect("it works");
     rig.course.plan(Duration::from_millis(400), ());
     assert_eq!(rig.next().await, 500);

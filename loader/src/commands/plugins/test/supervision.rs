@@ -5,7 +5,7 @@ use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -189,13 +189,14 @@ impl Attempt {
                         Err(_) => {}
                     }
                 }
-                Err(RecvTimeoutError::Timeout) if heard.elapsed() > silence => {
-                    self.kill();
-                    return Some(How::Silent(silence, self.output()));
-                }
-                // What it said last is taken before it is asked how it ended.
+                // What it said last is taken before it is asked how it ended. It may go on without a word
+                // after it closed its end.
                 Err(_) => match self.child.try_wait() {
                     Ok(Some(status)) => break status,
+                    Ok(None) if heard.elapsed() > silence => {
+                        self.kill();
+                        return Some(How::Silent(silence, self.output()));
+                    }
                     Ok(None) => thread::sleep(Duration::from_millis(10)),
                     Err(_) => break ExitStatus::default(),
                 },

@@ -1,10 +1,8 @@
-//! Who can speak, in the order in which they are asked.
+//! One who can speak, by what its manifest says.
 
-use crate::config;
+use crate::{config, providers};
 use loader_contract::speech::{CONTRACT, Provider};
 use loader_core::{Capability, Snapshot};
-use std::sync::Arc;
-use tracing::warn;
 
 /// One that can be asked.
 #[derive(Debug, PartialEq)]
@@ -17,28 +15,10 @@ pub(super) struct Candidate {
     methods: Vec<String>,
 }
 
-/// Those that the operator names, in that order, and then, unless only these are wanted, the others in the
-/// registry's order.
+/// Who can be asked, in order.
 pub(super) fn in_order(snapshot: &Snapshot, wanted: &config::Speech) -> Vec<Candidate> {
-    let mut order: Vec<&Arc<Capability>> = Vec::new();
-    for name in &wanted.providers {
-        match snapshot.capability(CONTRACT, name) {
-            Some(named) if order.iter().all(|one| one.id != named.id) => order.push(named),
-            Some(_) => {}
-            None => {
-                let code = "LDR-SPEECH-UNKNOWN";
-                warn!(provider = name, code, "no plugin provides what `speech.providers` names");
-            }
-        }
-    }
-    if !wanted.only {
-        for other in snapshot.capabilities(CONTRACT) {
-            if order.iter().all(|one| one.id != other.id) {
-                order.push(other);
-            }
-        }
-    }
-    order.into_iter().map(|one| Candidate::of(one)).collect()
+    let order = providers::in_order(snapshot, CONTRACT, &wanted.providers, wanted.only);
+    order.iter().map(|one| Candidate::of(one)).collect()
 }
 
 impl Candidate {
