@@ -347,6 +347,17 @@ async fn what_was_begun_is_not_begun_anew_and_ends_within_bounds() {
         let is_cut_off =
             code == "LDR-RUN-CUT-OFF" || bad == "breaks-off" && code == "LDR-RUN-UNUSABLE";
         assert!(is_cut_off, "{bad}: {code}");
+        // What was there before is there still, and nothing beside it.
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("kept.wav");
+        fs::write(&file, "the one before").expect("a file");
+        let path = file.to_str().expect("UTF-8");
+        assert_eq!(loader(&home, "", &["tts", "hello", "-o", path]).status.code(), Some(1));
+        assert_eq!(fs::read_to_string(&file).expect("the file"), "the one before");
+        assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
+        if bad == "breaks-off" {
+            gateway.await_log(0, &["fault: after the first piece", "no_voice_today"]).await;
+        }
         assert!(!gateway.log().iter().any(|line| line.contains("does not speak")), "{bad}");
         // Whatever it was, the provider's work on it has ended.
         let ended = async {

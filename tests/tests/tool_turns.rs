@@ -128,6 +128,17 @@ fn finish_of(chunks: &[Value]) -> Vec<&str> {
     chunks.iter().filter_map(|chunk| chunk["choices"][0]["finish_reason"].as_str()).collect()
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_takes_one_place_with_the_provider_at_a_time() {
+    let (home, model) = (Home::new(), Model::start(asks_for_both).await);
+    let one = format!("{BOTH}\n[plugins.entries.openai]\nmax_concurrent_calls = 1");
+    let gateway = gateway(&home, &model, &one).await;
+    for _ in 0..5 {
+        let chunks = Chunks::ask(&gateway, &question(true)).await.all().await;
+        assert_eq!(text_of(&chunks), WHAT_BOTH_SAY);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_model_has_both_tools_called_in_a_streamed_turn() {
     let (may_go_on, permits) = mpsc::channel();
@@ -310,7 +321,8 @@ async fn a_model_that_never_stops_calling_tools_is_stopped() {
     let answer = Client::connect(&gateway).await.post(CHAT, &question(false)).await;
     let answer = answer.expect("an answer");
     assert_eq!(answer.json()["error"]["loader"]["code"], "LDR-TOOL-ROUNDS");
-    assert_eq!((answer.status, model.asked().len()), (429, 6));
+    // No client tries again by itself what its tools have done.
+    assert_eq!((answer.status, model.asked().len()), (422, 6));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -72,7 +72,7 @@ async fn both_tools_answer_over_http_and_another_plugin() {
         let request = json!({ "tool": tool, "arguments": arguments });
         let raw = json!({ "operation": "tool/1/call", "request": request });
         assert_eq!(post(&gateway, "/caller", raw).await.expect("an answer"), answer);
-        // Who names the capability goes to the plugin as it is.
+        // Who names the capability goes the same way.
         let request = json!({ "arguments": arguments });
         let direct = json!({ "operation": "tool/1/call", "capability": tool, "request": request });
         assert_eq!(post(&gateway, "/caller", direct).await.expect("an answer"), answer);
@@ -91,6 +91,13 @@ async fn arguments_are_checked_before_the_plugin_sees_them() {
     let error = call(&gateway, "calculat", json!({})).await.expect_err("there is none");
     assert_eq!(error["loader"]["code"], "LDR-TOOL-UNKNOWN");
     assert_eq!(error["loader"]["hint"], "did you mean `calculate`?");
+    let named = "/v1/capabilities/tool/1/call?id=calculate";
+    let wrong = json!({ "arguments": { "expression": 7 } });
+    let error = post(&gateway, named, wrong.clone()).await.expect_err("wrong");
+    assert_eq!(error["loader"]["code"], "LDR-TOOL-ARGUMENTS");
+    let asked = json!({ "operation": "tool/1/call", "capability": "calculate", "request": wrong });
+    let error = post(&gateway, "/caller", asked).await.expect_err("wrong");
+    assert_eq!(error["loader"]["code"], "LDR-TOOL-ARGUMENTS");
     for (arguments, place) in [
         (json!({ "expression": 7 }), "/expression: "),
         (json!({ "expression": "1", "more": 1 }), "/: "),
@@ -116,6 +123,21 @@ async fn arguments_are_checked_before_the_plugin_sees_them() {
     assert_eq!((&answer["content"], &answer["failed"]), (&json!("division by zero"), &json!(true)));
     let answer = call(&gateway, "file_search", json!({ "text": "needle", "folder": "../" })).await;
     assert_eq!(answer.expect("an answer")["failed"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_may_call_another_by_an_alias() {
+    let home = Home::new();
+    let manifest = home.add("vendor").join("plugin.toml");
+    let text = fs::read_to_string(&manifest).expect("a manifest");
+    let provider = "\"text-inference/1\" = [{ id = \"vendor\",";
+    assert!(text.contains(provider), "{text}");
+    let also = format!("{provider} aliases = [\"v-chat\"],");
+    fs::write(&manifest, text.replace(provider, &also)).expect("a manifest");
+    let gateway = gateway(&home, "").await;
+    let asked = json!({ "operation": "text-inference/1/models", "capability": "v-chat" });
+    let models = post(&gateway, "/caller", asked).await.expect("an answer");
+    assert!(models["models"].is_array(), "{models}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

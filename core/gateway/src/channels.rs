@@ -361,3 +361,35 @@ impl Service for Inbox {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_comes_late_does_not_undo_what_was_reported_since() {
+        let channels = Channels::new(EventBus::new());
+        let status = |account: &str, state| AccountStatus {
+            account: account.to_owned(),
+            state,
+            ..AccountStatus::default()
+        };
+        let state = |account: &str| {
+            let accounts = channels.accounts();
+            accounts
+                .into_iter()
+                .find(|one| one.status.account == account)
+                .map(|one| one.status.state)
+        };
+        let asked = channels.states().reports;
+        channels.report("irc", status("home", AccountState::Connected));
+        channels.note("irc", status("home", AccountState::Connecting), asked);
+        assert_eq!(state("home"), Some(AccountState::Connected));
+        // Of another account nothing was reported.
+        channels.note("irc", status("work", AccountState::Connecting), asked);
+        assert_eq!(state("work"), Some(AccountState::Connecting));
+        let asked = channels.states().reports;
+        channels.note("irc", status("home", AccountState::Disconnected), asked);
+        assert_eq!(state("home"), Some(AccountState::Disconnected));
+    }
+}

@@ -206,3 +206,30 @@ fn described(message: &Message) -> Value {
     }
     Value::Object(data)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_event_however_it_is_written() {
+        let sent = |event: &str| on_one_line(event.as_bytes()).map_err(|failure| failure.code);
+        assert_eq!(sent("{\"a\":1}").as_deref(), Ok(&b"event: event\ndata: {\"a\":1}\n\n"[..]));
+        assert_eq!(
+            sent("{\n  \"a\": 1\n}").as_deref(),
+            Ok(&b"event: event\ndata: {\"a\":1}\n\n"[..])
+        );
+        assert_eq!(sent("{}\n\nevent: end\ndata: {}"), Err("LDR-CALL-GARBLED".to_owned()));
+    }
+
+    #[test]
+    fn what_is_no_json_is_not_said_to_be() {
+        let kind = |body: &[u8]| {
+            let reply = Reply { body: body.to_vec(), ..Reply::empty() };
+            whole(reply).headers()[CONTENT_TYPE].to_str().expect("text").to_owned()
+        };
+        assert_eq!(kind(b"{}"), "application/json");
+        assert_eq!(kind(b""), "application/json");
+        assert_eq!(kind(b"hello"), "application/octet-stream");
+    }
+}
