@@ -291,8 +291,11 @@ async fn when_nobody_speaks_every_reason_is_told() {
     let all = say(&only(&["error", "panic", "no-voice"]), &[]);
     assert_eq!(all["code"], "LDR-SPEECH-ALL");
     let message = all["message"].as_str().expect("a message");
-    for reason in ["`error`: fault: before the head (no_voice_today)", "`panic`: ", "`no-voice`: "]
-    {
+    for reason in [
+        "`error` of the plugin `hoarse`: fault: before the head (no_voice_today)",
+        "`panic` of",
+        "`no-voice` of",
+    ] {
         assert!(message.contains(reason), "{message}");
     }
     // A voice that nobody has is the request's own fault.

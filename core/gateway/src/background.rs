@@ -129,23 +129,26 @@ impl Shared {
     async fn start(&self, engine: &Engine, offered: &Capability, generation: u64) {
         let (service, plugin) = (offered.id.as_str(), offered.plugin.as_str());
         let options = CallOptions::by("gateway").idempotent(true);
-        let (state, trouble) =
-            match ask::<IgnoredAny>(engine, service, method::START, options).await {
-                Ok(_) => {
-                    info!(service, plugin, generation, "service started");
-                    (ServiceState::Running, String::new())
-                }
-                Err(Failure { code, message, hint, .. }) => {
-                    warn!(service, plugin, generation, code, hint, "not started: {message}");
-                    (ServiceState::Failed, format!("{message} ({code})"))
-                }
-            };
+        let started = ask::<IgnoredAny>(engine, service, method::START, options).await;
+        let (state, trouble) = match &started {
+            Ok(_) => (ServiceState::Running, String::new()),
+            Err(failure) => {
+                (ServiceState::Failed, format!("{} ({})", failure.message, failure.code))
+            }
+        };
         let told =
             Known { id: service.to_owned(), plugin: plugin.to_owned(), generation, state, trouble };
         let mut known = self.known();
         match known.iter_mut().find(|known| known.id == service) {
             Some(known) => *known = told,
             None => known.push(told),
+        }
+        drop(known);
+        match started {
+            Ok(_) => info!(service, plugin, generation, "service started"),
+            Err(Failure { code, message, hint, .. }) => {
+                warn!(service, plugin, generation, code, hint, "not started: {message}");
+            }
         }
     }
 

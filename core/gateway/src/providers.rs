@@ -27,9 +27,9 @@ pub(crate) fn in_order(
     order
 }
 
-/// What each provider that was asked failed with.
+/// What each provider that was asked failed with, with its name and its plugin's.
 #[derive(Default)]
-pub(crate) struct Failures(Vec<(String, Failure)>);
+pub(crate) struct Failures(Vec<Failure>);
 
 /// What is said when no provider could.
 pub(crate) struct Nobody {
@@ -44,25 +44,26 @@ pub(crate) struct Nobody {
 
 impl Failures {
     /// Takes note of another provider's.
-    pub(crate) fn push(&mut self, provider: &str, failure: Failure) {
-        self.0.push((provider.to_owned(), failure));
+    pub(crate) fn push(&mut self, provider: &str, plugin: &str, failure: Failure) {
+        let message = format!("`{provider}` of the plugin `{plugin}`: {}", failure.message);
+        self.0.push(Failure { message, ..failure });
     }
 
     /// All of them in one. Where it is the request, or there was only one to ask, the last one's own words.
     pub(crate) fn together(mut self, nobody: &Nobody) -> Failure {
-        let is_the_request = self.0.iter().all(|(_, failure)| (nobody.is_of_the_request)(failure));
+        let is_the_request = self.0.iter().all(nobody.is_of_the_request);
         if is_the_request || self.0.len() == 1 {
-            return self.0.pop().map_or_else(Failure::deadline, |(_, failure)| failure);
+            return self.0.pop().unwrap_or_else(Failure::deadline);
         }
-        let reason = |(provider, failure): &(String, Failure)| {
+        let reason = |failure: &Failure| {
             let message: String = failure.message.chars().take(MOST_OF_A_REASON).collect();
-            format!("`{provider}`: {message} ({})", failure.code)
+            format!("{message} ({})", failure.code)
         };
         let mut reasons: Vec<String> = self.0.iter().take(MOST_REASONS).map(reason).collect();
         if self.0.len() > MOST_REASONS {
             reasons.push(format!("and {} more", self.0.len() - MOST_REASONS));
         }
-        let hint = self.0.into_iter().map(|(_, failure)| failure.hint).find(|it| !it.is_empty());
+        let hint = self.0.into_iter().map(|failure| failure.hint).find(|it| !it.is_empty());
         let message = format!("{}: {}", nobody.message, reasons.join("; "));
         Failure::new(class::UNAVAILABLE, nobody.code, message)
             .hint(hint.unwrap_or_else(|| nobody.hint.to_owned()))
@@ -84,7 +85,7 @@ mod tests {
         let mut all = Failures::default();
         for (class, code) in failures {
             let failure = Failure::new(*class, code, "x".repeat(1000)).hint(format!("mend {code}"));
-            all.push(&format!("provider-of-{code}"), failure);
+            all.push(code, "one", failure);
         }
         all.together(&NOBODY)
     }
@@ -95,7 +96,10 @@ mod tests {
         assert_eq!(together(&[(class::PANIC, "a")]).code, "a");
         let all = together(&[(class::INVALID, "b"), (class::PANIC, "a")]);
         assert_eq!((&*all.code, &*all.hint), ("LDR-TEST-ALL", "mend b"));
-        assert!(all.message.starts_with("no provider sings: `provider-of-b`: xxx"), "{all}");
+        assert!(
+            all.message.starts_with("no provider sings: `b` of the plugin `one`: xxx"),
+            "{all}"
+        );
         let many = together(&[(class::INTERNAL, "c"); 100]);
         assert!(many.message.ends_with("; and 92 more"), "{}", many.message);
         assert!(many.message.len() < 3000);

@@ -1,5 +1,4 @@
-//! Accounts of channels that have a fresh generation, the secrets they name, and what there is to say of
-//! its hooks.
+//! Accounts of channels that have a fresh generation, and the secrets they name.
 //!
 //! A generation that was handed its predecessor's accounts has them, and is told nothing new. One that
 //! was not, because its channel hands nothing over, was stuck, or is new, has none until it is told.

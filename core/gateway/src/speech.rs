@@ -80,7 +80,7 @@ impl Speech {
                             plugin, code, "this one does not speak: {}", failure.message
                         ),
                     }
-                    failures.push(&provider.id, failure);
+                    failures.push(&provider.id, plugin, failure);
                 }
             }
         }

@@ -77,7 +77,7 @@ impl WebFetch {
                             plugin, code, "this one does not fetch it: {}", failure.message
                         ),
                     }
-                    failures.push(&provider.id, failure);
+                    failures.push(id, plugin, failure);
                 }
                 Ok(page) => return Ok(page),
             }

@@ -44,6 +44,6 @@ mod tests {
     #[test]
     fn no_cell_leaves_its_place() {
         let rows = [["a\nb\u{1b}[2J".to_owned(), "c".to_owned()]];
-        assert_eq!(table(["A", "B"], &rows), "A              B\na b\\u{1b}[2J  c\n");
+        assert_eq!(table(["A", "B"], &rows), "A             B\na b\\u{1b}[2J  c\n");
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Agreed {
-    /// What its plugins register, as `<plugin> <contract>:<id>`.
+    /// What its plugins register, as `<plugin> <contract>:<id>`, by every name it answers to.
     pub provides: BTreeSet<String>,
     /// What they require of the host and of other plugins, as `<plugin> <contract>`.
     pub requires: BTreeSet<String>,
@@ -19,10 +19,11 @@ impl Agreed {
     pub(crate) fn of(manifest: &Manifest) -> Self {
         let mut agreed = Self::default();
         for spec in manifest.plugins() {
-            let provides = spec.provides.iter();
-            agreed
-                .provides
-                .extend(provides.map(|one| format!("{} {}:{}", spec.id, one.contract, one.id)));
+            for one in &spec.provides {
+                let names = [one.id.as_str()].into_iter().chain(one.aliases());
+                let named = names.map(|name| format!("{} {}:{name}", spec.id, one.contract));
+                agreed.provides.extend(named);
+            }
             let requires = spec.requires.services.iter().chain(&spec.requires.contracts);
             agreed.requires.extend(requires.map(|one| format!("{} {one}", spec.id)));
         }
@@ -47,5 +48,24 @@ impl Agreed {
         let provides = self.provides.iter().map(|one| format!("  registers {one}"));
         let requires = self.requires.iter().map(|one| format!("  requires {one}"));
         provides.chain(requires).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn another_name_is_something_else_to_agree_to() {
+        let of = |provided: &str| {
+            let text = format!(
+                "manifest = 1\nid = \"a\"\nversion = \"1.0.0\"\nabi = \"1.0\"\n[library]\n\
+                 path = \"a.so\"\n[provides]\n\"speech/1\" = [{{ id = \"a\"{provided} }}]\n"
+            );
+            Agreed::of(&Manifest::parse(Path::new("plugin.toml"), &text).manifest.expect("sound"))
+        };
+        let wider = of(", aliases = [\"openai\"], order = 1").beyond(&of(""));
+        assert_eq!(wider.lines(), ["  registers a speech/1:openai"]);
     }
 }
