@@ -461,6 +461,31 @@ async fn the_plugin_leaves_neither_processes_nor_threads_nor_its_image_behind() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_is_too_long_is_told_by_which_limit() {
+    if peers::installed().is_none() {
+        return;
+    }
+    let home = Home::new();
+    home.add("espeak");
+    let engine = Engine::new(home.options()).expect("an engine");
+    expect_no_error(&engine.load_all().await);
+    let target = engine.target("speech/1", Some("espeak"), "synthesize").expect("it is served");
+    for (text, limit) in [
+        ("x".repeat(20_001), "the text has 20001 characters, and one may have 20000"),
+        ("7 ".repeat(9_900), "the text takes more than 23 minutes to speak"),
+    ] {
+        let request = json!({ "text": text, "speed": 0.46 }).to_string();
+        let options = CallOptions::by("gateway").within(Duration::from_secs(30));
+        let opened = target.open(options, Metadata::new(), request.into_bytes()).await;
+        let failure = opened.map(drop).expect_err("it is too long");
+        assert_eq!((&*failure.code, &*failure.message), ("text_too_long", limit));
+        assert_eq!(failure.hint, "split the text");
+    }
+    drop(target);
+    expect_unloaded(&engine.stop(Duration::from_secs(5)).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn text_is_sent_through_a_channel_from_every_side() {
     if peers::installed().is_none() {
         return;
