@@ -204,7 +204,7 @@ async fn voices_and_providers_are_listed() {
     assert!(table.starts_with("PROVIDER  VOICE"), "{table}");
     let list = data(&loader(&home, config, &["tts", "providers", "--json"]));
     let providers = list["providers"].as_array().expect("providers");
-    assert_eq!(providers.len(), 12);
+    assert_eq!(providers.len(), 13);
     assert_eq!(
         providers[0],
         json!({
@@ -475,6 +475,56 @@ async fn the_plugin_leaves_neither_processes_nor_threads_nor_its_image_behind() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_format_that_has_no_media_type_here_is_bytes() {
+    let home = Home::new();
+    home.add("hoarse");
+    let gateway = Gateway::start(&home, "").await;
+    let path = "/v1/capabilities/speech/1/synthesize?id=flac";
+    let answer = post(&gateway, path, &json!({ "text": "hello" })).await;
+    assert_eq!((answer.status, &answer.head["format"]), (200, &json!("flac")));
+    assert_eq!(answer.media, "application/octet-stream");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_takes_no_more_speech_than_it_has_room_for() {
+    let home = Home::new();
+    home.add("hoarse");
+    home.add("announcer");
+    let gateway = Gateway::start(&home, &only(&["never-ends"])).await;
+    let answer = post(&gateway, "/announcer/synthesize", &json!({ "text": "hello" })).await;
+    let told = &json_of(&answer)["error"]["loader"];
+    assert_eq!(
+        (&told["code"], &told["class"]),
+        (&json!("LDR-CALL-ANSWER-SIZE"), &json!("exhausted"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_is_too_long_is_told_by_which_limit() {
+    if peers::installed().is_none() {
+        return;
+    }
+    let home = Home::new();
+    home.add("espeak");
+    let engine = Engine::new(home.options()).expect("an engine");
+    expect_no_error(&engine.load_all().await);
+    let target = engine.target("speech/1", Some("espeak"), "synthesize").expect("it is served");
+    for (text, limit) in [
+        ("x".repeat(20_001), "the text has 20001 characters, and one may have 20000"),
+        ("7 ".repeat(9_900), "the text takes more than 23 minutes to speak"),
+    ] {
+        let request = json!({ "text": text, "speed": 0.46 }).to_string();
+        let options = CallOptions::by("gateway").within(Duration::from_secs(30));
+        let opened = target.open(options, Metadata::new(), request.into_bytes()).await;
+        let failure = opened.map(drop).expect_err("it is too long");
+        assert_eq!((&*failure.code, &*failure.message), ("text_too_long", limit));
+        assert_eq!(failure.hint, "split the text");
+    }
+    drop(target);
+    expect_unloaded(&engine.stop(Duration::from_secs(5)).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn text_is_sent_through_a_channel_from_every_side() {
     if peers::installed().is_none() {
         return;
@@ -491,7 +541,7 @@ async fn text_is_sent_through_a_channel_from_every_side() {
     // A person in the channel hears what is sent by a command, over HTTP and by another plugin.
     let port = server.port().to_string();
     let mut person = Running::start(&peers::script("irc_user.py"), |command| {
-        command.args(["--port", &port, "--wait-for", "alpha", "--expect", "3"]);
+        command.args(["--port", &port, "--wait-for", "alpha", "--expect", "5"]);
     });
     while person.json().await["event"] != "present" {}
     let send = ["channels", "send", "irc", "#test", "by a command", "--json"];
@@ -504,14 +554,21 @@ async fn text_is_sent_through_a_channel_from_every_side() {
     });
     let answer = post(&gateway, "/announcer/send", &request).await;
     assert_eq!(json_of(&answer)["pieces"], 1);
+    // By one key a plugin sends once, however often it asks.
+    let mut request = request;
+    for (path, text) in [("send-once", "once"), ("send-once", "again"), ("send", "at last")] {
+        request["text"] = json!(text);
+        let answer = post(&gateway, &format!("/announcer/{path}"), &request).await;
+        assert_eq!(json_of(&answer)["pieces"], 1);
+    }
     let mut heard = Vec::new();
-    while heard.len() < 3 {
+    while heard.len() < 5 {
         let event = person.json().await;
         if event["event"] == "heard" && event["from"] == "alpha" {
             heard.push(event["text"].as_str().expect("text").to_owned());
         }
     }
-    assert_eq!(heard, ["by a command", "over HTTP", "by a plugin"]);
+    assert_eq!(heard, ["by a command", "over HTTP", "by a plugin", "once", "at last"]);
 
     // What cannot be sent says why.
     let refused = |arguments: &[&str]| {

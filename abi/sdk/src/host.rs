@@ -66,6 +66,18 @@ impl Answer {
     pub fn json(value: &impl Serialize) -> Result<Self> {
         Ok(Self::bytes(serde_json::to_vec(value)?))
     }
+
+    /// The value that the JSON of an answer to this operation is.
+    pub(crate) fn read<T: DeserializeOwned>(&self, operation: &str) -> Result<T> {
+        let body: &[u8] = if self.body.is_empty() { b"null" } else { &self.body };
+        serde_json::from_slice(body).map_err(|error| {
+            Error::new(
+                class::INTERNAL,
+                "LDR-CALL-GARBLED",
+                format!("the answer to `{operation}` makes no sense: {error}"),
+            )
+        })
+    }
 }
 
 impl Host {
@@ -179,8 +191,20 @@ impl Host {
 
     /// One raw operation of the host or, through it, of another plugin.
     pub async fn call(&self, operation: &str, metadata: Metadata, body: Vec<u8>) -> Result<Answer> {
-        let call =
-            self.object.object.call(operation.into(), context(), metadata.0, RVec::from(body));
+        self.call_once("", operation, metadata, body).await
+    }
+
+    /// The same with an idempotency key: calls of equal keys mean the same, and an operation that must
+    /// not be done twice is done once for them all. The empty key is none.
+    pub async fn call_once(
+        &self,
+        key: &str,
+        operation: &str,
+        metadata: Metadata,
+        body: Vec<u8>,
+    ) -> Result<Answer> {
+        let context = CallContext { idempotency_key: key.into(), ..context() };
+        let call = self.object.object.call(operation.into(), context, metadata.0, RVec::from(body));
         match call.await {
             RResult::ROk(reply) => {
                 Ok(Answer { metadata: Metadata(reply.metadata), body: reply.body.into_vec() })
@@ -196,15 +220,7 @@ impl Host {
         request: &impl Serialize,
     ) -> Result<T> {
         let body = serde_json::to_vec(request)?;
-        let answer = self.call(operation, Metadata::new(), body).await?;
-        let body: &[u8] = if answer.body.is_empty() { b"null" } else { &answer.body };
-        serde_json::from_slice(body).map_err(|error| {
-            Error::new(
-                class::INTERNAL,
-                "LDR-CALL-GARBLED",
-                format!("the answer to `{operation}` makes no sense: {error}"),
-            )
-        })
+        self.call(operation, Metadata::new(), body).await?.read(operation)
     }
 
     /// One raw operation answered by a stream: its head, and the plugin's end.

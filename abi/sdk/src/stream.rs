@@ -152,6 +152,17 @@ impl Receiver {
             }
         }
     }
+
+    /// The next raw bytes, whatever other messages come before them; `None` when the other side said
+    /// all it had to say.
+    pub async fn data(&self) -> Result<Option<Vec<u8>>> {
+        while let Some(message) = self.next().await? {
+            if message.kind == message_kind::DATA {
+                return Ok(Some(message.body));
+            }
+        }
+        Ok(None)
+    }
 }
 
 fn ended(end: Option<End>) -> Result<Option<Message>> {

@@ -14,15 +14,18 @@ mod voices;
 mod wav;
 
 use config::Config;
-use loader_sdk::{class, contract::speech::code, prelude::*};
+use loader_sdk::{contract::speech::code, prelude::*};
 use program::Outcome;
 use std::time::Duration;
 use tokio::sync::{OnceCell, Semaphore};
 use voices::Voices;
 use wav::Sound;
 
-/// The most characters of one text; half an hour of speech.
+/// The most characters of one text; some twenty minutes of speech.
 const MOST_CHARACTERS: usize = 20_000;
+
+/// How many minutes of speech the most is that is taken of the program: 16 bits a sample, at its own rate.
+const MOST_MINUTES: u64 = program::MOST_OUTPUT / (2 * 22_050) / 60;
 
 /// The program's own speed, in words a minute, and what it can do.
 const WORDS: f64 = 175.0;
@@ -83,8 +86,11 @@ impl Espeak {
         if request.text.trim().is_empty() {
             return Err(Error::invalid("LDR-CALL-REQUEST", "there is nothing to say"));
         }
-        if request.text.chars().count() > MOST_CHARACTERS {
-            return Err(too_long());
+        let characters = request.text.chars().count();
+        if characters > MOST_CHARACTERS {
+            return Err(too_long(format!(
+                "the text has {characters} characters, and one may have {MOST_CHARACTERS}"
+            )));
         }
         let voice = self.voice(&request).await?;
         let speed = words_a_minute(request.speed)?;
@@ -131,7 +137,9 @@ impl Espeak {
         let outcome = self.host.timeout(time, program::run(&path, arguments, text)).await;
         match outcome.transpose()? {
             Some(Outcome::Wrote(written)) => Ok(written),
-            Some(Outcome::TooLong) => Err(too_long()),
+            Some(Outcome::TooLong) => {
+                Err(too_long(format!("the text takes more than {MOST_MINUTES} minutes to speak")))
+            }
             Some(Outcome::Failed(why)) => {
                 let message = format!("espeak-ng failed: {why}");
                 Err(Error::unavailable(code::ENGINE_FAILED, message))
@@ -153,9 +161,8 @@ fn words_a_minute(speed: Option<f64>) -> Result<String> {
     Ok(format!("{:.0}", (WORDS * speed).clamp(SLOWEST, FASTEST)))
 }
 
-fn too_long() -> Error {
-    let message = format!("a text has at most {MOST_CHARACTERS} characters, and an hour of speech");
-    Error::new(class::INVALID, code::TEXT_TOO_LONG, message)
+fn too_long(message: String) -> Error {
+    Error::invalid(code::TEXT_TOO_LONG, message).hint("split the text")
 }
 
 export_plugin! {

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 const FOLDERS: [&str; 2] = ["/usr/bin", "/usr/local/bin"];
 
 /// The most that is taken of what the program writes, in bytes.
-const MOST_OUTPUT: u64 = 60 * 1024 * 1024;
+pub(crate) const MOST_OUTPUT: u64 = 60 * 1024 * 1024;
 
 /// The most that is taken of what it complains of, in bytes.
 const MOST_COMPLAINT: u64 = 1024;
@@ -32,8 +32,7 @@ pub(crate) enum Outcome {
     Failed(String),
 }
 
-/// The file of a program. It and every folder above it belong to root and cannot be changed by everybody:
-/// settings may come from whichever project somebody works in, and must not bring code along.
+/// The file of a program. Nobody but root can change it, or a folder above it: settings may come from whichever project somebody works in, and must not bring code along.
 pub(crate) fn find(program: &str) -> Result<PathBuf> {
     let places = match program.starts_with('/') {
         true => vec![PathBuf::from(program)],
@@ -57,8 +56,15 @@ pub(crate) fn find(program: &str) -> Result<PathBuf> {
 }
 
 fn is_of_the_system(path: &Path) -> bool {
+    path.metadata().is_ok_and(|it| is_roots(it.uid(), it.gid(), it.mode()))
+}
+
+/// Whether root alone can write to what has this owner, group and mode.
+fn is_roots(owner: u32, group: u32, mode: u32) -> bool {
+    const WRITABLE_BY_GROUP: u32 = 0o020;
     const WRITABLE_BY_ALL: u32 = 0o002;
-    path.metadata().is_ok_and(|it| it.uid() == 0 && it.mode() & WRITABLE_BY_ALL == 0)
+    let others = if group == 0 { WRITABLE_BY_ALL } else { WRITABLE_BY_ALL | WRITABLE_BY_GROUP };
+    owner == 0 && mode & others == 0
 }
 
 /// Runs the program to its end with this text on standard input. Dropping the future kills it, with all that
@@ -144,14 +150,19 @@ impl Process {
         if let Some(child) = self.child().as_mut() {
             pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         }
-        let (Some(mut stdin), Some(stdout), Some(stderr)) = pipes else {
+        let (Some(mut stdin), Some(stdout), Some(mut stderr)) = pipes else {
             return Err(io::ErrorKind::BrokenPipe.into());
         };
         let (mut written, mut complaint) = (Vec::new(), Vec::new());
+        let heard = &mut complaint;
         let read = thread::scope(|scope| {
             // It may well end before it has read everything.
             scope.spawn(move || drop(stdin.write_all(text.as_bytes())));
-            scope.spawn(|| stderr.take(MOST_COMPLAINT).read_to_end(&mut complaint));
+            scope.spawn(move || {
+                stderr.by_ref().take(MOST_COMPLAINT).read_to_end(heard)?;
+                // The first complaints say enough, but a program to whose others nobody listens is killed.
+                io::copy(&mut stderr, &mut io::sink())
+            });
             stdout.take(MOST_OUTPUT + 1).read_to_end(&mut written)
         });
         let succeeded = self.wait()?;
@@ -214,6 +225,29 @@ mod tests {
             find(mine.to_str().expect("UTF-8")).expect_err("it is no program of the system");
         std::fs::remove_file(&mine).expect("the copy");
         assert!(refused.message().contains("others than root"), "{refused}");
+    }
+
+    #[test]
+    fn what_a_group_other_than_roots_can_write_to_is_not_roots() {
+        const STAFF: u32 = 50;
+        for (owner, group, mode) in [(0, 0, 0o755), (0, 0, 0o775), (0, STAFF, 0o755)] {
+            assert!(is_roots(owner, group, mode), "{owner}:{group} {mode:o}");
+        }
+        for (owner, group, mode) in
+            [(0, STAFF, 0o2775), (0, 0, 0o757), (0, 0, 0o1777), (1000, 0, 0o755)]
+        {
+            assert!(!is_roots(owner, group, mode), "{owner}:{group} {mode:o}");
+        }
+    }
+
+    #[test]
+    fn one_that_warns_a_lot_is_heard_to_its_end() {
+        let script = "head -c 100000 /dev/zero >&2 && echo spoken";
+        let outcome = shell(script, String::new());
+        assert!(
+            matches!(&outcome, Ok(Outcome::Wrote(written)) if written == b"spoken\n"),
+            "{outcome:?}"
+        );
     }
 
     #[test]

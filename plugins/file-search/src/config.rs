@@ -46,7 +46,7 @@ impl Default for Config {
 impl Config {
     /// Refuses a folder that cannot be searched.
     pub(crate) fn check(&self) -> Result<()> {
-        folder::open(self.root.as_ref(), "").map(drop).map_err(|outside| {
+        folder::open(self.root.as_ref(), "", self.hidden).map(drop).map_err(|outside| {
             Error::unavailable("not_configured", format!("{}: {outside}", self.root))
                 .hint("set plugins.entries.file-search.config.root to a folder that can be read")
         })

@@ -20,6 +20,8 @@ const FILE: OFlags =
 pub(crate) enum Outside {
     /// It is not written as a folder below the root.
     NotBelow,
+    /// Something on the way has a name that begins with a dot, and such are not searched.
+    Hidden,
     /// Something on the way is a link.
     Link,
     /// It is not there, or no folder, or cannot be read.
@@ -32,6 +34,7 @@ impl fmt::Display for Outside {
             Self::NotBelow => {
                 formatter.write_str("a folder is written without `..` and without `/` before it")
             }
+            Self::Hidden => formatter.write_str("names that begin with a dot are not searched"),
             Self::Link => formatter.write_str("links are not followed"),
             Self::Unreadable(Errno::NOENT) => formatter.write_str("there is no such folder"),
             Self::Unreadable(Errno::NOTDIR) => formatter.write_str("it is no folder"),
@@ -48,8 +51,8 @@ pub(crate) struct Start {
     pub(crate) path: String,
 }
 
-/// Opens the root, or a folder below it.
-pub(crate) fn open(root: &Path, below: &str) -> Result<Start, Outside> {
+/// Opens the root, or a folder below it; a hidden one only where such are searched.
+pub(crate) fn open(root: &Path, below: &str, hidden: bool) -> Result<Start, Outside> {
     if below.starts_with('/') {
         return Err(Outside::NotBelow);
     }
@@ -60,6 +63,9 @@ pub(crate) fn open(root: &Path, below: &str) -> Result<Start, Outside> {
     for name in below.split('/').filter(|name| !name.is_empty() && *name != ".") {
         if name == ".." {
             return Err(Outside::NotBelow);
+        }
+        if name.starts_with('.') && !hidden {
+            return Err(Outside::Hidden);
         }
         folder = openat(&folder, name, FOLDER, Mode::empty()).map_err(|error| {
             let is_link = statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)
@@ -147,6 +153,7 @@ mod tests {
         let place = tempfile::tempdir().expect("a folder");
         let root = place.path().join("root");
         fs::create_dir_all(root.join("inside/deeper")).expect("folders");
+        fs::create_dir_all(root.join(".keys/inside")).expect("folders");
         fs::create_dir(place.path().join("outside")).expect("a folder");
         symlink(place.path().join("outside"), root.join("away")).expect("a link");
         symlink("inside", root.join("near")).expect("a link");
@@ -154,7 +161,7 @@ mod tests {
         for (below, path) in
             [("", ""), (".", ""), ("inside", "inside/"), ("inside//deeper/", "inside/deeper/")]
         {
-            let start = open(&root, below).expect(below);
+            let start = open(&root, below, false).expect(below);
             assert_eq!(start.path, path, "{below}");
         }
         for (below, why) in [
@@ -167,8 +174,14 @@ mod tests {
             ("file", Outside::Unreadable(Errno::NOTDIR)),
             ("nothing", Outside::Unreadable(Errno::NOENT)),
             ("a\0b", Outside::Unreadable(Errno::INVAL)),
+            (".keys", Outside::Hidden),
+            ("./.keys/inside", Outside::Hidden),
+            ("inside/.nothing", Outside::Hidden),
         ] {
-            assert_eq!(open(&root, below).expect_err(below), why, "{below}");
+            assert_eq!(open(&root, below, false).expect_err(below), why, "{below}");
         }
+        let hidden = open(&root, ".keys/inside", true).expect("such are searched");
+        assert_eq!(hidden.path, ".keys/inside/");
+        assert_eq!(open(&root, "..", true).expect_err("outside"), Outside::NotBelow);
     }
 }

@@ -76,10 +76,11 @@ impl Tool for Searcher {
         };
         let cancelled = CancelOnDrop::default();
         let limits = Limits::new(&self.config, cancelled.0.clone());
-        let root = self.config.root.clone();
+        let (root, hidden) = (self.config.root.clone(), self.config.hidden);
         // Reading files blocks, and the plugin's own thread has other calls to answer.
         let found = self.runtime.run(async move {
-            let start = folder::open(root.as_ref(), folder.as_deref().unwrap_or_default())?;
+            let folder = folder.as_deref().unwrap_or_default();
+            let start = folder::open(root.as_ref(), folder, hidden)?;
             Ok::<_, folder::Outside>(Search::new(wanted, limits).run(start))
         });
         match found.await? {

@@ -261,7 +261,7 @@ mod tests {
     fn search(root: &Path, config: &Config, text: &str, name: &str) -> Found {
         let wanted = Wanted::new(Some(text), Some(name)).expect("something is wanted");
         let limits = Limits::new(config, Arc::default());
-        Search::new(wanted, limits).run(folder::open(root, "").expect("a folder"))
+        Search::new(wanted, limits).run(folder::open(root, "", false).expect("a folder"))
     }
 
     fn told(found: &Found) -> Vec<String> {
@@ -341,8 +341,8 @@ mod tests {
         let wanted = Wanted::new(Some("needle"), None).expect("something");
         let cancelled = Arc::new(AtomicBool::new(true));
         let limits = Limits::new(&Config::default(), cancelled);
-        let found =
-            Search::new(wanted, limits).run(folder::open(place.path(), "").expect("a folder"));
+        let found = Search::new(wanted, limits)
+            .run(folder::open(place.path(), "", false).expect("a folder"));
         assert_eq!((found.files, found.ended_early), (0, Some(Limit::Time)));
     }
 }

@@ -1,19 +1,9 @@
 //! What there is to read on a page.
 
+use crate::tree;
 use dom_smoothie::{Config, Readability, TextMode};
-use loader_sdk::{
-    Error, Result, class,
-    contract::web_fetch::{PageFormat, code},
-};
+use loader_sdk::{Result, contract::web_fetch::PageFormat};
 use url::Url;
-
-/// Pages with more elements are not taken apart: one within another within another costs the square of how
-/// many there are, which are some ten seconds then.
-const MOST_ELEMENTS: usize = 50_000;
-
-/// Pages whose elements lie deeper in each other are not written out, which is done by recursion. Browsers
-/// stop at 512.
-const MOST_DEPTH: usize = 512;
 
 /// What is around a page's text, where no article is found in it.
 const AROUND: &str =
@@ -29,15 +19,7 @@ pub(crate) struct Article {
 impl Article {
     /// Finds it in a page: the article if there is one, otherwise all that is not around it.
     pub(crate) fn of(html: &str, url: &Url, format: PageFormat) -> Result<Self> {
-        if html.as_bytes().windows(2).filter(|pair| begins_element(pair)).count() > MOST_ELEMENTS {
-            let message = format!("the page has more than {MOST_ELEMENTS} elements");
-            return Err(too_large(message));
-        }
         let mut page = read(html, url, format)?;
-        if is_deep(&page) {
-            let message = format!("the page has elements {MOST_DEPTH} deep in each other");
-            return Err(too_large(message));
-        }
         if let Ok(article) = page.parse() {
             let content = match format {
                 PageFormat::Html => article.content,
@@ -62,39 +44,12 @@ impl Article {
     }
 }
 
-fn begins_element(pair: &[u8]) -> bool {
-    matches!(pair, [b'<', letter] if letter.is_ascii_alphabetic())
-}
-
 fn read(html: &str, url: &Url, format: PageFormat) -> Result<Readability> {
     let text_mode = match format {
         PageFormat::Markdown => TextMode::Markdown,
         _ => TextMode::Formatted,
     };
     let config = Config { text_mode, ..Config::default() };
-    Ok(Readability::new(html, Some(url.as_str()), Some(config))?)
-}
-
-/// Whether elements lie too deep in each other. Walks without recursion, which is what it is about.
-fn is_deep(page: &Readability) -> bool {
-    let (mut node, mut depth) = (page.doc.root(), 0);
-    loop {
-        if let Some(child) = node.first_child() {
-            (node, depth) = (child, depth + 1);
-            if depth > MOST_DEPTH {
-                return true;
-            }
-            continue;
-        }
-        while node.next_sibling().is_none() {
-            let Some(parent) = node.parent() else { return false };
-            (node, depth) = (parent, depth - 1);
-        }
-        let Some(next) = node.next_sibling() else { return false };
-        node = next;
-    }
-}
-
-fn too_large(message: String) -> Error {
-    Error::new(class::EXHAUSTED, code::TOO_LARGE, message)
+    let base = Some(url.as_str()).filter(|url| url.len() <= tree::MOST_OF_A_BASE);
+    Ok(Readability::with_document(tree::read(html)?, base, Some(config))?)
 }

@@ -1,13 +1,14 @@
 //! Fetches pages of the web by the host's own HTTP, and takes out of them what there is to read.
 //!
 //! This file is the plugin: what is asked and what is answered. `download` gets a page's bytes, `charset`
-//! makes text of them, `article` finds in it what is to be read. No script of a page is ever run.
+//! makes text of them, `tree` takes it apart, `article` finds in it what is to be read. No script of a page is ever run.
 
 mod article;
 mod charset;
 mod download;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use article::Article;
 use download::{Download, Kind};

@@ -135,6 +135,40 @@ fn pages_that_would_cost_too_much_are_refused_and_deep_ones_are_no_overflow() {
     }
 }
 
+/// What is not closed is made again in every paragraph that follows.
+#[test]
+fn pages_that_would_grow_are_refused_before_they_have() {
+    let url = Url::parse("https://courier.example/").expect("an address");
+    let open = |times: usize| (0..times).map(|n| format!("<b a={n}>")).collect::<String>();
+    let many = |times: usize| (0..times).map(|n| format!("a{n} ")).collect::<String>();
+    let paragraphs = |times: usize| "<p>x".repeat(times);
+    for (what, html) in [
+        ("elements", format!("<p>{}{}", open(400), paragraphs(2_000))),
+        ("more of them", format!("<p>{}{}", open(25_000), paragraphs(25_000))),
+        ("attributes", format!("<p><b {}>{}", many(1_000), paragraphs(2_000))),
+        ("a long attribute", format!("<p><b a={}>{}", "y".repeat(100_000), paragraphs(2_000))),
+        ("comments", "<!>x".repeat(200_000)),
+        // The parser compares each with all before it.
+        ("attributes of one element", format!("<p {}>", many(1_000_000))),
+    ] {
+        let refused = Article::of(&html, &url, PageFormat::Html).err();
+        assert_eq!(refused.as_ref().map(|error| error.code()), Some(code::TOO_LARGE), "{what}");
+    }
+}
+
+#[test]
+fn addresses_of_a_page_do_not_grow_either() {
+    let base = format!("<base href='https://courier.example/{}/'>", "y".repeat(100_000));
+    let link = "<p>The mill turns seven times a minute, <a href=wheel>as it did</a>.</p>";
+    let images = format!("<img src=a srcset='{}'>", "a, ".repeat(1_000));
+    for url in ["https://courier.example/", &base[12..100_000]] {
+        let url = Url::parse(url).expect("an address");
+        let html = format!("{base}<article>{}{images}</article>", link.repeat(100));
+        let article = Article::of(&html, &url, PageFormat::Html).expect("an article");
+        assert!(article.content.len() < 20_000, "{}", article.content.len());
+    }
+}
+
 #[test]
 fn content_is_cut_between_two_characters_and_has_no_control_characters() {
     assert_eq!(cut("  größe \n", 100), ("größe".into(), false));

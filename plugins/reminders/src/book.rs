@@ -1,9 +1,9 @@
-//! Where reminders are kept: the plugin's durable store, by when they are due.
+//! Where reminders are kept: the plugin's durable store, by when they were wanted.
 
 use loader_sdk::{contract::service::kv::List, futures::lock::Mutex, prelude::*};
 use serde::{Deserialize, Serialize};
 
-/// Keys of reminders; what follows sorts them by when they are due.
+/// Keys of reminders; what follows sorts them by when they were wanted.
 const PREFIX: &str = "due/";
 
 /// The key of the last number that was given.
@@ -17,7 +17,7 @@ const MOST: usize = 1000;
 pub(crate) struct Reminder {
     /// What people call it by.
     pub(crate) number: u64,
-    /// When it is said, in milliseconds since 1970.
+    /// When it is said, in milliseconds since 1970: when it was wanted, or later if it was put off.
     pub(crate) due_ms: u64,
     /// When it was first to be said.
     pub(crate) wanted_ms: u64,
@@ -33,8 +33,14 @@ pub(crate) struct Reminder {
 }
 
 impl Reminder {
+    /// Stays the same however often it is put off, so that there is one at any moment.
     fn key(&self) -> String {
-        format!("{PREFIX}{:015}/{}", self.due_ms, self.number)
+        format!("{PREFIX}{:015}/{}", self.wanted_ms, self.number)
+    }
+
+    /// Whether it is due before those can be that stand under this key or a later one.
+    fn is_before(&self, key: &str) -> bool {
+        *format!("{PREFIX}{:015}", self.due_ms) <= *key
     }
 
     /// Whether it was asked for in the same conversation.
@@ -77,18 +83,34 @@ impl Book {
     /// All of them, those due first first.
     pub(crate) async fn all(&self) -> Result<Vec<Reminder>> {
         let mut all = Vec::new();
-        for key in self.keys(0).await? {
+        for key in self.keys().await? {
             all.extend(self.read(&key).await?);
         }
+        all.sort_by_key(|one| one.due_ms);
         Ok(all)
     }
 
     /// The one that is due first.
     pub(crate) async fn first(&self) -> Result<Option<Reminder>> {
-        match self.keys(1).await?.first() {
-            Some(key) => self.read(key).await,
-            None => Ok(None),
+        let mut first: Option<Reminder> = None;
+        for key in self.keys().await? {
+            if first.as_ref().is_some_and(|first| first.is_before(&key)) {
+                break;
+            }
+            let earlier = self
+                .read(&key)
+                .await?
+                .filter(|one| first.as_ref().is_none_or(|first| one.due_ms < first.due_ms));
+            first = earlier.or(first);
         }
+        Ok(first)
+    }
+
+    /// Crosses out one that somebody does not want any more; says whether it was there.
+    pub(crate) async fn cancel(&self, reminder: &Reminder) -> Result<bool> {
+        // Not while it is put off, or it would come back.
+        let _turn = self.writing.lock().await;
+        self.remove(reminder).await
     }
 
     /// Crosses one out; says whether it was there.
@@ -104,31 +126,33 @@ impl Book {
         trouble: &str,
     ) -> Result<()> {
         let _turn = self.writing.lock().await;
-        if self.remove(reminder).await? {
-            let later = Reminder { due_ms, trouble: trouble.to_owned(), ..reminder.clone() };
-            self.put(&later).await?;
+        match self.read(&reminder.key()).await? {
+            Some(there) => {
+                self.put(&Reminder { due_ms, trouble: trouble.to_owned(), ..there }).await
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     async fn put(&self, reminder: &Reminder) -> Result<()> {
         self.host.kv().put(&reminder.key(), serde_json::to_vec(reminder)?).await
     }
 
-    /// What stands under a key; nothing when it was crossed out meanwhile. What cannot be read is crossed
-    /// out: it would be in the way for ever.
+    /// What stands under a key; nothing when it was crossed out meanwhile. What cannot be read, or would
+    /// stand elsewhere, is crossed out: it would be in the way for ever.
     async fn read(&self, key: &str) -> Result<Option<Reminder>> {
         let Some(bytes) = self.host.kv().get(key).await? else { return Ok(None) };
-        let read = serde_json::from_slice(&bytes);
-        if let Err(error) = &read {
-            warn!(key, %error, "a reminder cannot be read and is dropped");
+        let read = serde_json::from_slice(&bytes).ok();
+        let read = read.filter(|there: &Reminder| there.key() == key);
+        if read.is_none() {
+            warn!(key, "a reminder cannot be read and is dropped");
             self.host.kv().delete(key).await?;
         }
-        Ok(read.ok())
+        Ok(read)
     }
 
-    async fn keys(&self, limit: u32) -> Result<Vec<String>> {
-        let list = List { prefix: PREFIX.to_owned(), limit, ..List::default() };
+    async fn keys(&self) -> Result<Vec<String>> {
+        let list = List { prefix: PREFIX.to_owned(), ..List::default() };
         Ok(self.host.kv().list(&list).await?.keys)
     }
 }
@@ -138,8 +162,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_sort_by_when_reminders_are_due() {
-        let key = |number, due_ms| Reminder { number, due_ms, ..Reminder::default() }.key();
+    fn keys_sort_by_when_reminders_were_wanted() {
+        let key = |number, wanted_ms| Reminder { number, wanted_ms, ..Reminder::default() }.key();
         assert!(key(9, 999) < key(1, 1_000));
         assert!(key(1, 1_767_225_600_000) < key(2, 1_767_225_600_000));
     }

@@ -115,7 +115,9 @@ impl Reminders {
             text: format!("Reminder: {}", due.text),
             reply_to: String::new(),
         };
-        match self.host.channels().send(&request).await {
+        // Whoever says it in place of this, after a reload or a failure to cross it out, says the same.
+        let key = format!("{}/{}", due.number, due.wanted_ms);
+        match self.host.channels().send_once(&key, &request).await {
             Ok(_) => {
                 self.book.remove(due).await?;
                 info!(channel = due.channel, "said #{}", due.number);

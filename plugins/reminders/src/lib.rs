@@ -3,7 +3,7 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `wish`, `when` | what somebody wants, and spans of time as people write them |
-//! | `book` | the reminders, durable, by when they are due |
+//! | `book` | the reminders, durable, by when they were wanted |
 //! | `clock` | says what is due |
 
 mod book;
@@ -56,7 +56,8 @@ impl Plugin for Reminders {
     }
 
     /// The clock is here and in no task of its own: this stands still when a fresh generation takes over,
-    /// so that nothing is said twice.
+    /// so that two never run. What one was saying then is said again under the same key, which the channel
+    /// knows.
     async fn run(&self) -> Result<()> {
         self.keep_time().await;
         Ok(())
@@ -196,7 +197,7 @@ impl Reminders {
         let all = self.book.all().await?;
         let wanted = all.iter().find(|one| one.number == number && may(one));
         let removed = match wanted {
-            Some(wanted) => self.book.remove(wanted).await?,
+            Some(wanted) => self.book.cancel(wanted).await?,
             None => false,
         };
         match removed {

@@ -4,7 +4,6 @@ use crate::{
     Call, Message, Metadata, Plugin, Receiver, Registration, Result, Sender,
     registration::Capability,
 };
-use loader_abi::message_kind;
 pub use loader_contract::cli_command::CONTRACT;
 use loader_contract::cli_command::{Exit, RunCommand, STDERR, TO, method};
 use std::{future::Future, sync::Arc};
@@ -42,12 +41,7 @@ impl Terminal {
 
     /// The next piece of standard input; `None` at its end.
     pub async fn read(&self) -> Result<Option<Vec<u8>>> {
-        while let Some(message) = self.receiver.next().await? {
-            if message.kind == message_kind::DATA {
-                return Ok(Some(message.body));
-            }
-        }
-        Ok(None)
+        self.receiver.data().await
     }
 
     async fn write(&self, bytes: &[u8], metadata: &Metadata) -> Result<()> {

@@ -55,8 +55,7 @@ impl AudioSink {
             "wav" => "audio/wav",
             "mp3" => "audio/mpeg",
             "ogg" => "audio/ogg",
-            "pcm-s16le" => "application/octet-stream",
-            _ => "audio/basic",
+            _ => "application/octet-stream",
         };
         let head = Metadata::new().with(CONTENT_TYPE, kind);
         self.0.send(Message::head(head, serde_json::to_vec(audio)?)).await

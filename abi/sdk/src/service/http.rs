@@ -1,7 +1,6 @@
 //! `http-client/1`: HTTP with TLS, done by the host.
 
 use crate::{Error, Host, Metadata, Receiver, Result, Sender};
-use loader_abi::message_kind;
 use loader_contract::service::http_client::{METHOD, SERVICE, STATUS, TIMEOUT_MS, URL, method};
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
@@ -136,12 +135,7 @@ impl StreamingResponse {
 
     /// The next piece of the body; `None` at its end.
     pub async fn next(&self) -> Result<Option<Vec<u8>>> {
-        while let Some(message) = self.receiver.next().await? {
-            if message.kind == message_kind::DATA {
-                return Ok(Some(message.body));
-            }
-        }
-        Ok(None)
+        self.receiver.data().await
     }
 
     /// The rest of the body, at most `limit` bytes.

@@ -31,15 +31,12 @@ impl Inference {
     pub async fn generate(&self, request: &GenerateRequest) -> Result<GenerateResponse> {
         let pieces = self.open(method::GENERATE, request).await?;
         let mut whole = Vec::new();
-        while let Some(message) = pieces.receiver.next().await? {
-            if message.kind != message_kind::DATA {
-                continue;
-            }
-            if whole.len() + message.body.len() > MAX_ANSWER_BYTES {
+        while let Some(piece) = pieces.receiver.data().await? {
+            if whole.len() + piece.len() > MAX_ANSWER_BYTES {
                 let message = format!("the answer has more than {MAX_ANSWER_BYTES} bytes");
                 return Err(Error::new(class::EXHAUSTED, "LDR-CALL-ANSWER-SIZE", message));
             }
-            whole.extend(message.body);
+            whole.extend(piece);
         }
         Ok(serde_json::from_slice(&whole)?)
     }

@@ -1,7 +1,6 @@
 //! `net/1`: byte streams that the host owns and lends by name.
 
 use crate::{Host, Message, Metadata, Receiver, Result, Sender};
-use loader_abi::message_kind;
 use loader_contract::service::net::{Close, SERVICE, method};
 pub use loader_contract::service::net::{Connect, Connected, Tls};
 
@@ -48,12 +47,7 @@ pub struct Reader(Receiver);
 impl Reader {
     /// The next bytes; `None` when the other side closed.
     pub async fn read(&self) -> Result<Option<Vec<u8>>> {
-        while let Some(message) = self.0.next().await? {
-            if message.kind == message_kind::DATA {
-                return Ok(Some(message.body));
-            }
-        }
-        Ok(None)
+        self.0.data().await
     }
 }
 

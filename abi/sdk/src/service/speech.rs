@@ -1,7 +1,6 @@
 //! `speech/1`: speech, by whichever provider the operator prefers and can.
 
-use crate::{Answer, Host, Metadata, Receiver, Result, Sender};
-use loader_abi::message_kind;
+use crate::{Answer, Error, Host, Metadata, Receiver, Result, Sender, class};
 use loader_contract::speech::{
     Audio, CONTRACT, Provider, ProviderList, Synthesize, Voice, VoiceList, method,
 };
@@ -62,12 +61,7 @@ pub struct Spoken {
 impl Spoken {
     /// The next piece of the file; `None` when it is complete.
     pub async fn next(&self) -> Result<Option<Vec<u8>>> {
-        while let Some(message) = self.receiver.next().await? {
-            if message.kind == message_kind::DATA {
-                return Ok(Some(message.body));
-            }
-        }
-        Ok(None)
+        self.receiver.data().await
     }
 
     /// All of the file, if it has no more than so many bytes.
@@ -76,7 +70,7 @@ impl Spoken {
         while let Some(piece) = self.next().await? {
             if whole.len() + piece.len() > most_bytes {
                 let message = format!("the speech has more than {most_bytes} bytes");
-                return Err(crate::Error::invalid("LDR-CALL-ANSWER-SIZE", message));
+                return Err(Error::new(class::EXHAUSTED, "LDR-CALL-ANSWER-SIZE", message));
             }
             whole.extend(piece);
         }
