@@ -206,8 +206,8 @@ const BROKEN: &[Row] = &[
     ("slow-check", "health/1", &["answers-within-a-second"]),
 ];
 
-/// A build of the breaker with a text of its manifest changed, the only contract that is asked about, and what
-/// comes of one promise: why it was not asked, or nothing where it is kept. No other is broken.
+/// A build of the breaker with a text of its manifest changed, the only contract that is asked about,
+/// and what comes of one promise: why it was not asked, or nothing where it is kept. No other is broken.
 type Odd = (&'static str, [&'static str; 2], &'static str, &'static str, Option<&'static str>);
 
 const ODD: &[Odd] = &[
@@ -217,8 +217,20 @@ const ODD: &[Odd] = &[
     ("wants-a-code", [""; 2], "tool/1", "answers-what-it-must", Some("makes no arguments")),
     ("trusts-its-host", [""; 2], "tool/1", "answers-what-it-must", None),
     // As long as the manifest says, within bounds.
-    ("slow-hook", ["deadline_ms = 1000", "deadline_ms = 2000"], "hook/1", "keeps-its-deadline", None),
-    ("slow-run", ["timeout_ms = 1000", "timeout_ms = 2000"], "scheduled-task/1", "keeps-its-time", None),
+    (
+        "slow-hook",
+        ["deadline_ms = 1000", "deadline_ms = 2000"],
+        "hook/1",
+        "keeps-its-deadline",
+        None,
+    ),
+    (
+        "slow-run",
+        ["timeout_ms = 1000", "timeout_ms = 2000"],
+        "scheduled-task/1",
+        "keeps-its-time",
+        None,
+    ),
     (
         "good",
         [", timeout_ms = 1000", ""],
@@ -277,7 +289,8 @@ fn what_is_only_odd_is_not_accused() {
     });
 }
 
-/// Tries every row, several at a time: those that take long wait for a plugin. Fails with all that are wrong.
+/// Tries every row, several at a time: those that take long wait for a plugin. Fails with all that are
+/// wrong.
 fn try_all<Row: Debug + Sync>(rows: &[Row], check: impl Fn(&Row) + Sync) {
     let next = AtomicUsize::new(0);
     let work = || {
