@@ -246,6 +246,7 @@ const ODD: &[Odd] = &[
         Some("--timeout"),
     ),
     // What is not there cannot be judged.
+    ("writes-raw", [""; 2], "speech/1", "wav-is-a-wav", Some("`raw`")),
     ("no-key", [""; 2], "text-inference/1", "bears-unknown-parts", Some("no_key")),
     (
         "good",
