@@ -1,6 +1,8 @@
 //! The contracts of the gateway, as data: what the manifest checks, the contract suite, the HTTP form
 //! and the generated reference go by.
 
+use serde_json::Value;
+
 /// One contract besides its types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contract {
@@ -141,9 +143,49 @@ impl Contract {
         self.methods.iter().find(|method| method.name == name)
     }
 
+    /// The methods that not every plugin answers.
+    pub fn optional_methods(&self) -> impl Iterator<Item = &'static str> {
+        self.methods.iter().filter(|method| !method.required).map(|method| method.name)
+    }
+
     /// A method that the host answers, or a plugin it chooses.
     pub fn host_method(&self, name: &str) -> Option<&'static Method> {
         self.host_methods.iter().find(|method| method.name == name).or_else(|| self.method(name))
+    }
+}
+
+impl Form {
+    /// Whether a value has this form.
+    pub fn fits(self, value: &Value) -> bool {
+        let all = |is: fn(&Value) -> bool| value.as_array().is_some_and(|all| all.iter().all(is));
+        match self {
+            Self::Text => value.is_string(),
+            Self::Texts => all(Value::is_string),
+            Self::Integer(low, high) => {
+                value.as_i64().is_some_and(|number| (low..=high).contains(&number))
+            }
+            Self::Boolean => value.is_boolean(),
+            Self::Word(words) => value.as_str().is_some_and(|word| words.contains(&word)),
+            Self::Tables => all(Value::is_object),
+        }
+    }
+
+    /// Whether a value may have this form in a later version, which may have more words: whoever does not
+    /// know one does without.
+    pub fn may_fit_later(self, value: &Value) -> bool {
+        matches!(self, Self::Word(_)) && value.is_string()
+    }
+
+    /// What a value of this form is: `a text`.
+    pub fn in_words(self) -> String {
+        match self {
+            Self::Text => "a text".to_owned(),
+            Self::Texts => "a list of texts".to_owned(),
+            Self::Integer(low, high) => format!("a whole number from {low} to {high}"),
+            Self::Boolean => "`true` or `false`".to_owned(),
+            Self::Word(words) => format!("one of `{}`", words.join("`, `")),
+            Self::Tables => "a list of tables".to_owned(),
+        }
     }
 }
 

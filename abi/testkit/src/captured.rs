@@ -1,8 +1,9 @@
 //! What a plugin asked of the host, in order.
 
+use crate::fake;
 use futures_util::future::BoxFuture;
 use loader_core::{
-    message::{Failure, Metadata, Reply},
+    message::{Failure, Message, Metadata, Reply},
     service::{Answer, Service, ServiceCaller, ServiceRequest},
     stream::StreamEnd,
 };
@@ -117,7 +118,7 @@ impl Service for Watched {
 /// What a test answers to a call.
 pub(crate) type Answering = dyn Fn(&ServiceRequest) -> Result<Reply, Failure> + Send + Sync;
 
-/// A test's own answers to calls of a service, before its usual ones.
+/// A test's own answers to a method of a service, called or opened, before its usual ones.
 pub(crate) struct Overridden {
     pub(crate) inner: Arc<dyn Service>,
     pub(crate) method: String,
@@ -141,7 +142,13 @@ impl Service for Overridden {
         request: ServiceRequest,
         stream: StreamEnd,
     ) -> BoxFuture<'static, Result<(), Failure>> {
-        self.inner.open(request, stream)
+        if request.method != self.method {
+            return self.inner.open(request, stream);
+        }
+        let messages = (self.answer)(&request).map(|reply| {
+            vec![Message::head(reply.metadata, Vec::new()), Message::data(reply.body)]
+        });
+        fake::send(messages, stream)
     }
 
     fn release(&self, caller: &ServiceCaller) {

@@ -54,7 +54,8 @@ impl Service for Fake {
     }
 }
 
-fn send(
+/// Sends these, or fails.
+pub(crate) fn send(
     messages: Result<Vec<Message>, Failure>,
     stream: StreamEnd,
 ) -> BoxFuture<'static, Result<(), Failure>> {

@@ -7,10 +7,11 @@ use crate::{
 };
 use loader_contract::catalogue;
 use loader_core::{
-    BreakerPolicy, CallPolicy, Contracts, Engine, Options, PluginOptions,
+    BreakerPolicy, CallPolicy, Contracts, Engine, Options, PluginOptions, Terms,
     diagnostic::Diagnostic,
     discovery::{Candidate, Origin, Root},
     message::{Failure, Reply},
+    nearest::nearest,
     service::{Service, ServiceRequest, Services},
     services::{EventBus, SecretBytes, clock, config, events, kv, secrets},
 };
@@ -71,7 +72,8 @@ impl Host {
         self
     }
 
-    /// What a service or contract of the host's answers to calls of one method.
+    /// What a service or contract of the host's answers to one method. Opened, it answers with a head and
+    /// the same as `data`. A service that there is not keeps the plugin from being loaded.
     #[must_use]
     pub fn answers<A: Serialize>(
         mut self,
@@ -112,7 +114,7 @@ impl Host {
         let config = self.config.clone();
         let services = self
             .services(candidate.id(), &folder, &captured, &events)
-            .map_err(|failure| vec![no_folder(&failure.message)])?;
+            .map_err(|refusal| vec![refusal])?;
         let root =
             Root { path: candidate.folder().to_owned(), origin: Origin::Config, required: true };
         let mut options = Options::new(folder.path().to_owned(), vec![root]);
@@ -158,21 +160,25 @@ impl Host {
         folder: &TempDir,
         captured: &Captured,
         bus: &EventBus,
-    ) -> Result<Services, Failure> {
+    ) -> Result<Services, Diagnostic> {
         let names: Vec<String> = self.secrets.keys().cloned().collect();
         let vault = secrets::Secrets::new(Arc::new(self.secrets));
         vault.allow(plugin, names);
+        let store = kv::KeyValue::open(&folder.path().join("plugins.redb"))
+            .map_err(|failure| no_folder(&failure.message))?;
         let mut all = fake::all();
         all.extend([
             Arc::new(clock::Clock::new()) as Arc<dyn Service>,
             Arc::new(config::Config),
             Arc::new(vault),
-            Arc::new(kv::KeyValue::open(&folder.path().join("plugins.redb"))?),
+            Arc::new(store),
             Arc::new(events::Events::new(bus.clone())),
             Arc::new(self.web),
         ]);
         for (service, method, answer) in self.overrides {
-            let Some(place) = all.iter_mut().find(|one| one.name() == service) else { continue };
+            let Some(place) = all.iter_mut().find(|one| one.name() == service) else {
+                return Err(no_service(&service, all.iter().map(|one| one.name())));
+            };
             *place = Arc::new(Overridden { inner: place.clone(), method, answer });
         }
         let watched = all.into_iter().map(|inner| {
@@ -197,6 +203,18 @@ pub(crate) fn service_names() -> Vec<String> {
     real.into_iter().map(str::to_owned).chain(fakes).collect()
 }
 
+fn no_service<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Diagnostic {
+    let known: Vec<&str> = known.collect();
+    let message =
+        format!("the test answers for `{}`, which the host does not serve", name.escape_debug());
+    Diagnostic::error("LDR-TEST-SERVICE", message).hint(
+        match nearest(name, known.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("name one of {}", known.join(", ")),
+        },
+    )
+}
+
 fn no_folder(reason: &str) -> Diagnostic {
     Diagnostic::error(
         "LDR-TEST-FOLDER",
@@ -205,14 +223,11 @@ fn no_folder(reason: &str) -> Diagnostic {
     .hint("see that the folder for temporary files (TMPDIR) can be written to")
 }
 
-/// The versions of contracts that are consumed: those of the catalogue.
+/// The contracts that are consumed: those of the catalogue, on the gateway's terms.
 fn contracts() -> Contracts {
-    let mut all = Contracts::new();
-    for contract in catalogue::ALL {
-        let Some((name, major)) = contract.name.split_once('/') else { continue };
-        let Ok(major) = major.parse() else { continue };
-        let terms = all.entry(name.to_owned()).or_insert_with(|| (major, major).into());
-        terms.versions.1 = terms.versions.1.max(major);
-    }
-    all
+    let named = catalogue::ALL.iter().filter_map(|contract| {
+        let (name, _) = contract.name.split_once('/')?;
+        Some((name.to_owned(), Terms::from(*contract)))
+    });
+    named.collect()
 }

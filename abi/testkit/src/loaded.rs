@@ -47,11 +47,7 @@ impl Loaded {
 
     /// What it provides.
     pub fn capabilities(&self) -> Vec<Arc<Capability>> {
-        let snapshot = self.engine.snapshot();
-        let record = snapshot.plugin(&self.plugin);
-        let provided = record.into_iter().flat_map(|record| &record.provides);
-        let named = provided.filter_map(|one| one.split_once(':'));
-        named.filter_map(|(contract, id)| snapshot.capability(contract, id).cloned()).collect()
+        self.engine.snapshot().owned_by(&self.plugin).cloned().collect()
     }
 
     /// How calls of this test are made.

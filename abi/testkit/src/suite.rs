@@ -103,6 +103,8 @@ pub(crate) struct Chapter {
     promises: &'static [Promise<Bench>],
     /// A sound request of a method.
     sample: fn(&Bench, &str) -> Sample,
+    /// The method whose answer says what sound requests are; asked once.
+    told_by: Option<&'static str>,
     /// The method that can be asked at will; where none is named, one that the catalogue calls
     /// idempotent.
     safe: Option<&'static str>,

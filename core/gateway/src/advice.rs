@@ -3,7 +3,7 @@
 
 use crate::{routes, shape::Shape};
 use loader_contract::{
-    catalogue::{self, Attribute, Contract, Form},
+    catalogue::{self, Attribute, Contract},
     hook, http_route,
 };
 use loader_core::{
@@ -60,36 +60,19 @@ fn has(provided: &Provided, attribute: &str) -> bool {
 }
 
 fn wrong_form(provided: &Provided, attribute: &Attribute, value: &Value) -> Option<Diagnostic> {
-    let wanted = match attribute.form {
-        Form::Text if value.is_string() => return None,
-        Form::Texts if texts(value).is_some() => return None,
-        Form::Boolean if value.is_boolean() => return None,
-        Form::Integer(low, high) if value.as_i64().is_some_and(|it| (low..=high).contains(&it)) => {
-            return None;
-        }
-        Form::Word(words) if value.as_str().is_some_and(|word| words.contains(&word)) => {
-            return None;
-        }
-        Form::Tables if value.as_array().is_some_and(|all| all.iter().all(Value::is_object)) => {
-            return None;
-        }
-        Form::Text => "a text".to_owned(),
-        Form::Texts => "a list of texts".to_owned(),
-        Form::Boolean => "`true` or `false`".to_owned(),
-        Form::Integer(low, high) => format!("a whole number from {low} to {high}"),
-        Form::Word(words) => format!("one of `{}`", words.join("`, `")),
-        Form::Tables => "a list of tables".to_owned(),
-    };
+    if attribute.form.fits(value) {
+        return None;
+    }
     let message = format!(
-        "`{}` of `{}` as `{}` is {value}, not {wanted}",
-        attribute.name, provided.contract, provided.id
+        "`{}` of `{}` as `{}` is {value}, not {}",
+        attribute.name,
+        provided.contract,
+        provided.id,
+        attribute.form.in_words()
     );
-    let finding = match attribute.form {
-        // There may be more words in a later version: whoever reads this one does without.
-        Form::Word(_) if value.is_string() => {
-            Diagnostic::warning("LDR-CONTRACT-ATTRIBUTE", message)
-        }
-        _ => Diagnostic::error("LDR-CONTRACT-ATTRIBUTE", message),
+    let finding = match attribute.form.may_fit_later(value) {
+        true => Diagnostic::warning("LDR-CONTRACT-ATTRIBUTE", message),
+        false => Diagnostic::error("LDR-CONTRACT-ATTRIBUTE", message),
     };
     Some(finding.hint(attribute.about))
 }
@@ -123,8 +106,8 @@ fn unreachable(provided: &Provided) -> Option<Diagnostic> {
 /// The attribute `methods` names optional methods of the contract.
 fn unknown_methods(provided: &Provided, contract: &'static Contract) -> Vec<Diagnostic> {
     let listed = provided.attributes.get("methods").and_then(texts).unwrap_or_default();
-    let optional = || contract.methods.iter().filter(|one| !one.required).map(|one| one.name);
-    let unknown = listed.into_iter().filter(|name| !optional().any(|one| one == *name));
+    let optional: Vec<&str> = contract.optional_methods().collect();
+    let unknown = listed.into_iter().filter(|name| !optional.contains(name));
     let told = unknown.map(|name| {
         let message = format!(
             "`methods` of `{}` as `{}` names `{}`, which is no optional method",
@@ -132,7 +115,7 @@ fn unknown_methods(provided: &Provided, contract: &'static Contract) -> Vec<Diag
             provided.id,
             name.escape_debug()
         );
-        let hint = match optional().collect::<Vec<_>>().as_slice() {
+        let hint = match optional.as_slice() {
             [] => "the contract has none: remove `methods`".to_owned(),
             names => format!("there are: {}", names.join(", ")),
         };

@@ -3,7 +3,7 @@
 use crate::{Settings, advice::advise, config, difference};
 use loader_contract::catalogue;
 use loader_core::{
-    Activation, BreakerPolicy, CallPolicy, Contracts, Enablement, Exclusive, Options, Placement,
+    Activation, BreakerPolicy, CallPolicy, Contracts, Enablement, Options, Placement,
     PluginOptions, ReloadOptions, Terms, Wanted,
     diagnostic::Diagnostic,
     message::Failure,
@@ -78,19 +78,8 @@ fn reload(config: &config::Reload) -> ReloadOptions {
 /// The contracts the gateway consumes, and what they say of clashes.
 pub fn contracts() -> Contracts {
     let named = catalogue::ALL.iter().filter_map(|contract| {
-        let (name, major) = contract.name.split_once('/')?;
-        let major = major.parse().ok()?;
-        let exclusive = contract.exclusive.iter();
-        let optional = contract.methods.iter().filter(|method| !method.required);
-        let terms = Terms {
-            versions: (major, major),
-            conflict: contract.clash,
-            exclusive: exclusive
-                .map(|one| Exclusive { attribute: one.attribute, default: one.default })
-                .collect(),
-            methods: Some(optional.map(|method| method.name).collect()),
-        };
-        Some((name.to_owned(), terms))
+        let (name, _) = contract.name.split_once('/')?;
+        Some((name.to_owned(), Terms::from(*contract)))
     });
     named.collect()
 }

@@ -1,5 +1,6 @@
 //! What the embedding program says of the contracts it consumes.
 
+use loader_contract::catalogue::Contract;
 use std::collections::BTreeMap;
 
 /// The terms of each contract the program consumes, by its name without the version.
@@ -35,6 +36,22 @@ impl Default for Terms {
             conflict: "LDR-CONFLICT-CAPABILITY",
             exclusive: Vec::new(),
             methods: None,
+        }
+    }
+}
+
+impl From<&Contract> for Terms {
+    /// The terms that follow from what a contract says of itself.
+    fn from(contract: &Contract) -> Self {
+        let major = contract.name.rsplit_once('/').and_then(|(_, major)| major.parse().ok());
+        let exclusive = contract.exclusive.iter();
+        Self {
+            versions: major.map_or((1, 1), |major| (major, major)),
+            conflict: contract.clash,
+            exclusive: exclusive
+                .map(|one| Exclusive { attribute: one.attribute, default: one.default })
+                .collect(),
+            methods: Some(contract.optional_methods().collect()),
         }
     }
 }

@@ -2,26 +2,38 @@
 
 use super::{
     CHAPTERS, Chapter, Options, Under,
-    promise::{Kept, broken, fault, unasked},
+    promise::{Kept, broken, fault, given, unasked},
     sample::Sample,
 };
 use crate::Loaded;
+use loader_abi::class;
 use loader_contract::catalogue::{self, Contract, Method, Verb};
 use loader_core::{
     CallOptions, Capability, OpenStream,
+    diagnostic::Diagnostic,
     discovery::Candidate,
     message::{Failure, Message, Metadata, Reply},
     stream::End,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// The most bytes of one stream that are read.
 const MOST_BYTES: usize = 64 << 20;
 
 /// The most messages of one stream that are read.
 const MOST_MESSAGES: usize = 100_000;
+
+/// Attributes that say how long an answer may take, in milliseconds.
+const TIMES: [&str; 2] = ["timeout_ms", "deadline_ms"];
+
+/// How many times its patience the suite waits for an answer whose manifest says that it takes long.
+const MOST_PATIENCE: u32 = 3;
 
 /// A capability of a plugin that runs.
 pub(crate) struct Bench {
@@ -30,6 +42,12 @@ pub(crate) struct Bench {
     pub(crate) contract: Option<&'static Contract>,
     pub(crate) chapter: Option<&'static Chapter>,
     pub(crate) patience: Duration,
+    /// What the chapter's `told_by` answered, if it did.
+    pub(crate) told: Option<Value>,
+    /// How long an answer may take by the manifest, if that says so.
+    declared: Option<Duration>,
+    /// How long an answer is waited for.
+    pub(crate) limit: Duration,
     /// The optional methods that the plugin says it answers, for any capability of the contract.
     listed: BTreeSet<String>,
 }
@@ -49,13 +67,19 @@ impl Bench {
         under: &Under,
         options: &Options,
     ) -> Kept<Self> {
-        let Ok(loaded) = options.host().start(candidate).await else {
-            return unasked("the plugin does not start");
+        let because = |what: &str, why: Option<&Diagnostic>| match why {
+            Some(why) => unasked(format!("{what}: {}: {}", why.code, why.message)),
+            None => unasked(what),
+        };
+        let loaded = match options.host().start(candidate).await {
+            Ok(loaded) => loaded,
+            Err(refusals) => return because("the plugin does not start", refusals.first()),
         };
         let snapshot = loaded.engine().snapshot();
-        let Some(capability) = snapshot.capability(&under.contract, &under.capability).cloned()
-        else {
-            return unasked("the plugin does not start");
+        let owned = snapshot.capability(&under.contract, &under.capability).cloned();
+        let Some(capability) = owned.filter(|owned| owned.id == under.capability) else {
+            loaded.unload().await;
+            return because("it is not served", snapshot.conflicts().first());
         };
         let siblings = candidate.spec().provides.iter();
         let siblings = siblings.filter(|one| one.contract.to_string() == under.contract);
@@ -65,14 +89,26 @@ impl Bench {
             let listed = listed.into_iter().flatten().filter_map(Value::as_str);
             listed.chain(event).map(str::to_owned).collect::<Vec<_>>()
         });
-        Ok(Self {
+        let declared = TIMES.iter().find_map(|name| capability.attributes.get(*name)?.as_u64());
+        let declared = declared.map(Duration::from_millis);
+        // Long enough to see that one takes longer than it may.
+        let wanted = declared.unwrap_or_default().saturating_mul(2);
+        let patience = options.patience;
+        let mut bench = Self {
             listed: listed.collect(),
             capability,
             contract: catalogue::find(&under.contract),
             chapter: CHAPTERS.into_iter().find(|chapter| chapter.contract == under.contract),
-            patience: options.patience,
+            told: None,
+            limit: wanted.clamp(patience, patience * MOST_PATIENCE),
+            declared,
+            patience,
             loaded,
-        })
+        };
+        if let Some(method) = bench.chapter.and_then(|chapter| chapter.told_by) {
+            bench.told = bench.ask_for(method).await.ok();
+        }
+        Ok(bench)
     }
 
     /// An attribute of the manifest.
@@ -109,9 +145,32 @@ impl Bench {
         self.answered().ok()?.iter().find(is_steady).copied()
     }
 
-    /// A sound request of a method.
-    pub(crate) fn sample(&self, method: &str) -> Sample {
-        self.chapter.map_or(Sample::Nothing, |chapter| (chapter.sample)(self, method))
+    /// A sound request of a method, if one can be made.
+    pub(crate) fn sample(&self, method: &str) -> Kept<Sample> {
+        match self.chapter.map(|chapter| (chapter.sample)(self, method)) {
+            Some(Sample::Unmade(why)) => unasked(why),
+            sample => Ok(sample.unwrap_or(Sample::Nothing)),
+        }
+    }
+
+    /// How calls of the suite are made.
+    pub(crate) fn options(&self) -> CallOptions {
+        CallOptions::by("gateway").within(self.limit)
+    }
+
+    /// What a failed call of a sound request means: nothing, where it may take longer than it was
+    /// waited for.
+    pub(crate) fn fault<T>(&self, what: &str, failure: &Failure) -> Kept<T> {
+        match self.declared {
+            Some(declared) if declared > self.limit && failure.class == class::DEADLINE => {
+                unasked(format!(
+                    "{what} may take {declared:?} by the manifest and was waited for {:?}; a longer \
+                     --timeout waits longer",
+                    self.limit
+                ))
+            }
+            _ => fault(what, failure),
+        }
     }
 
     /// Calls a method.
@@ -121,7 +180,7 @@ impl Bench {
         metadata: Metadata,
         body: Vec<u8>,
     ) -> Result<Reply, Failure> {
-        self.call_with(self.loaded.options(), method, metadata, body).await
+        self.call_with(self.options(), method, metadata, body).await
     }
 
     /// Calls a method in another way.
@@ -153,7 +212,7 @@ impl Bench {
     ) -> Kept<A> {
         match self.send(method, request).await {
             Ok(reply) => read(method, &reply.body),
-            Err(failure) => fault(&format!("`{method}`"), &failure),
+            Err(failure) => self.fault(&format!("`{method}`"), &failure),
         }
     }
 
@@ -161,7 +220,7 @@ impl Bench {
     pub(crate) async fn ask_for<A: DeserializeOwned>(&self, method: &str) -> Kept<A> {
         match self.call(method, Metadata::new(), Vec::new()).await {
             Ok(reply) => read(method, &reply.body),
-            Err(failure) => fault(&format!("`{method}`"), &failure),
+            Err(failure) => self.fault(&format!("`{method}`"), &failure),
         }
     }
 
@@ -173,8 +232,7 @@ impl Bench {
         body: Vec<u8>,
     ) -> Result<OpenStream, Failure> {
         let Capability { contract, id, .. } = &*self.capability;
-        let options = self.loaded.options();
-        self.loaded.open_raw(contract, id, method, options, metadata, body).await
+        self.loaded.open_raw(contract, id, method, self.options(), metadata, body).await
     }
 
     /// Opens a stream that has to be accepted, ends its input and reads it to its end.
@@ -246,6 +304,46 @@ pub(crate) fn read<A: DeserializeOwned>(method: &str, body: &[u8]) -> Kept<A> {
             "answer with the contract's own type, as JSON",
         )
     })
+}
+
+/// Expects what is sound to be over within a limit.
+pub(crate) async fn expect_within<T>(
+    limit: Duration,
+    what: &str,
+    hint: &str,
+    work: impl Future<Output = Kept<T>>,
+) -> Kept {
+    let began = Instant::now();
+    given(work.await)?;
+    let took = began.elapsed();
+    match took <= limit {
+        true => Ok(()),
+        false => broken(format!("{what} took {took:?}, and may take {limit:?}"), hint),
+    }
+}
+
+/// Expects all of one kind to have names, and no two the same.
+pub(crate) fn expect_distinct<'a>(
+    kind: &str,
+    called: &str,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Kept {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if name.is_empty() {
+            return broken(
+                format!("one {kind} has no {called}"),
+                format!("say the {called} of each {kind}: it is asked for by it"),
+            );
+        }
+        if !seen.insert(name) {
+            return broken(
+                format!("more than one {kind} has the {called} `{}`", name.escape_debug()),
+                format!("let no other {kind} have the same {called}"),
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Expects a call to be refused with one of these codes and this class.

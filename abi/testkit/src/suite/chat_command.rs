@@ -17,6 +17,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
         "replies-fit-a-chat", "A reply has at most 16 KiB." => is_short;
     }),
     sample: |bench, _| Sample::of(&command(bench, "")),
+    told_by: None,
     safe: None,
 };
 

@@ -2,7 +2,7 @@
 
 use super::{
     Chapter,
-    bench::{Bench, Gathered, read},
+    bench::{Bench, Gathered, expect_distinct, read},
     promise::{Kept, broken, fault, given, promises, said, unasked},
     sample::Sample,
 };
@@ -14,7 +14,7 @@ use loader_core::{
     message::{Failure, Message, Metadata},
     stream::End,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 pub(super) const CHAPTER: Chapter = Chapter {
     contract: CONTRACT,
@@ -23,12 +23,14 @@ pub(super) const CHAPTER: Chapter = Chapter {
             "The manifest's arguments have names, no two the same, and say what they are."
             => describes;
         "ends-when-its-input-ends", "Run without arguments, it ends when its input does." => ends;
-        "ends-with-an-exit-code", "The last message is an exit code from 0 to 63." => exits;
+        "ends-with-an-exit-code", "An exit code, if it sends one, is the last message, and from 0 to 63."
+            => exits;
         "writes-output-as-data", "What it writes is for standard output or standard error."
             => writes;
         "runs-with-arguments", "Run with every argument it describes, it ends as well." => runs;
     }),
     sample: |_, _| Sample::of(&RunCommand::default()),
+    told_by: None,
     safe: None,
 };
 
@@ -49,23 +51,15 @@ fn arguments(bench: &Bench) -> Kept<Vec<Argument>> {
 }
 
 async fn describes(bench: &Bench) -> Kept {
-    let mut seen = BTreeSet::new();
-    for argument in arguments(bench)? {
-        let name = argument.name;
-        if name.is_empty() || argument.about.is_empty() {
-            return broken(
-                format!("the argument `{}` has no name or no `about`", name.escape_debug()),
-                "say both in plugin.toml: `--help` shows them",
-            );
-        }
-        if !seen.insert(name.clone()) {
-            return broken(
-                format!("two arguments are named `{}`", name.escape_debug()),
-                "give each argument a name of its own",
-            );
-        }
+    let arguments = arguments(bench)?;
+    expect_distinct("argument", "name", arguments.iter().map(|argument| argument.name.as_str()))?;
+    match arguments.iter().find(|argument| argument.about.is_empty()) {
+        None => Ok(()),
+        Some(argument) => broken(
+            format!("the argument `{}` has no `about`", argument.name.escape_debug()),
+            "say in plugin.toml what it is: `--help` shows it",
+        ),
     }
-    Ok(())
 }
 
 /// How a run ended: read out, or refused with an error, which is an end as well.

@@ -2,7 +2,7 @@
 
 use super::{
     bench::Bench,
-    promise::{Kept, Promise, advice, broken, promises, said, unasked},
+    promise::{Kept, Promise, Verdict, advice, broken, promises, said, unasked},
     sample::Sample,
 };
 use futures_util::future::join_all;
@@ -48,8 +48,15 @@ async fn answers_listed(bench: &Bench) -> Kept {
 }
 
 async fn answers(bench: &Bench, methods: impl Iterator<Item = &Method>, why: &str) -> Kept {
+    let mut kept = Ok(());
     for method in methods {
-        let (metadata, body) = bench.sample(method.name).parts();
+        let (metadata, body) = match bench.sample(method.name) {
+            Ok(sample) => sample.parts(),
+            Err(verdict) => {
+                kept = Err(verdict);
+                continue;
+            }
+        };
         let Err(failure) = bench.touch(method, metadata, body).await else { continue };
         if failure.class == class::UNIMPLEMENTED {
             let ways = match method.verb {
@@ -68,7 +75,7 @@ async fn answers(bench: &Bench, methods: impl Iterator<Item = &Method>, why: &st
             );
         }
     }
-    Ok(())
+    kept
 }
 
 async fn refuses_unlisted(bench: &Bench) -> Kept {
@@ -76,7 +83,7 @@ async fn refuses_unlisted(bench: &Bench) -> Kept {
         if method.required || bench.lists(method.name) {
             continue;
         }
-        let (metadata, body) = bench.sample(method.name).parts();
+        let (metadata, body) = bench.sample(method.name)?.parts();
         let answer = bench.touch(method, metadata, body).await;
         let hint = match bench.attribute("on").is_null() {
             true => format!("list it in plugin.toml: methods = [\"{}\"]", method.name),
@@ -109,7 +116,7 @@ fn require_unimplemented(what: &str, answer: Result<(), Failure>, hint: &str) ->
 
 async fn refuses_garbage(bench: &Bench) -> Kept {
     for method in bench.answered()? {
-        if !matches!(bench.sample(method.name), Sample::Json(_)) {
+        if matches!(bench.sample(method.name), Ok(Sample::Nothing | Sample::Raw(..))) {
             continue;
         }
         for garbage in ["{\"", "\"a text\""] {
@@ -138,49 +145,99 @@ async fn refuses_garbage(bench: &Bench) -> Kept {
 }
 
 async fn ignores_newer(bench: &Bench) -> Kept {
+    let (mut is_told, mut untold) = (false, Ok(()));
     for method in bench.answered()? {
-        let sample = bench.sample(method.name);
+        let sample = match bench.sample(method.name) {
+            Ok(sample) => sample,
+            Err(verdict) => {
+                untold = Err(verdict);
+                continue;
+            }
+        };
         let Some(newer) = sample.with_a_newer_field() else { continue };
         let (metadata, body) = sample.parts();
         let before = bench.touch(method, metadata, body).await;
         let (metadata, body) = newer.parts();
         let after = bench.touch(method, metadata, body).await;
-        if let (Err(failure), true) = (&after, class_of(&before) != class_of(&after)) {
-            return broken(
-                format!("a field it does not know makes `{}` fail: {}", method.name, said(failure)),
-                "read requests without `deny_unknown_fields`: newer hosts say more",
-            );
+        match (&before, &after) {
+            (_, Err(failure)) if manner(&before) != manner(&after) => {
+                return broken(
+                    format!(
+                        "a field it does not know makes `{}` fail: {}",
+                        method.name,
+                        said(failure)
+                    ),
+                    "read requests without `deny_unknown_fields`: newer hosts say more",
+                );
+            }
+            // Nobody knows which field it did not like.
+            (Err(failure), _) if failure.class == class::INVALID => {
+                let why =
+                    format!("`{}` refuses what it should know: {}", method.name, said(failure));
+                untold = Err(Verdict::Unasked(why));
+            }
+            _ => is_told = true,
         }
     }
-    Ok(())
+    if is_told { Ok(()) } else { untold }
 }
 
 fn class_of(answer: &Result<(), Failure>) -> Option<u32> {
     answer.as_ref().err().map(|failure| failure.class)
 }
 
+/// How a call ended.
+fn manner(answer: &Result<(), Failure>) -> Option<(u32, &str)> {
+    answer.as_ref().err().map(|failure| (failure.class, failure.code.as_str()))
+}
+
 async fn bears_short_deadlines(bench: &Bench) -> Kept {
     let methods = bench.answered()?;
     let calls = methods.into_iter().filter(|method| method.verb == Verb::Call);
-    for method in calls {
-        let (metadata, body) = bench.sample(method.name).parts();
-        let options = CallOptions::by("gateway").within(Duration::from_millis(1));
-        // Whether it was quick enough says nothing.
-        let _ = bench.call_with(options, method.name, metadata, body).await;
-    }
-    still_answers(bench, "a call whose time was up").await
+    answers_as_before(bench, "a call whose time was up", async {
+        for method in calls {
+            let Ok(sample) = bench.sample(method.name) else { continue };
+            // The shortest may be over before it comes to the plugin.
+            for time in [1, 20].map(Duration::from_millis) {
+                let (metadata, body) = sample.parts();
+                let options = CallOptions::by("gateway").within(time);
+                // Whether it was quick enough says nothing.
+                let _ = bench.call_with(options, method.name, metadata, body).await;
+            }
+        }
+    })
+    .await
 }
 
-/// Whether a thread of the plugin is free to answer.
-async fn still_answers(bench: &Bench, after: &str) -> Kept {
+/// Whether the plugin answers after something as it did before: it has a free thread, and holds no
+/// lock.
+async fn answers_as_before(bench: &Bench, after: &str, work: impl Future<Output = ()>) -> Kept {
+    let before = ask_steady(bench).await;
+    work.await;
     match bench.call(UNKNOWN, Metadata::new(), Vec::new()).await {
-        Err(failure) if failure.class == class::DEADLINE => broken(
-            format!("after {after} it does not answer any more within {:?}", bench.patience),
-            "do not block its thread: await, and move work that cannot await to a thread of its own \
-             that ends",
+        Err(failure) if failure.class == class::DEADLINE => {
+            return broken(
+                format!("after {after} it does not answer any more within {:?}", bench.limit),
+                "do not block its thread: await, and move work that cannot await to a thread of its \
+                 own that ends",
+            );
+        }
+        _ => {}
+    }
+    match ask_steady(bench).await {
+        Some(Err(failure)) if before.as_ref().map(class_of) != Some(Some(failure.class)) => broken(
+            format!("after {after} it does not answer as before: {}", said(&failure)),
+            "give back in `Drop` what a call takes: its future may be dropped at any await",
         ),
         _ => Ok(()),
     }
+}
+
+/// What comes of a method that can be asked at will, if there is one.
+async fn ask_steady(bench: &Bench) -> Option<Result<(), Failure>> {
+    let method = bench.steady()?;
+    let (metadata, body) = bench.sample(method.name).ok()?.parts();
+    Some(bench.touch(method, metadata, body).await)
 }
 
 async fn answers_many(bench: &Bench) -> Kept {
@@ -188,7 +245,7 @@ async fn answers_many(bench: &Bench) -> Kept {
     let Some(method) = bench.steady() else {
         return unasked("it has no method that can be asked at will");
     };
-    let (metadata, body) = bench.sample(method.name).parts();
+    let (metadata, body) = bench.sample(method.name)?.parts();
     let alone = bench.touch(method, metadata.clone(), body.clone()).await;
     let calls = (0..AT_ONCE).map(|_| bench.touch(method, metadata.clone(), body.clone()));
     let other = join_all(calls).await.into_iter().find(|one| class_of(one) != class_of(&alone));
@@ -217,7 +274,8 @@ async fn leaves_nothing(bench: &Bench) -> Kept {
     leaves_nothing_of(bench, async {
         for method in &asked {
             for patience in [0, 5, 50].map(Duration::from_millis) {
-                let (metadata, body) = bench.sample(method.name).parts();
+                let Ok(sample) = bench.sample(method.name) else { continue };
+                let (metadata, body) = sample.parts();
                 // Whoever asked goes away.
                 let asking = bench.touch(method, metadata, body);
                 let _ = tokio::time::timeout(patience, asking).await;
@@ -231,8 +289,7 @@ async fn leaves_nothing(bench: &Bench) -> Kept {
 pub(super) async fn leaves_nothing_of(bench: &Bench, work: impl Future<Output = ()>) -> Kept {
     let unknown = "it does not say which tasks it runs";
     let Ok(before) = bench.loaded.usage().await else { return unasked(unknown) };
-    work.await;
-    still_answers(bench, "a caller that went away").await?;
+    answers_as_before(bench, "a caller that went away", work).await?;
     let end = Instant::now() + bench.patience;
     loop {
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -20,6 +20,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
         "headers-are-headers", "What it answers can be sent as headers." => has_headers;
     }),
     sample,
+    told_by: None,
     safe: Some(method::HANDLE),
 };
 

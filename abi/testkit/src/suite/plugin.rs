@@ -5,7 +5,7 @@ use super::{
     promise::{Kept, Promise, Verdict, broken, promises, unasked},
 };
 use crate::{Host, Loaded};
-use loader_contract::catalogue::{self, Form};
+use loader_contract::catalogue;
 use loader_core::{
     Retirement,
     diagnostic::Diagnostic,
@@ -159,11 +159,13 @@ async fn says_what(life: &Life) -> Kept {
 }
 
 async fn fits(life: &Life) -> Kept {
+    let mut kept = Ok(());
     for one in life.provided() {
         let Some(contract) = catalogue::find(&one.contract.to_string()) else { continue };
         for attribute in contract.attributes {
             let value = one.attributes.get(attribute.name);
             let place = format!("`{}` of `{}` as `{}`", attribute.name, one.contract, one.id);
+            let form = attribute.form;
             match value {
                 None if attribute.required => {
                     return broken(
@@ -171,48 +173,25 @@ async fn fits(life: &Life) -> Kept {
                         format!("add it in plugin.toml: {}", attribute.about),
                     );
                 }
-                Some(value) if !has_form(attribute.form, value) => {
-                    return broken(
-                        format!("{place} is {value}, which is not {}", in_words(attribute.form)),
-                        format!("correct it in plugin.toml: {}", attribute.about),
-                    );
+                Some(value) if !form.fits(value) => {
+                    let what = format!("{place} is {value}, which is not {}", form.in_words());
+                    let hint = format!("correct it in plugin.toml: {}", attribute.about);
+                    match form.may_fit_later(value) {
+                        true => kept = unasked(format!("{what}; a later host may know it")),
+                        false => return broken(what, hint),
+                    }
                 }
                 _ => {}
             }
         }
     }
-    Ok(())
-}
-
-fn has_form(form: Form, value: &Value) -> bool {
-    match form {
-        Form::Text => value.is_string(),
-        Form::Texts => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
-        Form::Integer(least, most) => {
-            value.as_i64().is_some_and(|number| (least..=most).contains(&number))
-        }
-        Form::Boolean => value.is_boolean(),
-        Form::Word(words) => value.as_str().is_some_and(|word| words.contains(&word)),
-        Form::Tables => value.as_array().is_some_and(|items| items.iter().all(Value::is_object)),
-    }
-}
-
-fn in_words(form: Form) -> String {
-    match form {
-        Form::Text => "a text".to_owned(),
-        Form::Texts => "a list of texts".to_owned(),
-        Form::Integer(least, most) => format!("a whole number from {least} to {most}"),
-        Form::Boolean => "`true` or `false`".to_owned(),
-        Form::Word(words) => format!("one of {}", words.join(", ")),
-        Form::Tables => "a list of tables".to_owned(),
-    }
+    kept
 }
 
 async fn lists_optional(life: &Life) -> Kept {
     for one in life.provided() {
         let Some(contract) = catalogue::find(&one.contract.to_string()) else { continue };
-        let optional = contract.methods.iter().filter(|method| !method.required);
-        let optional: Vec<&str> = optional.map(|method| method.name).collect();
+        let optional: Vec<&str> = contract.optional_methods().collect();
         let listed = one.attributes.get("methods").and_then(Value::as_array);
         let listed = listed.into_iter().flatten().filter_map(Value::as_str);
         if let Some(wrong) = listed.into_iter().find(|name| !optional.contains(name)) {
@@ -268,15 +247,10 @@ async fn registers(life: &Life) -> Kept {
     life.require_code()?;
     match life.begin_as_configured().await {
         Ok(loaded) => {
-            let count = loaded.capabilities().len();
+            // Nobody else is there to claim what it claims.
+            let conflict = loaded.engine().snapshot().conflicts().first().cloned();
             loaded.unload().await;
-            match count == life.provided().len() {
-                true => Ok(()),
-                false => broken(
-                    "two of its capabilities have one contract and one id",
-                    "give each capability of a contract an id of its own",
-                ),
-            }
+            conflict.map_or(Ok(()), refused)
         }
         Err(refusal) if refusal.code.starts_with(REGISTRATION) => refused(refusal),
         Err(_) => unasked("it does not start"),

@@ -20,6 +20,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
         "says-how-it-is", "`status` answers while it works and after, if it is listed." => says;
     }),
     sample: |_, _| Sample::Nothing,
+    told_by: None,
     safe: Some(method::STATUS),
 };
 

@@ -2,8 +2,8 @@
 
 use super::{
     Chapter,
-    bench::{Bench, Gathered, expect_refusal, read},
-    promise::{Kept, broken, given, promises, unasked},
+    bench::{Bench, Gathered, expect_distinct, expect_refusal, read},
+    promise::{Kept, broken, fault, given, is_for_want, promises, said, unasked},
     sample::Sample,
 };
 use loader_abi::{class, message_kind};
@@ -15,7 +15,6 @@ use loader_core::{
     message::{Failure, Metadata},
     stream::End,
 };
-use std::collections::BTreeSet;
 
 pub(super) const CHAPTER: Chapter = Chapter {
     contract: CONTRACT,
@@ -34,6 +33,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
         "telephony-is-pcm", "`telephony` is `pcm-s16le`, one channel, 8 kHz or more." => is_telephony;
     }),
     sample,
+    told_by: None,
     safe: Some(method::VOICES),
 };
 
@@ -86,7 +86,7 @@ async fn names_type(bench: &Bench) -> Kept {
 
 async fn is_whole(bench: &Bench) -> Kept {
     let (_, spoken) = speak(bench, &words()).await?;
-    if let Some(failure) = spoken.end.clone().into_failure().filter(|_| spoken.end != End::Done) {
+    if let Some(failure) = spoken.end.clone().into_failure() {
         return broken(
             format!("the audio breaks off: {failure}"),
             "return an error before `begin` where it cannot be spoken; write all of it after",
@@ -103,7 +103,7 @@ async fn is_whole(bench: &Bench) -> Kept {
 async fn is_wav(bench: &Bench) -> Kept {
     let (audio, spoken) = given(speak(bench, &words()).await)?;
     if audio.format != "wav" {
-        return Ok(());
+        return unasked(format!("what it writes is `{}`", audio.format.escape_debug()));
     }
     let file = sound(&spoken);
     let hint = "write the RIFF header and the samples of one and the same file, and say in the head \
@@ -160,6 +160,12 @@ async fn keeps_format(bench: &Bench) -> Kept {
         let body = serde_json::to_vec(&request).unwrap_or_default();
         let stream = match bench.open(method::SYNTHESIZE, Metadata::new(), body).await {
             Ok(stream) => stream,
+            Err(failure) if format == audio.format && !is_for_want(&failure) => {
+                return broken(
+                    format!("it writes `{format}` and refuses it when asked: {}", said(&failure)),
+                    "take the name of the format that is written where none is asked for",
+                );
+            }
             Err(failure) => {
                 expect_refusal::<()>(
                     &format!("the format `{format}`"),
@@ -206,19 +212,8 @@ async fn voices(bench: &Bench) -> Kept<VoiceList> {
 }
 
 async fn voices_differ(bench: &Bench) -> Kept {
-    let mut seen = BTreeSet::new();
-    for voice in voices(bench).await?.voices {
-        if voice.id.is_empty() {
-            return broken("a voice has no id", "give each voice an id: it is asked for by it");
-        }
-        if !seen.insert(voice.id.clone()) {
-            return broken(
-                format!("two voices have the id `{}`", voice.id.escape_debug()),
-                "give each voice an id of its own",
-            );
-        }
-    }
-    Ok(())
+    let voices = voices(bench).await?.voices;
+    expect_distinct("voice", "id", voices.iter().map(|voice| voice.id.as_str()))
 }
 
 async fn voices_speak(bench: &Bench) -> Kept {
@@ -228,9 +223,7 @@ async fn voices_speak(bench: &Bench) -> Kept {
     let request = Synthesize { voice: voice.id.clone(), ..words() };
     match try_to_speak(bench, &request).await {
         Ok(()) => Ok(()),
-        Err(failure) => {
-            super::promise::fault(&format!("the voice `{}`", voice.id.escape_debug()), &failure)
-        }
+        Err(failure) => fault(&format!("the voice `{}`", voice.id.escape_debug()), &failure),
     }
 }
 

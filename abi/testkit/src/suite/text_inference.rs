@@ -2,9 +2,9 @@
 
 use super::{
     Chapter,
-    bench::{Bench, Gathered, expect_refusal, read},
+    bench::{Bench, Gathered, expect_distinct, expect_refusal, read},
     every,
-    promise::{Kept, broken, fault, given, promises, said, unasked},
+    promise::{Kept, broken, fault, given, is_for_want, promises, said, unasked},
     sample::Sample,
 };
 use loader_abi::{class, message_kind};
@@ -14,7 +14,6 @@ use loader_contract::text_inference::{
 };
 use loader_core::message::Metadata;
 use serde_json::json;
-use std::collections::BTreeSet;
 
 pub(super) const CHAPTER: Chapter = Chapter {
     contract: CONTRACT,
@@ -33,6 +32,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
         "bears-unknown-parts", "A part of a message that it does not know is no defect." => bears_parts;
     }),
     sample,
+    told_by: None,
     safe: Some(method::MODELS),
 };
 
@@ -63,19 +63,7 @@ async fn first(bench: &Bench) -> Kept<GenerateRequest> {
 
 async fn models_differ(bench: &Bench) -> Kept {
     let models: ModelList = bench.ask_for(method::MODELS).await?;
-    let mut seen = BTreeSet::new();
-    for model in models.models {
-        if model.id.is_empty() {
-            return broken("a model has no id", "give each model an id: it is asked for by it");
-        }
-        if !seen.insert(model.id.clone()) {
-            return broken(
-                format!("two models have the id `{}`", model.id.escape_debug()),
-                "give each model an id of its own",
-            );
-        }
-    }
-    Ok(())
+    expect_distinct("model", "id", models.models.iter().map(|model| model.id.as_str()))
 }
 
 async fn events(bench: &Bench) -> Kept<(Vec<StreamEvent>, Gathered)> {
@@ -89,7 +77,7 @@ async fn events(bench: &Bench) -> Kept<(Vec<StreamEvent>, Gathered)> {
 async fn ends_with_finish(bench: &Bench) -> Kept {
     let (events, spoken) = events(bench).await?;
     if let Some(failure) = spoken.end.into_failure() {
-        if super::promise::is_for_want(&failure) {
+        if is_for_want(&failure) {
             return unasked(format!("its model needs what is not here: {}", said(&failure)));
         }
         return broken(
@@ -208,6 +196,7 @@ async fn refuses_models(bench: &Bench) -> Kept {
 }
 
 async fn bears_parts(bench: &Bench) -> Kept {
+    given(generate(bench).await)?;
     let request = first(bench).await?;
     let mut request = serde_json::to_value(request).unwrap_or_default();
     request["messages"][0]["content"] =
@@ -218,6 +207,7 @@ async fn bears_parts(bench: &Bench) -> Kept {
             format!("a part it does not know fails with {}", said(&failure)),
             "answer `invalid_request` to parts that are `Part::Unknown`, or leave them out",
         ),
+        Err(failure) if is_for_want(&failure) => fault("`generate`", &failure),
         _ => Ok(()),
     }
 }

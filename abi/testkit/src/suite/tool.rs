@@ -3,13 +3,14 @@
 use super::{
     Chapter,
     bench::Bench,
-    promise::{Kept, advice, broken, fault, given, promises, said},
+    promise::{Kept, broken, given, promises, said, unasked},
     sample::{self, Sample},
 };
+use loader_abi::class;
 use loader_contract::tool::{
     CONTRACT, CallTool, MAX_ANSWER_BYTES, ToolAnswer, ToolDescription, method,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub(super) const CHAPTER: Chapter = Chapter {
     contract: CONTRACT,
@@ -23,18 +24,25 @@ pub(super) const CHAPTER: Chapter = Chapter {
         "answer-is-within-size", "An answer's text has at most 256 KiB." => is_within_size;
     }),
     sample,
+    told_by: Some(method::DESCRIBE),
     safe: Some(method::DESCRIBE),
 };
 
-fn sample(_: &Bench, asked: &str) -> Sample {
-    match asked {
-        method::CALL => Sample::of(&call_with(json!({}))),
+fn sample(bench: &Bench, asked: &str) -> Sample {
+    match (asked, request(bench)) {
+        (method::CALL, Some(request)) => Sample::of(&request),
+        (method::CALL, None) => Sample::Unmade(UNMADE),
         _ => Sample::Nothing,
     }
 }
 
-fn call_with(arguments: Value) -> CallTool {
-    CallTool { tool: String::new(), arguments }
+/// Why a tool is not called. The host would not call it with arguments that its schema forbids.
+const UNMADE: &str = "the suite makes no arguments for the schema that `describe` answers";
+
+/// A call with arguments that match the tool's schema.
+fn request(bench: &Bench) -> Option<CallTool> {
+    let arguments = sample::arguments(bench.told.as_ref()?.get("parameters")?)?;
+    Some(CallTool { tool: String::new(), arguments })
 }
 
 async fn describe(bench: &Bench) -> Kept<ToolDescription> {
@@ -89,15 +97,15 @@ async fn is_steady(bench: &Bench) -> Kept {
 
 /// Calls the tool with arguments that match its schema.
 async fn call(bench: &Bench) -> Kept<ToolAnswer> {
-    let arguments = sample::arguments(&describe(bench).await?.parameters);
-    let request = call_with(arguments);
+    let Some(request) = request(bench) else { return unasked(UNMADE) };
+    let what = format!("a call with {}", request.arguments);
     match bench.send(method::CALL, &request).await {
         Ok(reply) => super::bench::read(method::CALL, &reply.body),
-        Err(failure) if failure.is_own_fault() => broken(
-            format!("a call with {} failed: {}", request.arguments, said(&failure)),
-            advice(&failure),
+        Err(failure) if failure.class == class::INVALID => broken(
+            format!("{what}, which the schema allows, is refused with {}", said(&failure)),
+            "say in the schema what is taken; what is wrong besides is a `ToolAnswer::failed(…)`",
         ),
-        Err(failure) => fault(&format!("a call with {}", request.arguments), &failure),
+        Err(failure) => bench.fault(&what, &failure),
     }
 }
 

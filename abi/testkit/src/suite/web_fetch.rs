@@ -31,6 +31,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
         "refuses-other-schemes", "Other schemes than http and https are `url_forbidden`." => refuses_schemes;
     }),
     sample,
+    told_by: None,
     safe: None,
 };
 
