@@ -290,6 +290,14 @@ fn what_is_only_odd_is_not_accused() {
     });
 }
 
+#[test]
+fn a_test_in_which_nothing_is_asked_is_not_passed() {
+    let (_home, folder) = breaker("start-error", |manifest| manifest);
+    let (output, envelope) = test(&folder, &["--only", "tool/1", "--timeout", "1"]);
+    assert_eq!((output.status.code(), &envelope["ok"]), (Some(1), &Value::Bool(false)));
+    assert_eq!(envelope["errors"][0]["code"], "LDR-TEST-NOTHING", "{envelope:#}");
+}
+
 /// Tries every row, several at a time: those that take long wait for a plugin. Fails with all that are
 /// wrong.
 fn try_all<Row: Debug + Sync>(rows: &[Row], check: impl Fn(&Row) + Sync) {

@@ -45,7 +45,9 @@ pub(super) fn test(wanted: &Test, output: &Output) -> CommandResult {
         })?;
     }
     let mut findings: Vec<Finding> = subject.warnings.into_iter().map(Finding::from).collect();
-    findings.extend(verdict(&report, &wanted.path));
+    let verdict = verdict(&report, &wanted.path);
+    let keeps_all = verdict.is_none();
+    findings.extend(verdict);
     let plugins = subject.candidates.iter().map(|candidate| {
         let spec = candidate.spec();
         json!({ "id": spec.id, "version": spec.version.to_string() })
@@ -60,11 +62,19 @@ pub(super) fn test(wanted: &Test, output: &Output) -> CommandResult {
         }),
         warnings: findings,
     };
-    Ok(if report.is_clean() { answer.into() } else { Outcome::Objected(answer) })
+    Ok(if keeps_all { answer.into() } else { Outcome::Objected(answer) })
 }
 
-/// What is said where something is broken.
+/// What is said where something is broken, or nothing could be asked.
 fn verdict(report: &Report, path: &Path) -> Option<Finding> {
+    let counts = report.counts();
+    if counts.passed == 0 && counts.failed == 0 {
+        let why = report.cases.first().map_or("it promises nothing", |case| &case.message);
+        let finding =
+            Finding::error("LDR-TEST-NOTHING", format!("no promise could be asked: {why}"));
+        let hint = "mend what keeps it; without --only, all that it promises is asked";
+        return Some(finding.at(&report.path).hint(hint));
+    }
     let names: Vec<String> = report.failures().map(|case| words::name(&case.under)).collect();
     let broken = match names.len() {
         0 => return None,
