@@ -8,7 +8,7 @@ use loader_contract::text_inference::{FinishReason, StreamEvent};
 use super::Conversation;
 use crate::exit_code::Exit;
 
-/// The channel, and the conversation in it, that a terminal is.
+/// The channel, the conversation in it, and the sender that a terminal is.
 const TERMINAL: &str = "cli";
 
 impl Conversation<'_> {
@@ -17,7 +17,8 @@ impl Conversation<'_> {
     pub(super) async fn command(&mut self, message: &str) -> io::Result<Option<Exit>> {
         let Some(command) = ChatCommand::read(message) else { return Ok(None) };
         let here = || TERMINAL.to_owned();
-        let command = ChatCommand { channel: here(), conversation: here(), ..command };
+        let command =
+            ChatCommand { channel: here(), conversation: here(), sender: here(), ..command };
         let operation = format!("{CONTRACT}/{}", method::RUN);
         let answered = tokio::select! {
             answered = self.partner.answer::<ChatReply>(&operation, &command) => answered,
