@@ -7,13 +7,12 @@ use loader_core::{
     audit::{Installed, Subject, audit},
     explain::explain,
 };
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 fuzz_target!(|bytes: &[u8]| {
     let subject = Subject { path: Path::new("library.so"), plugin: None };
     let audited = audit(subject, bytes, &Installed::default());
-    let contracts = BTreeMap::from([("http-route".to_owned(), (1, 1))]);
-    let explained = explain(bytes, &contracts);
+    let explained = explain(bytes, &loader_gateway::contracts());
     assert_eq!(explained.fits, explained.remedy.is_none());
     assert_eq!(explained.fits, explained.reasons.is_empty());
     if let Ok(audited) = audited {
