@@ -23,11 +23,11 @@ fn main() {
     report.print(arguments);
 }
 
-/// The ids of the bundled plugins.
+/// The ids of the bundled plugins that have code.
 fn bundled() -> Vec<String> {
     let folders = fs::read_dir(build::repository().join("plugins")).expect("the plugins' folder");
     let folders = folders.map(|folder| folder.expect("an entry").path());
-    let plugins = folders.filter(|folder| folder.join("plugin.toml").is_file());
+    let plugins = folders.filter(|folder| folder.join("Cargo.toml").is_file());
     let mut ids: Vec<String> =
         plugins.filter_map(|folder| Some(folder.file_name()?.to_str()?.to_owned())).collect();
     ids.sort();
