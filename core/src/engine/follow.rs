@@ -41,7 +41,11 @@ impl Engine {
     /// loads new ones, and stops those whose release was removed.
     pub fn follow(&self) -> Result<(), Diagnostic> {
         let options = self.0.options();
-        let found = survey::find_and_look(&options, seen_of).plugins;
+        // Of one that is dormant nothing is open that could differ from its library: it is not read, which is
+        // what makes many of them cheap.
+        let is_open = |candidate: &Candidate| self.0.dormant(candidate.id()).is_none();
+        let look = |one: &Candidate, visit: &Visit| seen_of(one, visit, is_open(one));
+        let found = survey::find_and_look(&options, look).plugins;
         let watch = Watch::start(targets(&self.0, &found), watch::Options::default())?;
         let seen = found.iter().filter_map(|(one, seen)| Some((one.id().to_owned(), (*seen)?)));
         let seen = seen.collect();
@@ -81,7 +85,7 @@ impl Follower {
             // What did not change is not read, and what may still be written must not be.
             let found = survey::find_and_look(&inner.options(), |candidate, visit| {
                 let is_settled = lock_changed || changed.contains(&real(candidate.folder()));
-                is_settled.then(|| seen_of(candidate, visit)).flatten()
+                is_settled.then(|| seen_of(candidate, visit, true)).flatten()
             });
             let candidates = found.plugins.iter().map(|(one, _)| one);
             let is_settled = |path: &Path| changed.contains(&real(path));
@@ -252,13 +256,15 @@ fn files_of(candidate: &Candidate) -> BTreeSet<PathBuf> {
     files
 }
 
-/// What a plugin's files are now; nothing while its library is not there.
-fn seen_of(candidate: &Candidate, visit: &Visit) -> Option<Seen> {
+/// What a plugin's files are now; nothing while its library is not there. Without its library, what the others
+/// are.
+fn seen_of(candidate: &Candidate, visit: &Visit, with_library: bool) -> Option<Seen> {
     let spec = candidate.spec();
     let (library, skills): (_, &[RelativePath]) = match &spec.content {
         Content::Library(library) => {
             let library = visit.folder.file(library.file_for(Platform::current()?)?);
             match library {
+                Ok(_) if !with_library => (None, &[]),
                 Ok(library) => (Some(Digest::of_reader(library.file).ok()?), &[]),
                 Err(Unreadable::Missing) => return None,
                 // What is there instead of a file is told when it is examined.
