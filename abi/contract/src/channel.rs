@@ -149,6 +149,9 @@ contract_types! {
     /// How one account is.
     #[derive(Default)]
     pub struct AccountStatus {
+        /// The channel, in reports of a plugin that provides several; otherwise empty.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        pub channel: String,
         /// The account's name.
         pub account: String,
         /// The state.
@@ -213,6 +216,9 @@ contract_types! {
     /// A message from a person.
     #[derive(Default)]
     pub struct InboundMessage {
+        /// The channel, where the plugin provides several; otherwise empty.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        pub channel: String,
         /// The account that received it.
         pub account: String,
         /// The conversation: where an answer goes.

@@ -1,8 +1,14 @@
 //! Accounts of channels: kept connected, their states, and the inbox their messages arrive in.
 
+mod inbox;
 mod sending;
+mod states;
 
+pub(crate) use inbox::Inbox;
 pub(crate) use sending::Sending;
+pub use states::AccountView;
+
+use states::States;
 
 use crate::{
     config,
@@ -11,20 +17,14 @@ use crate::{
 };
 use loader_abi::class;
 use loader_contract::channel::{
-    AccountState, AccountStatus, CONTRACT, Connect, Disconnect, INBOX, InboundMessage, StatusList,
-    inbox, method,
+    AccountState, AccountStatus, CONTRACT, Connect, Disconnect, StatusList, method,
 };
 use loader_core::{
-    CallOptions, Engine,
-    diagnostic::Diagnostic,
-    message::{Failure, Reply, from_json},
-    service::{Answer, Service, ServiceRequest},
-    services::EventBus,
+    CallOptions, Engine, diagnostic::Diagnostic, message::Failure, services::EventBus,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Mutex, MutexGuard},
     time::Duration,
 };
 use tracing::{info, warn};
@@ -32,37 +32,13 @@ use tracing::{info, warn};
 /// How long a channel may take to answer a question that needs no network.
 const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How one account is.
-#[derive(Debug, Clone, Serialize)]
-pub struct AccountView {
-    /// The channel's capability id.
-    pub channel: String,
-    /// What the channel last said of it.
-    #[serde(flatten)]
-    pub status: AccountStatus,
-}
-
 /// The accounts of every channel.
 pub(crate) struct Channels {
     events: EventBus,
-    states: Mutex<States>,
+    states: States,
     /// There from the start to the stop; messages that come before or after have nowhere to go. The
     /// engine owns the inbox and with it this, so it could never end if this were not let go.
     life: Mutex<Option<Life>>,
-}
-
-/// How the accounts are, by channel and account.
-#[derive(Default)]
-struct States {
-    known: BTreeMap<(String, String), State>,
-    /// How often channels have reported.
-    reports: u64,
-}
-
-struct State {
-    status: AccountStatus,
-    /// Which report was the channel's last of it.
-    reported: u64,
 }
 
 /// What messages are answered with.
@@ -74,7 +50,7 @@ struct Life {
 
 impl Channels {
     pub(crate) fn new(events: EventBus) -> Self {
-        Self { events, states: Mutex::default(), life: Mutex::default() }
+        Self { events, states: States::default(), life: Mutex::default() }
     }
 
     /// Answers messages from now on.
@@ -129,7 +105,7 @@ impl Channels {
             }
             _ => {
                 let left = self.leave(engine, channel, account, "switched off").await;
-                self.states().known.remove(&(channel.to_owned(), account.to_owned()));
+                self.states.forget(channel, account);
                 // Where there is no such channel or account, there is nobody to say goodbye.
                 let failure = left.err().filter(|failure| failure.class != class::NOT_FOUND)?;
                 Some(told(channel, account, failure))
@@ -140,9 +116,7 @@ impl Channels {
     /// Forgets the accounts of channels that no plugin provides any more.
     pub(crate) fn forget_unserved(&self, engine: &Engine) {
         let snapshot = engine.snapshot();
-        self.states()
-            .known
-            .retain(|(channel, _), _| snapshot.capability(CONTRACT, channel).is_some());
+        self.states.keep_channels(|channel| snapshot.capability(CONTRACT, channel).is_some());
     }
 
     async fn ask_to_connect(
@@ -158,7 +132,7 @@ impl Channels {
                 .hint("see what there is: loader channels list"));
         }
         let request = Connect { account: account.to_owned(), config: settings.settings_json() };
-        let reports = self.states().reports;
+        let reports = self.states.reports();
         let status = self.ask(engine, channel, method::CONNECT, &request).await?;
         self.note(channel, status, reports);
         Ok(())
@@ -166,8 +140,7 @@ impl Channels {
 
     /// Says goodbye on every account.
     pub(crate) async fn disconnect(&self, engine: &Engine) {
-        let accounts: Vec<(String, String)> = self.states().known.keys().cloned().collect();
-        for (channel, account) in accounts {
+        for (channel, account) in self.states.names() {
             if let Err(failure) = self.leave(engine, &channel, &account, "shutting down").await {
                 warn!(channel, account, code = failure.code, "no goodbye: {}", failure.message);
             }
@@ -183,7 +156,7 @@ impl Channels {
         reason: &str,
     ) -> Result<(), Failure> {
         let request = Disconnect { account: account.to_owned(), reason: reason.to_owned() };
-        let reports = self.states().reports;
+        let reports = self.states.reports();
         let status = self.ask(engine, channel, method::DISCONNECT, &request).await?;
         self.note(channel, status, reports);
         Ok(())
@@ -197,25 +170,17 @@ impl Channels {
 
     /// How every account is, as the channels last said.
     pub(crate) fn accounts(&self) -> Vec<AccountView> {
-        let states = self.states();
-        let views = states.known.iter().map(|((channel, _), state)| AccountView {
-            channel: channel.clone(),
-            status: state.status.clone(),
-        });
-        views.collect()
+        self.states.views()
     }
 
     /// The accounts of a channel that are connected.
     fn connected(&self, channel: &str) -> Vec<String> {
-        let states = self.states();
-        let own = states.known.iter().filter(|((of, _), _)| of == channel);
-        let connected = own.filter(|(_, one)| one.status.state == AccountState::Connected);
-        connected.map(|((_, account), _)| account.clone()).collect()
+        self.states.connected(channel)
     }
 
     /// Asks one channel how its accounts are.
     pub(crate) async fn refresh(&self, engine: &Engine, channel: &str) -> Result<(), Failure> {
-        let reports = self.states().reports;
+        let reports = self.states.reports();
         let list: StatusList = self.ask(engine, channel, method::STATUS, &()).await?;
         list.accounts.into_iter().for_each(|status| self.note(channel, status, reports));
         Ok(())
@@ -232,35 +197,20 @@ impl Channels {
         target.ask(CallOptions::by("gateway").within(ASK_TIMEOUT), request).await
     }
 
-    fn states(&self) -> MutexGuard<'_, States> {
-        self.states.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
     fn life(&self) -> MutexGuard<'_, Option<Life>> {
         self.life.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Takes note of what a channel reports.
     fn report(&self, channel: &str, status: AccountStatus) {
-        let mut states = self.states();
-        states.reports += 1;
-        let reported = states.reports;
-        let news = states.put(channel, &status, reported);
-        drop(states);
-        if news {
+        if self.states.report(channel, &status) {
             self.tell(channel, &status);
         }
     }
 
-    /// Takes note of what a channel answered to a question that was asked after so many reports. What it
-    /// reported since is newer.
+    /// Takes note of what a channel answered to a question that was asked after so many reports.
     fn note(&self, channel: &str, status: AccountStatus, reports: u64) {
-        let mut states = self.states();
-        let known = states.known.get(&(channel.to_owned(), status.account.clone()));
-        let reported = known.map_or(0, |known| known.reported);
-        let news = reported <= reports && states.put(channel, &status, reported);
-        drop(states);
-        if news {
+        if self.states.note(channel, &status, reports) {
             self.tell(channel, &status);
         }
     }
@@ -283,28 +233,6 @@ impl Channels {
 
     fn living(&self) -> Result<Life, Failure> {
         self.life().clone().ok_or_else(not_now)
-    }
-
-    /// The channel a plugin provides.
-    fn channel_of(&self, plugin: &str) -> Result<String, Failure> {
-        let snapshot = self.living()?.engine.snapshot();
-        let mut own = snapshot.capabilities(CONTRACT).filter(|one| one.plugin == plugin);
-        own.next().map(|capability| capability.id.clone()).ok_or_else(|| {
-            Failure::new(
-                class::FORBIDDEN,
-                "LDR-CHANNEL-FOREIGN",
-                format!("the plugin `{plugin}` provides no channel"),
-            )
-        })
-    }
-}
-
-impl States {
-    /// Keeps a state. Whether it is another than before.
-    fn put(&mut self, channel: &str, status: &AccountStatus, reported: u64) -> bool {
-        let key = (channel.to_owned(), status.account.clone());
-        let before = self.known.insert(key, State { status: status.clone(), reported });
-        before.is_none_or(|before| before.status.state != status.state)
     }
 }
 
@@ -329,67 +257,4 @@ fn told(channel: &str, account: &str, failure: Failure) -> Diagnostic {
         format!("the account `{account}` of `{channel}` is not as configured: {message} ({code})"),
     );
     if hint.is_empty() { finding } else { finding.hint(hint) }
-}
-
-/// The service through which channels report.
-pub(crate) struct Inbox(pub(crate) Arc<Channels>);
-
-impl Service for Inbox {
-    fn name(&self) -> &str {
-        INBOX
-    }
-
-    fn call(&self, request: ServiceRequest) -> Answer {
-        let channels = self.0.clone();
-        match request.method.as_str() {
-            inbox::STATUS => Answer::Ready((|| {
-                let status: AccountStatus = from_json(&request.body)?;
-                let channel = channels.channel_of(&request.caller.plugin)?;
-                channels.report(&channel, status);
-                Reply::json(&())
-            })()),
-            inbox::DELIVER => Answer::later(async move {
-                let message: InboundMessage = from_json(&request.body)?;
-                let channel = channels.channel_of(&request.caller.plugin)?;
-                let payload = serde_json::json!({ "channel": channel, "message": message });
-                let _ = channels.events.publish("gateway", "message.received", payload);
-                let conversations = channels.living()?.conversations;
-                conversations.take(&channel, message).await?;
-                Reply::json(&())
-            }),
-            method => Answer::unimplemented(INBOX, method),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_that_comes_late_does_not_undo_what_was_reported_since() {
-        let channels = Channels::new(EventBus::new());
-        let status = |account: &str, state| AccountStatus {
-            account: account.to_owned(),
-            state,
-            ..AccountStatus::default()
-        };
-        let state = |account: &str| {
-            let accounts = channels.accounts();
-            accounts
-                .into_iter()
-                .find(|one| one.status.account == account)
-                .map(|one| one.status.state)
-        };
-        let asked = channels.states().reports;
-        channels.report("irc", status("home", AccountState::Connected));
-        channels.note("irc", status("home", AccountState::Connecting), asked);
-        assert_eq!(state("home"), Some(AccountState::Connected));
-        // Of another account nothing was reported.
-        channels.note("irc", status("work", AccountState::Connecting), asked);
-        assert_eq!(state("work"), Some(AccountState::Connecting));
-        let asked = channels.states().reports;
-        channels.note("irc", status("home", AccountState::Disconnected), asked);
-        assert_eq!(state("home"), Some(AccountState::Disconnected));
-    }
 }

@@ -8,7 +8,8 @@ use loader_contract::channel::{
 };
 use std::future::Future;
 
-/// A plugin that connects people.
+/// A plugin that connects people. [`Call::capability`] says which of its channels is meant; one with several
+/// names the channel in what it delivers and reports.
 pub trait Channel: Plugin {
     /// What the channel can do.
     fn capabilities(&self, call: Call) -> impl Future<Output = Result<Capabilities>> + Send;
