@@ -3,14 +3,16 @@
 mod breaker;
 mod limits;
 mod metrics;
+mod open_stream;
 mod options;
 mod served;
 mod target;
 
 pub use breaker::BreakerPolicy;
 pub use metrics::MetricsSnapshot;
+pub use open_stream::OpenStream;
 pub use options::{CallOptions, CallPolicy};
-pub use target::{OpenStream, Target};
+pub use target::Target;
 
 pub(crate) use metrics::Reading;
 pub(crate) use served::{Served, Waking};
@@ -75,8 +77,8 @@ impl Capabilities for Dispatcher {
         let target = self.target(&call.contract, call.capability.as_deref(), &call.method);
         Box::pin(async move {
             let stream = target?.open(call.options, call.metadata, call.body).await?;
-            let OpenStream { head, end, place } = stream;
-            Ok(CapabilityStream { head, end, place: Box::new(place) })
+            let OpenStream { head, end, answering } = stream;
+            Ok(CapabilityStream { head, end, place: Box::new(answering) })
         })
     }
 }

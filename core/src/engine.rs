@@ -20,7 +20,7 @@ pub use apply::{Action, Change};
 pub use enablement::{Decision, Enablement, SwitchedTo};
 pub use options::{BeforeStart, Options, PluginOptions, ReloadOptions};
 pub use reload::ReloadRequest;
-pub use survey::{Survey, Surveyed, policy, rehearse, survey, switched_on};
+pub use survey::{Survey, Surveyed, owned, policy, rehearse, survey, switched_on};
 
 use crate::{
     crash,

@@ -296,7 +296,7 @@ impl Generation {
 
     async fn handle(&self, invocation: Invocation, end: StreamEnd) -> Result<(), Failure> {
         let Invocation { operation, context, metadata, body } = invocation;
-        let stream = ends::lend(end, &self.relay);
+        let stream = ends::lend(end, &self.relay, &self.origin);
         let future = {
             let _visit = self.resident.visit(&operation);
             let metadata = metadata.into_abi();

@@ -60,7 +60,7 @@ pub use dispatch::{BreakerPolicy, CallOptions, CallPolicy, MetricsSnapshot, Open
 pub use emission::LogFilter;
 pub use engine::{
     Action, Activation, BeforeStart, Change, Decision, Enablement, Engine, Options, PluginOptions,
-    PluginStats, ReloadOptions, ReloadRequest, Survey, Surveyed, SwitchedTo, Wanted, policy,
+    PluginStats, ReloadOptions, ReloadRequest, Survey, Surveyed, SwitchedTo, Wanted, owned, policy,
     rehearse, survey, switched_on,
 };
 pub use generation::{Placement, Retained, Retirement};

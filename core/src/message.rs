@@ -237,6 +237,12 @@ impl Failure {
         is_own_fault(self.class)
     }
 
+    /// The same as the fault of a plugin, in one of its operations.
+    pub(crate) fn of_plugin(self, plugin: &str, operation: &str) -> Self {
+        let message = format!("{} (`{operation}` of the plugin `{plugin}`)", self.message);
+        Self { message, origin: format!("plugin:{plugin}"), ..self }
+    }
+
     /// The deadline passed.
     pub fn deadline() -> Self {
         Self::new(class::DEADLINE, "LDR-CALL-DEADLINE", "no answer came within the deadline")

@@ -149,7 +149,7 @@ pub async fn open(
     request: ServiceRequest,
 ) -> Result<OpenStream, Failure> {
     let (head, end) = open_on(&Handle::current(), service, request).await?;
-    Ok(OpenStream { head, end, place: None })
+    Ok(OpenStream { head, end, answering: None })
 }
 
 /// The same on this runtime, whichever thread it is called from. Nothing goes on when the future is

@@ -87,7 +87,7 @@ impl Background {
         self.0.following.wait().await;
         let Ok(engine) = self.0.desk.engine() else { return };
         let mut running = self.0.known().clone();
-        running.retain(|one| one.state == ServiceState::Running);
+        running.retain(|one| matches!(one.state, ServiceState::Running | ServiceState::Waiting));
         while let Some(service) = running.pop() {
             // One that hangs takes nothing from those that come after it.
             let others = u32::try_from(running.len()).unwrap_or(u32::MAX);
@@ -129,6 +129,15 @@ impl Shared {
     async fn start(&self, engine: &Engine, offered: &Capability, generation: u64) {
         let (service, plugin) = (offered.id.as_str(), offered.plugin.as_str());
         let options = CallOptions::by("gateway").idempotent(true);
+        let asked = Known {
+            id: service.to_owned(),
+            plugin: plugin.to_owned(),
+            generation,
+            state: ServiceState::Waiting,
+            trouble: String::new(),
+        };
+        // When the gateway stops meanwhile, the service is to be stopped too.
+        self.keep(asked.clone());
         let started = ask::<IgnoredAny>(engine, service, method::START, options).await;
         let (state, trouble) = match &started {
             Ok(_) => (ServiceState::Running, String::new()),
@@ -136,19 +145,20 @@ impl Shared {
                 (ServiceState::Failed, format!("{} ({})", failure.message, failure.code))
             }
         };
-        let told =
-            Known { id: service.to_owned(), plugin: plugin.to_owned(), generation, state, trouble };
-        let mut known = self.known();
-        match known.iter_mut().find(|known| known.id == service) {
-            Some(known) => *known = told,
-            None => known.push(told),
-        }
-        drop(known);
+        self.keep(Known { state, trouble, ..asked });
         match started {
             Ok(_) => info!(service, plugin, generation, "service started"),
             Err(Failure { code, message, hint, .. }) => {
                 warn!(service, plugin, generation, code, hint, "not started: {message}");
             }
+        }
+    }
+
+    fn keep(&self, told: Known) {
+        let mut known = self.known();
+        match known.iter_mut().find(|known| known.id == told.id) {
+            Some(known) => *known = told,
+            None => known.push(told),
         }
     }
 

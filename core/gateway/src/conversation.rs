@@ -25,7 +25,7 @@ use loader_core::{
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -36,6 +36,12 @@ const WAITING: usize = 64;
 
 /// How many messages of a conversation a model is shown.
 const HISTORY: usize = 20;
+
+/// How much of a conversation a model is shown: a question may have 1 MiB.
+const HISTORY_BYTES: usize = 256 * 1024;
+
+/// The longest reply. Nobody reads more in a chat.
+const MOST_SAID_BYTES: usize = 256 * 1024;
 
 /// How long a conversation's task waits for the next message before it forgets the conversation.
 const IDLE: Duration = Duration::from_secs(30 * 60);
@@ -210,6 +216,8 @@ impl Shared {
         messages: &mut mpsc::Receiver<InboundMessage>,
     ) {
         let mut history: VecDeque<Message> = VecDeque::new();
+        // After a pause, or a restart, turns are counted anew.
+        let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let mut turn = 0_u64;
         loop {
             let next = tokio::select! {
@@ -222,10 +230,9 @@ impl Shared {
             let Some(text) = self.turn(key, session, &mut message, &mut history).await else {
                 continue;
             };
-            while history.len() > HISTORY {
-                history.pop_front();
-            }
-            if self.reply(key, &message, &text, turn).await {
+            forget_oldest(&mut history);
+            let turn = format!("{began}/{turn}");
+            if self.reply(key, &message, &text, &turn).await {
                 self.hooks.message_sent(&CallOptions::by("gateway"), session, &text).await;
             }
         }
@@ -306,12 +313,20 @@ impl Shared {
         };
         let options = CallOptions::by("gateway").within(terms.timeout);
         let response = self.inference.generate(options, model, request).await?;
-        Ok(response.message.joined_text())
+        let text = response.message.joined_text();
+        if text.len() > MOST_SAID_BYTES {
+            let message = format!(
+                "the answer has {} bytes; a chat takes at most {MOST_SAID_BYTES}",
+                text.len()
+            );
+            return Err(Failure::new(class::EXHAUSTED, "LDR-CALL-ANSWER-SIZE", message));
+        }
+        Ok(text)
     }
 
     /// Sends the reply; while the account is not connected, tries again for a while. Says whether it
     /// was sent.
-    async fn reply(&self, key: &Key, message: &InboundMessage, text: &str, turn: u64) -> bool {
+    async fn reply(&self, key: &Key, message: &InboundMessage, text: &str, turn: &str) -> bool {
         if text.trim().is_empty() {
             return false;
         }
@@ -324,8 +339,7 @@ impl Shared {
         };
         let Ok(body) = serde_json::to_vec(&request) else { return false };
         let mut options = CallOptions::by("gateway");
-        options.idempotency_key =
-            format!("{}/{}/{}/{}/{turn}", key.0, key.1, key.2, message.timestamp_ms);
+        options.idempotency_key = format!("{}/{}/{}/{turn}", key.0, key.1, key.2);
         let give_up = tokio::time::Instant::now() + RESEND_FOR;
         let mut wait = RESEND_FIRST;
         loop {
@@ -348,9 +362,38 @@ impl Shared {
     }
 }
 
+/// Leaves as much of a conversation as a model is shown.
+fn forget_oldest(history: &mut VecDeque<Message>) {
+    let length = |message: &Message| message.joined_text().len();
+    let mut bytes: usize = history.iter().map(length).sum();
+    while history.len() > HISTORY || bytes > HISTORY_BYTES {
+        let Some(oldest) = history.pop_front() else { return };
+        bytes -= length(&oldest);
+    }
+}
+
 /// What is said where there is no answer.
 fn sorry(failure: &Failure) -> String {
     let Failure { code, origin, message, .. } = failure;
     warn!(code, origin, "no answer: {message}");
     format!("Sorry, no answer: {message} ({code})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conversation_is_forgotten_by_messages_and_by_bytes() {
+        let said = |bytes| Message::text(Role::User, "a".repeat(bytes));
+        let mut history: VecDeque<Message> = (0..30).map(|_| said(1)).collect();
+        forget_oldest(&mut history);
+        assert_eq!(history.len(), HISTORY);
+        history.push_back(said(HISTORY_BYTES - 3));
+        forget_oldest(&mut history);
+        assert_eq!(history.len(), 4);
+        history.push_back(said(HISTORY_BYTES + 1));
+        forget_oldest(&mut history);
+        assert!(history.is_empty());
+    }
 }

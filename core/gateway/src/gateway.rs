@@ -12,7 +12,7 @@ use crate::{
     difference, health,
     hooks::Hooks,
     inference::Inference,
-    reconnection,
+    reconnection::{self, Generations},
     routes::Routes,
     secrets::Permissions,
     speech::Speech,
@@ -22,10 +22,7 @@ use crate::{
     translation::{engine_options, not_opened},
     web_fetch::WebFetch,
 };
-use loader_contract::{
-    hook::event,
-    text_inference::{GenerateRequest, GenerateResponse},
-};
+use loader_contract::text_inference::{GenerateRequest, GenerateResponse};
 use loader_core::{
     CallOptions, Engine, LogFilter, Retirement,
     crash::Crash,
@@ -150,6 +147,8 @@ impl Gateway {
             &settings.config,
         );
         channels.begin(&engine, conversations.clone());
+        // A channel may be opened, or replaced, while others connect.
+        let connected = Generations::of(&engine.snapshot());
         for ((channel, account), own) in difference::connected(&settings.config) {
             // One that is opened later is connected when its generation appears.
             if !reconnection::is_awaited(&engine, channel) {
@@ -173,7 +172,7 @@ impl Gateway {
             applying: tokio::sync::Mutex::default(),
         };
         let inner = Arc::new(inner);
-        reconnection::follow(&inner);
+        reconnection::follow(&inner, connected);
         Ok((Self(inner), diagnostics))
     }
 
@@ -255,7 +254,7 @@ impl Gateway {
         self.0.hooks.gateway_stopping(&self.0.host).await;
     }
 
-    /// Waits for scheduled tasks under way, disconnects the accounts, stops the background services and
+    /// Waits for scheduled tasks and for answers in chats under way, disconnects the accounts, stops the background services and
     /// then every plugin, the last loaded first. All of it together may take so long, and a moment for
     /// each goodbye.
     pub async fn stop(&self, drain: Duration) -> Vec<(String, Retirement)> {
@@ -263,9 +262,7 @@ impl Gateway {
         let left = || drain.saturating_sub(asked.elapsed());
         let _ = timeout(left().max(MOMENT), self.stopping()).await;
         self.0.tasks.end(left()).await;
-        if self.0.hooks.has(event::SESSION_ENDED) {
-            let _ = timeout(left().max(MOMENT), self.0.conversations.close()).await;
-        }
+        let _ = timeout(left().max(MOMENT), self.0.conversations.close()).await;
         let goodbye = self.0.channels.disconnect(&self.0.engine);
         let _ = timeout(left().max(MOMENT), goodbye).await;
         self.0.background.end(left()).await;

@@ -23,7 +23,11 @@ use loader_core::{
     message::{Failure, Metadata},
 };
 use round::Round;
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use turn::Turn;
 
 /// Asks models for answers. What the operator, a person in a chat and a plugin ask for goes this way.
@@ -75,9 +79,10 @@ impl Inference {
         name: &str,
         request: GenerateRequest,
     ) -> Result<GenerateResponse, Failure> {
-        let mut stream = self.open(method::GENERATE, options, name, request).await?;
-        let answer = round::collect(&mut stream, self.idle()).await?;
-        serde_json::from_slice(&answer).map_err(|error| round::garbled(&error))
+        let until = options.deadline.unwrap_or_else(|| Instant::now() + self.idle());
+        let stream = self.open(method::GENERATE, options, name, request).await?;
+        let answer = round::collect(&stream, until).await?;
+        serde_json::from_slice(&answer).map_err(|error| stream.accuse(round::garbled(&error)))
     }
 
     /// One streamed answer of a provider.
@@ -87,8 +92,9 @@ impl Inference {
         name: &str,
         request: GenerateRequest,
     ) -> Result<Round, Failure> {
+        let first = options.deadline;
         let stream = self.open(method::STREAM, options, name, request).await?;
-        Ok(Round::new(stream, self.idle()))
+        Ok(Round::new(stream, self.idle(), first))
     }
 
     async fn open(

@@ -61,6 +61,7 @@ pub(crate) fn split<'a>(engine: &Engine, name: &'a str) -> Result<(&'a str, &'a 
         let providers: Vec<&str> =
             snapshot.capabilities(CONTRACT).map(|capability| capability.id.as_str()).collect();
         let message = match name.split_once('/') {
+            Some((provider, "")) => format!("`{}/` names no model", provider.escape_debug()),
             Some((provider, _)) => format!("there is no provider `{}`", provider.escape_debug()),
             None => format!(
                 "`{}` names no provider; a model is named <provider>/<model>",

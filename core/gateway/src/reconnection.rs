@@ -12,30 +12,39 @@ use std::{
 };
 
 /// The generation that serves each channel.
-type Generations = HashMap<String, u64>;
+pub(crate) struct Generations(HashMap<String, u64>);
 
-/// Connects the accounts of every channel whose generation is another than before, and lets it fetch
-/// the secrets they name, until the gateway is gone.
-pub(crate) fn follow(gateway: &Arc<Inner>) {
+/// Connects the accounts of every channel whose generation is another than that which was connected, and lets
+/// it fetch the secrets they name, until the gateway is gone.
+pub(crate) fn follow(gateway: &Arc<Inner>, mut connected: Generations) {
     let mut changes = gateway.engine.registry().changes();
-    let mut seen = generations(&gateway.engine.snapshot());
     let gateway: Weak<Inner> = Arc::downgrade(gateway);
     tokio::spawn(async move {
-        while changes.changed().await.is_ok() {
+        loop {
             let Some(gateway) = gateway.upgrade() else { return };
-            // Whoever applies another configuration connects what differs himself.
-            let _turn = gateway.applying.lock().await;
-            let now = generations(&gateway.engine.snapshot());
-            let config = gateway.desk.config();
-            gateway.permissions.renew(&gateway.engine.snapshot(), &config);
-            for ((channel, account), settings) in difference::connected(&config) {
-                if now.contains_key(channel) && now.get(channel) != seen.get(channel) {
-                    gateway.channels.connect(&gateway.engine, channel, account, settings).await;
-                }
+            connect_fresh(&gateway, &mut connected).await;
+            drop(gateway);
+            if changes.changed().await.is_err() {
+                return;
             }
-            seen = now;
         }
     });
+}
+
+async fn connect_fresh(gateway: &Inner, connected: &mut Generations) {
+    // Whoever applies another configuration connects what differs himself.
+    let _turn = gateway.applying.lock().await;
+    let snapshot = gateway.engine.snapshot();
+    let now = Generations::of(&snapshot);
+    let config = gateway.desk.config();
+    gateway.permissions.renew(&snapshot, &config);
+    for ((channel, account), settings) in difference::connected(&config) {
+        let served = now.0.get(channel);
+        if served.is_some() && served != connected.0.get(channel) {
+            gateway.channels.connect(&gateway.engine, channel, account, settings).await;
+        }
+    }
+    *connected = now;
 }
 
 /// Whether the plugin of a channel is to be opened only after the gateway has begun to serve.
@@ -45,11 +54,14 @@ pub(crate) fn is_awaited(engine: &Engine, channel: &str) -> bool {
     capability.is_some_and(|channel| engine.is_deferred(&channel.plugin))
 }
 
-fn generations(snapshot: &Snapshot) -> Generations {
-    let channels = snapshot.capabilities(CONTRACT);
-    let served = channels.filter_map(|channel| {
-        let record = snapshot.plugin(&channel.plugin)?;
-        Some((channel.id.clone(), record.generation?))
-    });
-    served.collect()
+impl Generations {
+    /// Those of a snapshot.
+    pub(crate) fn of(snapshot: &Snapshot) -> Self {
+        let channels = snapshot.capabilities(CONTRACT);
+        let served = channels.filter_map(|channel| {
+            let record = snapshot.plugin(&channel.plugin)?;
+            Some((channel.id.clone(), record.generation?))
+        });
+        Self(served.collect())
+    }
 }

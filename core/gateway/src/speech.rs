@@ -8,6 +8,7 @@ mod service;
 mod speaker;
 
 use crate::{
+    config,
     desk::Desk,
     providers::{Failures, Nobody},
 };
@@ -43,10 +44,11 @@ impl Speech {
         Self { desk }
     }
 
-    /// Asks one provider after another, until one begins to speak.
+    /// Asks one provider after another, until one begins to speak; only the one that is named, if one is.
     async fn begin(
         &self,
         method: &str,
+        named: Option<&str>,
         options: CallOptions,
         request: &Synthesize,
         body: &[u8],
@@ -57,7 +59,7 @@ impl Speech {
         }
         let engine = self.desk.engine()?;
         let mut failures = Failures::default();
-        for provider in self.candidates(&engine, method)? {
+        for provider in self.candidates(&engine, method, named)? {
             if options.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Err(Failure::deadline());
             }
@@ -88,8 +90,21 @@ impl Speech {
     }
 
     /// Who can be asked for this, in order.
-    fn candidates(&self, engine: &Engine, method: &str) -> Result<Vec<Candidate>, Failure> {
-        let all = candidate::in_order(&engine.snapshot(), &self.desk.config().speech);
+    fn candidates(
+        &self,
+        engine: &Engine,
+        method: &str,
+        named: Option<&str>,
+    ) -> Result<Vec<Candidate>, Failure> {
+        let wanted = match named {
+            None => self.desk.config().speech.clone(),
+            Some(named) => {
+                // Says that there is no such provider.
+                engine.target(CONTRACT, Some(named), method)?;
+                config::Speech { providers: vec![named.to_owned()], only: true, timeout_ms: 0 }
+            }
+        };
+        let all = candidate::in_order(&engine.snapshot(), &wanted);
         if all.is_empty() {
             // There is none at all, or none that the operator wants.
             engine.target(CONTRACT, None, method)?;

@@ -1,6 +1,9 @@
 //! A look at what would be loaded, without a gateway that runs.
 
-use crate::{Settings, translation::engine_options};
+use crate::{
+    Settings,
+    translation::{contracts, engine_options},
+};
 use loader_contract::{
     background_service, channel, chat_command, cli_command, hook, scheduled_task, speech,
     text_inference, tool, web_fetch,
@@ -8,6 +11,7 @@ use loader_contract::{
 use loader_core::{
     Options, Survey,
     discovery::Candidate,
+    manifest::Provided,
     service::{Service, Services},
     staging::Store,
     vetting::Policy,
@@ -51,6 +55,13 @@ pub fn rehearse(settings: &Settings, store: &Store) -> Survey {
 /// The plugins that are switched on, by their manifests alone. Blocking; reads no library.
 pub fn switched_on(settings: &Settings) -> Vec<Candidate> {
     loader_core::switched_on(&looking(settings))
+}
+
+/// Who would have each capability of these plugins, as [`loader_core::owned`] says, on the gateway's terms.
+pub fn owned<'a>(
+    plugins: impl IntoIterator<Item = &'a Candidate>,
+) -> Vec<(&'a Candidate, &'a Provided, Vec<&'a str>)> {
+    loader_core::owned(plugins, &contracts())
 }
 
 /// What plugins must satisfy to be loaded. Blocking; opens no store.

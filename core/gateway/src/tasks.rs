@@ -147,8 +147,9 @@ impl Shared {
     /// Begins the courses of tasks that are new, ends those of tasks that are gone, and lets the others
     /// go on by what is said of them now.
     fn look(&self, engine: &Engine) {
-        let (snapshot, config) = (engine.snapshot(), self.desk.config());
+        // Whoever looks later knows no less.
         let mut courses = self.courses();
+        let (snapshot, config) = (engine.snapshot(), self.desk.config());
         courses.retain(|id, course| {
             let offered = snapshot.capability(CONTRACT, id);
             let is_kept = offered.is_some_and(|offered| offered.plugin == course.plugin);

@@ -11,7 +11,7 @@ use crate::{
     desk::Desk,
     providers::{self, Failures, Nobody},
 };
-use loader_abi::class;
+use loader_abi::{class, operation};
 use loader_contract::web_fetch::{CONTRACT, FetchPage, Page, code, method};
 use loader_core::{
     CallOptions, Engine,
@@ -47,8 +47,14 @@ impl WebFetch {
         Self { desk }
     }
 
-    /// Asks one provider after another, until one comes back with the page.
-    async fn fetch(&self, options: CallOptions, mut request: FetchPage) -> Result<Page, Failure> {
+    /// Asks one provider after another, until one comes back with the page; only the one that is named, if
+    /// one is.
+    async fn fetch(
+        &self,
+        named: Option<&str>,
+        options: CallOptions,
+        mut request: FetchPage,
+    ) -> Result<Page, Failure> {
         let wanted = &self.desk.config().web_fetch;
         let url = address::read(&request.url, wanted.allow_private)?;
         request.url = url.into();
@@ -58,7 +64,7 @@ impl WebFetch {
         };
         let engine = self.desk.engine()?;
         let mut failures = Failures::default();
-        for provider in in_order(&engine, wanted)? {
+        for provider in candidates(&engine, wanted, named)? {
             if options.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Err(Failure::deadline());
             }
@@ -117,7 +123,17 @@ async fn follow(
 }
 
 /// Who can be asked, in order.
-fn in_order(engine: &Engine, wanted: &config::WebFetch) -> Result<Vec<Provider>, Failure> {
+fn candidates(
+    engine: &Engine,
+    wanted: &config::WebFetch,
+    named: Option<&str>,
+) -> Result<Vec<Provider>, Failure> {
+    if let Some(named) = named {
+        // Says that there is no such provider.
+        engine.target(CONTRACT, Some(named), method::FETCH)?;
+        let only = providers::in_order(&engine.snapshot(), CONTRACT, &[named.to_owned()], true);
+        return Ok(only.iter().map(Provider::from).collect());
+    }
     let order = providers::in_order(&engine.snapshot(), CONTRACT, &wanted.providers, wanted.only);
     if order.is_empty() {
         // There is none at all, or none that the operator wants.
@@ -153,7 +169,13 @@ impl Service for WebFetch {
         let web = self.clone();
         Answer::later(async move {
             let asked: FetchPage = from_json(&request.body)?;
-            Reply::json(&web.fetch(request.options, asked).await?)
+            let named = request.metadata.get_text(operation::CAPABILITY_KEY);
+            Reply::json(&web.fetch(named, request.options, asked).await?)
         })
+    }
+
+    /// Nobody gets round the check of addresses by naming a provider.
+    fn answers_for_named(&self, method: &str) -> bool {
+        method == method::FETCH
     }
 }

@@ -131,6 +131,13 @@ pub(crate) struct Visiting<F> {
     future: Option<F>,
 }
 
+impl<F> Visiting<F> {
+    /// What the plugin is asked.
+    pub(crate) fn operation(&self) -> &Arc<str> {
+        &self.operation
+    }
+}
+
 impl<F: Future + Unpin> Future for Visiting<F> {
     type Output = F::Output;
 

@@ -60,6 +60,11 @@ impl<T: AsRef<Concurrency>> OwnedPlace<T> {
         std::mem::forget(place);
         Some(Self(owner.clone()))
     }
+
+    /// Whose place it is.
+    pub(crate) fn owner(&self) -> &T {
+        &self.0
+    }
 }
 
 impl<T: AsRef<Concurrency>> Drop for OwnedPlace<T> {

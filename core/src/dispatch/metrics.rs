@@ -92,7 +92,7 @@ impl Metrics {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn failed(&self, failure: Option<u32>) {
+    pub(crate) fn failed(&self, failure: Option<u32>) {
         let Some(class) = failure else { return };
         self.errors.fetch_add(1, Ordering::Relaxed);
         match class {

@@ -172,6 +172,12 @@ impl Served {
         self.ended(generation, failure);
     }
 
+    /// Takes note that a stream to a generation, once opened, failed.
+    pub(super) fn stream_failed(&self, generation: u64, failure: u32) {
+        self.metrics.failed(Some(failure));
+        self.ended(generation, Some(failure));
+    }
+
     /// How one that serves no more fails says nothing about its successor.
     fn ended(&self, generation: u64, failure: Option<u32>) {
         let serves = || self.slot.load().as_ref().is_some_and(|one| one.number() == generation);

@@ -1,6 +1,8 @@
 //! One call or stream on its way to a plugin, from the breaker to the counters.
 
-use super::{CallOptions, limits::OwnedPlace, served::Served};
+use super::{
+    CallOptions, OpenStream, limits::OwnedPlace, open_stream::Answering, served::Served,
+};
 use crate::{
     generation::{Invocation, Kind, Lease, call_id},
     message::{Failure, Message, Metadata, Reply},
@@ -31,16 +33,6 @@ pub struct Target {
     pub(super) served: Arc<Served>,
     pub(super) operation: Arc<str>,
     pub(super) capability: Arc<str>,
-}
-
-/// A stream to a plugin.
-pub struct OpenStream {
-    /// The head of the plugin's answer.
-    pub head: Message,
-    /// The caller's side. Dropping its receiver cancels the plugin's handling.
-    pub end: StreamEnd,
-    /// A place among the plugin's calls; a stream to the host takes none.
-    pub(crate) place: Option<OwnedPlace<Served>>,
 }
 
 impl Target {
@@ -125,10 +117,7 @@ impl Target {
         read: impl Fn(Reply) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let take = |reply| {
-            let read = read(reply).map_err(|failure| Failure {
-                origin: format!("plugin:{}", self.plugin()),
-                ..failure
-            });
+            let read = read(reply).map_err(|failure| self.accuse(failure));
             let is_at_fault = read.is_err();
             (read, is_at_fault)
         };
@@ -175,7 +164,21 @@ impl Target {
         }
         let failure = result.as_ref().err().map(|failure| failure.class);
         served.call_ended(number, failure, began.elapsed());
-        result
+        result.map_err(|failure| self.name(failure))
+    }
+
+    /// A failure as the plugin's own, in this operation.
+    fn accuse(&self, failure: Failure) -> Failure {
+        failure.of_plugin(self.plugin(), &self.operation)
+    }
+
+    /// The same where it is the host that found out: that the plugin did not answer in time, or not as it
+    /// has to.
+    fn name(&self, failure: Failure) -> Failure {
+        match failure.is_own_fault() && failure.origin == "host" {
+            true => self.accuse(failure),
+            false => failure,
+        }
     }
 
     /// Makes a call. Beside the result comes whether the plugin is at fault.
@@ -235,7 +238,7 @@ impl Target {
         let mut result = Self::attempt_open(lease, invocation, began, time).await;
         if let Err(failure) = &result
             && failure.is_own_fault()
-            && let Some(behind) = watched
+            && let Some(behind) = &watched
         {
             // What the plugin's handling of a stream fails with is noted where it ends.
             if failure.origin == "host" {
@@ -250,7 +253,10 @@ impl Target {
         }
         let failure = result.as_ref().err().map(|failure| failure.class);
         served.stream_opened(number, failure);
-        result.map(|(head, end)| OpenStream { head, end, place: Some(place) })
+        let (head, end) = result.map_err(|failure| self.name(failure))?;
+        let operation = self.operation.clone();
+        let answering = Answering { place, operation, generation: number, watched };
+        Ok(OpenStream { head, end, answering: Some(answering) })
     }
 
     async fn attempt_open(

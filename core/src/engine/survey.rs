@@ -2,9 +2,10 @@
 
 use super::{Decision, Options};
 use crate::{
-    configuration,
+    Contracts, configuration,
     diagnostic::Diagnostic,
     discovery::{Candidate, Discovery, Origin, Searched, Visit, Visited, discover_where, visit},
+    manifest::Provided,
     probe::{Probed, try_out},
     registry::{self, Claimant},
     staging::Store,
@@ -77,6 +78,22 @@ pub fn switched_on(options: &Options) -> Vec<Candidate> {
     let mut candidates = find(options).candidates;
     candidates.retain(|candidate| options.enablement.decide(candidate).enabled);
     candidates
+}
+
+/// Who would have each capability of these plugins, by their manifests alone: the names that lead to it, its
+/// id first.
+pub fn owned<'a>(
+    plugins: impl IntoIterator<Item = &'a Candidate>,
+    contracts: &Contracts,
+) -> Vec<(&'a Candidate, &'a Provided, Vec<&'a str>)> {
+    let plugins: BTreeMap<&str, &Candidate> =
+        plugins.into_iter().map(|plugin| (plugin.id(), plugin)).collect();
+    let claimants = plugins.values().map(|plugin| Claimant::of(plugin));
+    let owned = registry::settle(claimants, contracts).owned.into_iter().map(|owned| {
+        let names = [owned.provided.id.as_str()].into_iter().chain(owned.aliases);
+        (plugins[owned.plugin], owned.provided, names.collect())
+    });
+    owned.collect()
 }
 
 fn survey_with(options: &Options, known: Option<&Known>) -> Survey {

@@ -20,6 +20,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 use tokio::sync::{mpsc, oneshot};
+use tracing::debug;
 
 /// One call, and where its answer goes.
 pub(super) struct Call {
@@ -50,7 +51,7 @@ impl Call {
         let mut nobody = Context::from_waker(Waker::noop());
         let first = pin!(lease.generation.answer(&mut future)).poll_unpin(&mut nobody);
         match first {
-            Poll::Ready(result) => lease.generation.send(answer, result),
+            Poll::Ready(result) => lease.generation.send(future.operation(), answer, result),
             Poll::Pending => {
                 let waiting = wait(lease, future, cancellable, answer);
                 drop(tokio::spawn(watch(waiting, pulse.clone())));
@@ -66,7 +67,7 @@ async fn wait(
     mut answer: oneshot::Sender<Result<Reply, Failure>>,
 ) {
     let generation = &*lease.generation;
-    let result = {
+    let answered = {
         let reply = pin!(generation.answer(&mut future));
         let gone = async {
             tokio::select! {
@@ -74,21 +75,28 @@ async fn wait(
                 () = generation.cancelled(cancellable) => {}
             }
         };
-        or_gone(reply, || gone).await.unwrap_or_else(|| Err(Generation::retired()))
+        or_gone(reply, || gone).await
     };
+    let operation = future.operation().clone();
     // What is left of the plugin's future goes before its caller learns of the end.
     drop(future);
-    generation.send(answer, result);
+    match answered {
+        Some(result) => generation.send(&operation, answer, result),
+        None => drop(answer.send(Err(Generation::retired()))),
+    }
 }
 
 impl Generation {
+    /// Gives the plugin's answer to whoever asked. One that comes after he has gone is counted.
     fn send(
         &self,
+        operation: &str,
         answer: oneshot::Sender<Result<Reply, Failure>>,
         result: Result<Reply, Failure>,
     ) {
         if answer.send(result).is_err() {
             self.late.fetch_add(1, Ordering::Relaxed);
+            debug!(origin = &*self.origin, operation, "an answer came after its caller had gone");
         }
     }
 }

@@ -18,17 +18,29 @@ use loader_abi::{
 use std::{sync::Arc, task::Poll};
 
 /// Wraps one side of a stream for a plugin.
-pub(crate) fn lend(end: StreamEnd, relay: &Relay) -> Duplex {
-    halves(end, None, relay)
+pub(crate) fn lend(end: StreamEnd, relay: &Relay, borrower: &Arc<str>) -> Duplex {
+    halves(end, None, relay, borrower)
 }
 
 /// The same, and keeps a place until the plugin has let go of both halves.
-pub(crate) fn lend_with(end: StreamEnd, place: Place, relay: &Relay) -> Duplex {
-    halves(end, Some(Arc::new(place)), relay)
+pub(crate) fn lend_with(
+    end: StreamEnd,
+    place: Place,
+    relay: &Relay,
+    borrower: &Arc<str>,
+) -> Duplex {
+    halves(end, Some(Arc::new(place)), relay, borrower)
 }
 
-fn halves(end: StreamEnd, place: Option<Arc<Place>>, relay: &Relay) -> Duplex {
-    let sender = LentSender { sender: end.sender, relay: relay.clone(), _place: place.clone() };
+fn halves(
+    end: StreamEnd,
+    place: Option<Arc<Place>>,
+    relay: &Relay,
+    borrower: &Arc<str>,
+) -> Duplex {
+    let (borrower, place_too) = (borrower.clone(), place.clone());
+    let sender =
+        LentSender { sender: end.sender, borrower, relay: relay.clone(), _place: place_too };
     let receiver = LentReceiver { receiver: end.receiver, relay: relay.clone(), _place: place };
     Duplex {
         sender: StreamSender_TO::from_value(sender, TD_Opaque),
@@ -38,6 +50,8 @@ fn halves(end: StreamEnd, place: Option<Arc<Place>>, relay: &Relay) -> Duplex {
 
 struct LentSender {
     sender: Sender,
+    /// Whose failure it is when this half ends with one.
+    borrower: Arc<str>,
     relay: Relay,
     _place: Option<Arc<Place>>,
 }
@@ -62,7 +76,7 @@ impl StreamSender for LentSender {
     }
 
     fn close(&self, end: loader_abi::End) {
-        self.sender.end(from_abi(end));
+        self.sender.end(from_abi(end, &self.borrower));
     }
 }
 
@@ -111,13 +125,13 @@ fn into_abi(end: End) -> loader_abi::End {
     loader_abi::End { reason, error }
 }
 
-fn from_abi(end: loader_abi::End) -> End {
+fn from_abi(end: loader_abi::End, borrower: &str) -> End {
     match (end.reason, end.error) {
         (end_reason::DONE, _) => End::Done,
         (end_reason::CANCELLED, _) => End::Cancelled,
         (end_reason::DEADLINE, _) => End::Deadline,
         (end_reason::SUPERSEDED, _) => End::Superseded,
-        (_, ROption::RSome(error)) => End::Failed(Failure::from_abi(error, "plugin".into())),
+        (_, ROption::RSome(error)) => End::Failed(Failure::from_abi(error, borrower.to_owned())),
         (_, ROption::RNone) => End::Failed(Failure::new(
             loader_abi::class::INTERNAL,
             "LDR-STREAM-ENDED",

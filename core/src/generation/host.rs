@@ -206,13 +206,14 @@ impl Host for HostLink {
         let Some((contract, method)) = operation::split(operation.as_str()) else {
             return refused(Failure::unimplemented(operation.as_str()));
         };
-        let relay = self.relay.clone();
+        let (relay, borrower) = (self.relay.clone(), self.origin.clone());
         if let Some(service) = self.service(contract, method, &metadata) {
             let request = self.service_request(method, &context, metadata, body);
             let opening = service::open_on(&self.runtime, service, request);
             let waiting = async move {
                 let opened = opening.await;
-                answer_opened(opened.map(|(head, end)| (head, ends::lend(end, &relay))))
+                let lent = |(head, end)| (head, ends::lend(end, &relay, &borrower));
+                answer_opened(opened.map(lent))
             };
             return self.relay.wrap(waiting).into_ffi();
         }
@@ -227,7 +228,7 @@ impl Host for HostLink {
             let _abort = abort;
             let opened = receiver.await.unwrap_or_else(|_| Err(Failure::cancelled()));
             answer_opened(opened.map(|CapabilityStream { head, end, place }| {
-                (head, ends::lend_with(end, place, &relay))
+                (head, ends::lend_with(end, place, &relay, &borrower))
             }))
         };
         self.relay.wrap(waiting).into_ffi()

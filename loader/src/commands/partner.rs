@@ -57,7 +57,7 @@ impl Partner {
                 let timeout = Duration::from_millis(settings.config.gateway.request_timeout_ms);
                 let (gateway, diagnostics) = Gateway::start(settings).await?;
                 let troubles = diagnostics.into_iter().map(Finding::from).collect();
-                Ok(Self::Own { gateway, troubles, caller, timeout, _claim: claim })
+                Ok(Self::Own { gateway, troubles, timeout, _claim: claim })
             }
         }
     }
@@ -91,8 +91,8 @@ impl Partner {
     ) -> Result<Answer, Finding> {
         match self {
             Self::Running(gateway) => Ok(Answer::Running(gateway.stream(model, messages).await?)),
-            Self::Own { gateway, caller, timeout, .. } => {
-                let options = CallOptions::by(*caller).within(*timeout);
+            Self::Own { gateway, timeout, .. } => {
+                let options = CallOptions::by("gateway").within(*timeout);
                 let request =
                     GenerateRequest { messages: messages.to_vec(), ..GenerateRequest::default() };
                 Ok(Answer::Own(gateway.stream(options, model, request).await?))
@@ -113,13 +113,13 @@ impl Partner {
                 let body = String::from_utf8(body).map_err(|_| not_json())?;
                 Ok(Pieces::Running(gateway.capability(operation, capability, body).await?))
             }
-            Self::Own { gateway, caller, timeout, .. } => {
+            Self::Own { gateway, timeout, .. } => {
                 let (contract, method) = operation.rsplit_once('/').unwrap_or((operation, ""));
                 let question = Question {
                     contract: contract.to_owned(),
                     method: method.to_owned(),
                     capability: capability.map(str::to_owned),
-                    options: CallOptions::by(*caller).within(*timeout),
+                    options: CallOptions::by("gateway").within(*timeout),
                     body,
                 };
                 Ok(match gateway.ask(question).await? {

@@ -7,6 +7,10 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
+/// How many accounts of one channel are kept. A channel has those that are configured; one that makes up names
+/// fills no memory.
+const MOST: usize = 1000;
+
 /// How one account is.
 #[derive(Debug, Clone, Serialize)]
 pub struct AccountView {
@@ -99,6 +103,10 @@ impl Known {
     /// Keeps a state. Whether it is another than before.
     fn put(&mut self, channel: &str, status: &AccountStatus, reported: u64) -> bool {
         let key = (channel.to_owned(), status.account.clone());
+        let of_channel = self.accounts.keys().filter(|(of, _)| of == channel);
+        if !self.accounts.contains_key(&key) && of_channel.count() >= MOST {
+            return false;
+        }
         // The key has the channel; a view would name it twice.
         let status = AccountStatus { channel: String::new(), ..status.clone() };
         let state = status.state;
@@ -133,5 +141,19 @@ mod tests {
         let asked = states.reports();
         assert!(states.note("irc", &status("home", AccountState::Disconnected), asked));
         assert_eq!(state("home"), Some(AccountState::Disconnected));
+    }
+
+    #[test]
+    fn made_up_accounts_fill_no_memory() {
+        let states = States::default();
+        for number in 0..2 * MOST {
+            let account = format!("guest {number}");
+            states.report("irc", &AccountStatus { account, ..AccountStatus::default() });
+        }
+        assert_eq!(states.views().len(), MOST);
+        let guest = AccountStatus { account: "guest 7".into(), ..AccountStatus::default() };
+        let connected = AccountStatus { state: AccountState::Connected, ..guest };
+        assert!(states.report("irc", &connected), "one that is known goes on");
+        assert!(states.report("xmpp", &connected), "so do other channels");
     }
 }

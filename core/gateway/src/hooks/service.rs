@@ -4,6 +4,7 @@ use super::Hooks;
 use loader_abi::class;
 use loader_contract::hook::{CONTRACT, Custom, HookList, method};
 use loader_core::{
+    Snapshot,
     message::{Failure, Reply, from_json},
     service::{Answer, Service, ServiceRequest},
 };
@@ -23,7 +24,7 @@ impl Service for Hooks {
                 let hooks = self.clone();
                 Answer::later(async move {
                     let fired: Custom = from_json(&request.body)?;
-                    check(&request, &fired.name)?;
+                    check(&request, &fired.name, &hooks.0.desk.engine()?.snapshot())?;
                     Reply::json(&hooks.custom(&request.options, fired).await?)
                 })
             }
@@ -32,20 +33,30 @@ impl Service for Hooks {
     }
 }
 
-/// A plugin fires events that begin with its own name; who asks from outside fires what he wants.
-fn check(request: &ServiceRequest, name: &str) -> Result<(), Failure> {
+/// A plugin fires events that begin with its own id; who asks from outside fires what he wants.
+fn check(request: &ServiceRequest, name: &str, plugins: &Snapshot) -> Result<(), Failure> {
     let plugin = &*request.caller.plugin;
-    let owner = name.split_once('.').filter(|(owner, rest)| !owner.is_empty() && !rest.is_empty());
     let refuse = |class, message: String| {
         let hint = format!("name it <plugin>.<name>, such as `{plugin}.done`");
         Err(Failure::new(class, "LDR-HOOK-NAME", message).hint(hint))
     };
     let shown = name.escape_debug();
-    match owner {
-        None => refuse(class::INVALID, format!("`{shown}` names no event of a plugin")),
-        Some((owner, _)) if request.caller.generation != 0 && owner != plugin => {
-            refuse(class::FORBIDDEN, format!("`{shown}` is an event of the plugin `{owner}`"))
-        }
-        Some(_) => Ok(()),
+    if !name.split_once('.').is_some_and(|(owner, rest)| !owner.is_empty() && !rest.is_empty()) {
+        return refuse(class::INVALID, format!("`{shown}` names no event of a plugin"));
     }
+    if request.caller.generation == 0 || is_of(name, plugin) && !is_nearer(name, plugin, plugins) {
+        return Ok(());
+    }
+    refuse(class::FORBIDDEN, format!("`{shown}` is no event of the plugin `{plugin}`"))
+}
+
+/// Whether an event's name begins with a plugin's id.
+fn is_of(name: &str, plugin: &str) -> bool {
+    let rest = name.strip_prefix(plugin).and_then(|rest| rest.strip_prefix('.'));
+    rest.is_some_and(|rest| !rest.is_empty())
+}
+
+/// Whether it begins with the id of another plugin, which begins with this one's.
+fn is_nearer(name: &str, plugin: &str, plugins: &Snapshot) -> bool {
+    plugins.plugins().any(|other| other.id.len() > plugin.len() && is_of(name, &other.id))
 }

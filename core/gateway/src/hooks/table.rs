@@ -112,8 +112,9 @@ impl Hook {
             Some("closed") => false,
             Some(other) => return Err(format!("`on_failure` is open or closed, not {other:?}")),
         };
-        let (name, priority) =
-            (text("name")?.unwrap_or_default(), number("priority", 0, -1000..=1000)?);
+        // Only those of `custom` are of one name.
+        let name = text("name")?.filter(|_| event == event::CUSTOM).unwrap_or_default();
+        let priority = number("priority", 0, -1000..=1000)?;
         let deadline = number("deadline_ms", usual, 1..=60_000)?;
         let Ok(target) = engine.target(CONTRACT, Some(&capability.id), event) else {
             return Ok(None);

@@ -2,6 +2,7 @@
 
 use super::Inference;
 use futures_util::future::BoxFuture;
+use loader_abi::operation;
 use loader_contract::{
     CONTENT_TYPE,
     text_inference::{CONTRACT, GenerateRequest, Model, ModelList, method},
@@ -30,7 +31,7 @@ impl Service for Inference {
             }),
             method::GENERATE => Answer::later(async move {
                 let asked: GenerateRequest = from_json(&request.body)?;
-                let model = asked.model.clone();
+                let model = meant(&request.metadata, &asked);
                 Reply::json(&inference.generate(request.options, &model, asked).await?)
             }),
             method => Answer::unimplemented(CONTRACT, method),
@@ -45,7 +46,7 @@ impl Service for Inference {
         let inference = self.clone();
         Box::pin(async move {
             let asked: GenerateRequest = from_json(&request.body)?;
-            let model = asked.model.clone();
+            let model = meant(&request.metadata, &asked);
             let ServiceRequest { method, options, .. } = request;
             match method.as_str() {
                 method::GENERATE => {
@@ -71,5 +72,18 @@ impl Service for Inference {
                 method => Err(Failure::unimplemented(&format!("{CONTRACT}/{method}"))),
             }
         })
+    }
+
+    /// Nobody gets round the hooks and the limits by naming the provider.
+    fn answers_for_named(&self, method: &str) -> bool {
+        matches!(method, method::GENERATE | method::STREAM)
+    }
+}
+
+/// The whole name of the model that is asked. Who names a provider as a capability says only which of its own.
+fn meant(metadata: &Metadata, asked: &GenerateRequest) -> String {
+    match metadata.get_text(operation::CAPABILITY_KEY) {
+        None => asked.model.clone(),
+        Some(provider) => format!("{provider}/{}", asked.model),
     }
 }

@@ -4,13 +4,13 @@
 //! the client does not learn of their calls: it gets the text of every round, and one end.
 
 use super::{
-    Inference, Prepared,
+    Inference, Prepared, encode,
     calls::{Calls, Verdict},
     round::{self, MAX_ANSWER_BYTES, Round},
 };
 use crate::tools::Tools;
 use futures_util::{StreamExt as _, stream, stream::BoxStream};
-use loader_abi::class;
+use loader_abi::{MAX_BODY_BYTES, class};
 use loader_contract::{
     text_inference::{
         GenerateRequest, GenerateResponse, Message, Part, Role, StreamEvent, ToolCall, ToolChoice,
@@ -180,14 +180,17 @@ impl Turn {
         let told = told.map(|call| tell(self.inference.tools.clone(), self.options(), call));
         let told: Vec<_> = told.collect();
         let told: Vec<String> = stream::iter(told).buffered(AT_ONCE).collect().await;
-        let answers = tool_calls.iter().zip(told).map(|(call, text)| Message {
-            tool_call_id: call.id.clone(),
-            ..Message::text(Role::Tool, text)
-        });
-        let answers: Vec<Message> = answers.collect();
+        let ids: Vec<String> = tool_calls.iter().map(|call| call.id.clone()).collect();
         let said = Message { role: Role::Assistant, content, tool_calls, ..Message::default() };
         self.request.messages.push(said);
-        self.request.messages.extend(answers);
+        // Some of the room is for the escapes of JSON, and for rounds to come.
+        let mut room = MAX_BODY_BYTES.saturating_sub(encode(&self.request)?.len()) / 2;
+        for (tool_call_id, told) in ids.into_iter().zip(told) {
+            let told = cut(told, MAX_TOLD_BYTES.min(room));
+            room = room.saturating_sub(told.len());
+            let answer = Message { tool_call_id, ..Message::text(Role::Tool, told) };
+            self.request.messages.push(answer);
+        }
         Ok(())
     }
 }
@@ -212,19 +215,18 @@ async fn tell(tools: Tools, options: CallOptions, call: ToolCall) -> String {
         Ok(arguments) => arguments,
         Err(error) => return format!("Error: the arguments are not JSON: {error}"),
     };
-    let told = match tools.call(options, CallTool { tool: call.name, arguments }).await {
+    match tools.call(options, CallTool { tool: call.name, arguments }).await {
         Ok(answer) if answer.failed => format!("Error: {}", answer.content),
         Ok(answer) => answer.content,
         Err(failure) => format!("Error: {} ({})", failure.message, failure.code),
-    };
-    cut(told)
+    }
 }
 
 /// As much of a text as a model is told.
-fn cut(mut text: String) -> String {
+fn cut(mut text: String, most: usize) -> String {
     let length = text.len();
-    if length > MAX_TOLD_BYTES {
-        text.truncate(text.floor_char_boundary(MAX_TOLD_BYTES));
+    if length > most {
+        text.truncate(text.floor_char_boundary(most));
         text.push_str(&format!("\n[cut off: there are {length} bytes]"));
     }
     text

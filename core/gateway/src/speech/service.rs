@@ -2,6 +2,7 @@
 
 use super::{Speech, candidate};
 use futures_util::future::BoxFuture;
+use loader_abi::operation;
 use loader_contract::speech::{CONTRACT, Provider, ProviderList, Synthesize, VoiceList, method};
 use loader_core::{
     message::{Failure, Message, Reply, from_json},
@@ -37,17 +38,23 @@ impl Service for Speech {
     ) -> BoxFuture<'static, Result<(), Failure>> {
         let speech = self.clone();
         Box::pin(async move {
-            let ServiceRequest { method, options, body, .. } = request;
+            let ServiceRequest { method, options, metadata, body, .. } = request;
             if !matches!(method.as_str(), method::SYNTHESIZE | method::TELEPHONY) {
                 return Err(Failure::unimplemented(&format!("{CONTRACT}/{method}")));
             }
             let asked: Synthesize = from_json(&body)?;
-            let mut begun = speech.begin(&method, options, &asked, &body).await?;
+            let named = metadata.get_text(operation::CAPABILITY_KEY);
+            let mut begun = speech.begin(&method, named, options, &asked, &body).await?;
             stream.sender.send(begun.head.clone()).await?;
             while let Some(piece) = begun.next().await? {
                 stream.sender.send(Message::data(piece)).await?;
             }
             Ok(())
         })
+    }
+
+    /// Speech of one that is named is listened to with the same patience, and not for longer.
+    fn answers_for_named(&self, method: &str) -> bool {
+        matches!(method, method::SYNTHESIZE | method::TELEPHONY)
     }
 }

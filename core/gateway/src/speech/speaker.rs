@@ -7,7 +7,6 @@ use loader_core::{
     message::{Failure, Message, Metadata},
 };
 use std::time::{Duration, Instant};
-use tokio::task::coop::consume_budget;
 
 /// What a telephone line takes.
 const TELEPHONE: &str = "pcm-s16le";
@@ -49,12 +48,13 @@ impl Speaker<'_> {
         let deadline = options.deadline;
         let target = self.engine.target(CONTRACT, Some(self.id), self.method)?;
         let stream = target.open(options, Metadata::new(), body).await?;
-        let head = self.check(&stream.head, request).map_err(|message| self.broken(message))?;
+        let broken = |message| stream.accuse(self.broken(message));
+        let head = self.check(&stream.head, request).map_err(broken)?;
         let left =
             deadline.map_or(self.patience, |it| it.saturating_duration_since(Instant::now()));
-        let first = within(left, next(&stream)).await?;
+        let first = next(&stream, left).await?;
         if first.is_none() {
-            return Err(self.broken("it sent no sound".into()));
+            return Err(broken("it sent no sound".into()));
         }
         Ok(Begun { head, first, stream, bytes: 0, patience: self.patience })
     }
@@ -77,9 +77,8 @@ impl Speaker<'_> {
     }
 
     fn broken(&self, message: String) -> Failure {
-        let mut failure = Failure::new(class::INTERNAL, "LDR-SPEECH-BROKEN", message);
-        failure.origin = format!("plugin:{}", self.plugin);
-        failure.hint(format!("update the plugin: loader plugins update {}", self.plugin))
+        Failure::new(class::INTERNAL, "LDR-SPEECH-BROKEN", message)
+            .hint(format!("update the plugin: loader plugins update {}", self.plugin))
     }
 }
 
@@ -88,12 +87,13 @@ impl Begun {
     pub(super) async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         let piece = match self.first.take() {
             Some(first) => Some(first),
-            None => within(self.patience, next(&self.stream)).await?,
+            None => next(&self.stream, self.patience).await?,
         };
         self.bytes += piece.as_ref().map_or(0, Vec::len);
         if self.bytes > MOST_BYTES {
             let message = format!("the speech has more than {MOST_BYTES} bytes");
-            return Err(Failure::new(class::INTERNAL, "LDR-CALL-ANSWER-SIZE", message));
+            let failure = Failure::new(class::INTERNAL, "LDR-CALL-ANSWER-SIZE", message);
+            return Err(self.stream.accuse(failure));
         }
         Ok(piece)
     }
@@ -107,26 +107,19 @@ pub(super) fn in_time(options: CallOptions, patience: Duration) -> CallOptions {
     options
 }
 
-async fn within<T>(
-    patience: Duration,
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    tokio::time::timeout(patience, work).await.unwrap_or_else(|_| {
-        let message = format!("no sound came for {} ms", patience.as_millis());
-        Err(Failure::new(class::DEADLINE, "LDR-CALL-DEADLINE", message))
-    })
-}
-
-/// The next sound of a stream; `None` at its end.
-async fn next(stream: &OpenStream) -> Result<Option<Vec<u8>>, Failure> {
-    loop {
-        match stream.end.receiver.receive().await {
-            Ok(message) if message.kind == message_kind::DATA && !message.body.is_empty() => {
+/// The next sound of a stream, which has to come in time; `None` at its end.
+async fn next(stream: &OpenStream, patience: Duration) -> Result<Option<Vec<u8>>, Failure> {
+    let sound = async {
+        while let Some(message) = stream.receive().await {
+            let message = message?;
+            if message.kind == message_kind::DATA && !message.body.is_empty() {
                 return Ok(Some(message.body));
             }
-            // Who sends nothing but what is no sound must not keep the thread for ever.
-            Ok(_) => consume_budget().await,
-            Err(end) => return end.into_failure().map_or(Ok(None), Err),
         }
-    }
+        Ok(None)
+    };
+    tokio::time::timeout(patience, sound).await.unwrap_or_else(|_| {
+        let message = format!("no sound came for {} ms", patience.as_millis());
+        Err(stream.accuse(Failure::new(class::DEADLINE, "LDR-CALL-DEADLINE", message)))
+    })
 }

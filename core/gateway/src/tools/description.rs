@@ -19,6 +19,12 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// When a tool that could not be described is asked again though its generation is the same.
 const AGAIN: Duration = Duration::from_secs(30);
 
+/// The longest description of a tool: all of them are shown to a model, in every question.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// The longest name of a tool that servers of models take.
+const MOST_NAME_BYTES: usize = 64;
+
 /// How many violations of a schema are told.
 const VIOLATIONS: usize = 3;
 
@@ -120,6 +126,18 @@ async fn ask(engine: &Engine, capability: &Capability) -> Result<Tool, Failure> 
     let description: ToolDescription = described.map_err(|failure| {
         unusable(format!("it does not describe itself: {} ({})", failure.message, failure.code))
     })?;
+    if !is_name(&capability.id) {
+        return Err(unusable(format!(
+            "a model cannot call it by its id, which may have at most {MOST_NAME_BYTES} letters, digits, \
+             `_` and `-`"
+        )));
+    }
+    let bytes = description.description.len() + description.parameters.to_string().len();
+    if bytes > MOST_BYTES {
+        return Err(unusable(format!(
+            "its description and `parameters` have {bytes} bytes, and may have {MOST_BYTES}"
+        )));
+    }
     if description.parameters["type"] != "object" {
         return Err(unusable("its `parameters` are no JSON Schema of an object".to_owned()));
     }
@@ -129,4 +147,10 @@ async fn ask(engine: &Engine, capability: &Capability) -> Result<Tool, Failure> 
         ListedTool { name: capability.id.clone(), plugin: capability.plugin.clone(), description };
     let is_read_only = capability.attributes.get("read_only") == Some(&Value::Bool(true));
     Ok(Tool { listed, is_read_only, validator })
+}
+
+/// Whether servers of models take it for the name of a function.
+fn is_name(id: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    id.len() <= MOST_NAME_BYTES && id.bytes().all(fits)
 }

@@ -7,6 +7,7 @@ use loader_core::{
     message::{Failure, Metadata, Reply},
 };
 use std::sync::Arc;
+use url::Url;
 
 /// One that can be asked.
 pub(super) struct Provider {
@@ -48,6 +49,12 @@ impl Provider {
         if page.content_type != wanted && page.content_type != "text/plain" {
             let sent = page.content_type.escape_debug();
             return Err(self.broken(format!("it sent `{sent}`, not `{wanted}`")));
+        }
+        for (field, address) in [("url", &page.url), ("location", &page.location)] {
+            let may_lack = field == "location" && address.is_empty();
+            if !may_lack && Url::parse(address).is_err() {
+                return Err(self.broken(format!("its `{field}` is no whole address")));
+            }
         }
         if !(100..1000).contains(&page.status) {
             return Err(self.broken(format!("{} is no status of HTTP", page.status)));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use loader_contract::{channel, scheduled_task, speech, text_inference, tool, web_fetch};
 use loader_core::Survey;
 use loader_core::diagnostic::Diagnostic;
-use loader_core::manifest::UsualSecrets;
+use loader_core::manifest::{Provided, UsualSecrets};
 use loader_core::nearest::nearest;
 use loader_core::services::secrets;
 use loader_gateway::config::Config;
@@ -85,12 +85,22 @@ impl Names<'_> {
         self.0.plugins.iter().map(|plugin| plugin.candidate.id()).collect()
     }
 
-    /// What plugins that are on provide of a contract, by ids and aliases.
-    fn of(&self, contract: &str) -> BTreeSet<&str> {
+    /// What plugins that are on provide of a contract.
+    fn provided(&self, contract: &str) -> impl Iterator<Item = &Provided> {
         let plugins = self.0.plugins.iter().filter(|plugin| plugin.decision.enabled);
         let provided = plugins.flat_map(|plugin| &plugin.candidate.spec().provides);
-        let fitting = provided.filter(|one| one.contract.to_string() == contract);
-        fitting.flat_map(|one| [one.id.as_str()].into_iter().chain(one.aliases())).collect()
+        provided.filter(move |one| one.contract.to_string() == contract)
+    }
+
+    /// By ids and aliases.
+    fn of(&self, contract: &str) -> BTreeSet<&str> {
+        let names = |one: &'_ Provided| [one.id.as_str()].into_iter().chain(one.aliases());
+        self.provided(contract).flat_map(names).collect()
+    }
+
+    /// By ids alone, for settings that are about the one thing and no way to ask for it.
+    fn ids(&self, contract: &str) -> BTreeSet<&str> {
+        self.provided(contract).map(|one| one.id.as_str()).collect()
     }
 }
 
@@ -107,7 +117,7 @@ fn check_names(config: &Config, names: &Names<'_>) -> Vec<Finding> {
     for (key, ids) in [("plugins.allow", &plugins.allow), ("plugins.deny", &plugins.deny)] {
         ids.iter().for_each(|id| check(key, "plugin", id, &known));
     }
-    let (channels, models) = (names.of(channel::CONTRACT), names.of(text_inference::CONTRACT));
+    let (channels, models) = (names.ids(channel::CONTRACT), names.of(text_inference::CONTRACT));
     for (id, channel) in &config.channels {
         check(&format!("channels.{id}"), "channel", id, &channels);
         for (account, settings) in &channel.accounts {
@@ -125,12 +135,12 @@ fn check_names(config: &Config, names: &Names<'_>) -> Vec<Finding> {
         let known = names.of(contract);
         wanted.iter().for_each(|name| check(key, "provider", name, &known));
     }
-    let tools = names.of(tool::CONTRACT);
+    let tools = names.ids(tool::CONTRACT);
     // A pattern may well fit nothing yet.
     for name in config.tools.enabled.iter().filter(|name| !name.contains('*')) {
         check("tools.enabled", "tool", name, &tools);
     }
-    let tasks = names.of(scheduled_task::CONTRACT);
+    let tasks = names.ids(scheduled_task::CONTRACT);
     config.tasks.keys().for_each(|id| check(&format!("tasks.{id}"), "task", id, &tasks));
     findings
 }

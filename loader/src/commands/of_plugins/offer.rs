@@ -30,23 +30,20 @@ pub(super) struct Offered {
 }
 
 impl Offer {
-    /// What these plugins offer. A name that is the program's own stays so; of two plugins that offer the
-    /// same, the first keeps it.
+    /// What these plugins offer. A name that is the program's own stays so; what two plugins claim is of
+    /// whoever the registry gives it to.
     pub(in crate::commands) fn of<'a>(plugins: impl IntoIterator<Item = &'a Candidate>) -> Self {
         let mut offer = Self::default();
-        for plugin in plugins {
-            let provides = plugin.spec().provides.iter();
-            for provided in provides.filter(|one| one.contract.to_string() == CONTRACT) {
-                match Offered::read(plugin, provided) {
-                    Ok(command) if offer.find(&command.name).is_none() => {
-                        offer.commands.push(command);
-                    }
-                    // Whose the name is, is said where plugins are compared.
-                    Ok(_) => {}
-                    Err(finding) => offer.warnings.push(finding),
-                }
+        for (plugin, provided, names) in loader_gateway::owned(plugins) {
+            if provided.contract.to_string() != CONTRACT {
+                continue;
+            }
+            match Offered::read(plugin, provided, &names[1..]) {
+                Ok(command) => offer.commands.push(command),
+                Err(finding) => offer.warnings.push(finding),
             }
         }
+        offer.commands.sort_by(|one, other| one.name.cmp(&other.name));
         offer
     }
 
@@ -79,7 +76,7 @@ impl Offer {
 }
 
 impl Offered {
-    fn read(plugin: &Candidate, provided: &Provided) -> Result<Self, Finding> {
+    fn read(plugin: &Candidate, provided: &Provided, aliases: &[&str]) -> Result<Self, Finding> {
         let spec = plugin.spec();
         let warning = |code, message: String| {
             let finding = Finding::warning(code, message).at(&plugin.folder().join("plugin.toml"));
@@ -105,7 +102,10 @@ impl Offered {
         let arguments = said("arguments").cloned().unwrap_or_else(|| Value::Array(Vec::new()));
         let arguments: Vec<Argument> = serde_json::from_value(arguments)
             .map_err(|error| senseless(format!("`arguments` makes no sense: {error}")))?;
-        let grammar = grammar(name, &about, &arguments).map_err(senseless)?;
+        let aliases = aliases.iter().filter(|alias| is_word(alias) && !is_own(alias));
+        let grammar = grammar(name, &about, &arguments)
+            .map_err(senseless)?
+            .visible_aliases(aliases.map(|alias| (*alias).to_owned()));
         Ok(Self {
             name: name.clone(),
             input: said("input") == Some(&Value::Bool(true)),

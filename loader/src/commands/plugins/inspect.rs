@@ -136,13 +136,17 @@ fn in_words(capability: &Value, plugin: &str) -> String {
     }
 }
 
-/// Its hooks, each with its place among all hooks of the same event.
+/// Its hooks, each with its place among all hooks of the same event that are called.
 fn hooks(survey: &Survey, id: &str) -> Vec<Value> {
     let served = survey.plugins.iter().filter(|one| one.decision.enabled && one.verdict.is_ok());
     let of = |plugin: &'_ Surveyed| {
         let spec = plugin.candidate.spec();
         let hooks = spec.provides.iter().filter(|one| one.contract.to_string() == hook::CONTRACT);
-        hooks.map(|one| (spec.id.clone(), one.clone())).collect::<Vec<_>>()
+        let called = hooks.filter(|one| {
+            let owner = survey.owners.get(&(hook::CONTRACT.to_owned(), one.id.clone()));
+            owner == Some(&spec.id) && is_called(one)
+        });
+        called.map(|one| (spec.id.clone(), one.clone())).collect::<Vec<_>>()
     };
     let mut all: Vec<(String, Provided)> = served.flat_map(of).collect();
     let on = |one: &Provided| one.attributes.get("on").cloned().unwrap_or_default();
@@ -162,6 +166,13 @@ fn hooks(survey: &Survey, id: &str) -> Vec<Value> {
         })
     });
     described.collect()
+}
+
+/// Whether the gateway knows the words that say when it is called and what becomes of its failures.
+fn is_called(hook: &Provided) -> bool {
+    let text = |key| hook.attributes.get(key).and_then(Value::as_str);
+    text("on").is_some_and(|on| hook::event::ALL.contains(&on))
+        && matches!(text("on_failure"), None | Some("open" | "closed"))
 }
 
 /// What the gateway that runs says of it.
