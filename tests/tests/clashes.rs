@@ -168,4 +168,13 @@ async fn across_origins_clashes_are_warnings_and_the_operators_choice_serves() {
     }
     let doctor = loader(&home, &more, &["plugins", "doctor"]);
     assert_eq!(doctor.status.code(), Some(0), "{doctor:?}");
+    // The command is described, and understood, as the plugin that keeps it says.
+    let manifest = own.join("two/plugin.toml");
+    let text = fs::read_to_string(&manifest).expect("a manifest");
+    fs::write(&manifest, text.replace("Sells.", "Sells in our name.")).expect("a manifest");
+    let help = loader(&home, &more, &["--help"]);
+    let help = String::from_utf8_lossy(&help.stdout);
+    assert!(help.contains("vend  Sells in our name."), "{help}");
+    let ran = loader(&home, &more, &["sell"]);
+    assert_eq!(String::from_utf8_lossy(&ran.stdout), "sold\n", "by its alias: {ran:?}");
 }

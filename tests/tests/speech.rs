@@ -602,3 +602,25 @@ async fn an_account_is_named_where_there_are_several_and_one_is_connected() {
     assert_eq!(ambiguous["code"], "LDR-CHANNEL-AMBIGUOUS");
     assert_eq!(ambiguous["hint"], "name one: one, two");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_speaker_that_is_named_is_listened_to_within_the_same_bounds() {
+    let home = Home::new();
+    home.add("hoarse");
+    let gateway = Gateway::start(&home, "[speech]\ntimeout_ms = 300\n").await;
+    let path = |id: &str| format!("/v1/capabilities/speech/1/synthesize?id={id}");
+    let text = json!({ "text": "hello" });
+    let answer = post(&gateway, &path("never-begins"), &text).await;
+    let error = &json_of(&answer)["error"];
+    assert_eq!((answer.status, &error["loader"]["code"]), (504, &json!("LDR-CALL-DEADLINE")));
+    let named = "`speech/1/synthesize` of the plugin `hoarse`";
+    assert!(error["message"].as_str().is_some_and(|text| text.contains(named)), "{error}");
+    for (bad, why) in [("stands-still", "no sound came for 300 ms"), ("never-ends", "more than 67108864 bytes")] {
+        let answer = post(&gateway, &path(bad), &text).await;
+        assert_eq!((answer.status, &answer.head["provider"]), (200, &json!(bad)));
+        assert!(answer.body.is_none(), "{bad} comes to no good end");
+        gateway.await_log(0, &[why, named]).await;
+    }
+    let answer = post(&gateway, &path("nobody"), &text).await;
+    assert_eq!(json_of(&answer)["error"]["loader"]["code"], "LDR-CALL-NO-CAPABILITY");
+}

@@ -351,3 +351,55 @@ async fn a_tool_that_asks_a_model_does_not_do_so_for_ever() {
     // Two rounds for each of four askers, and one for the last, who is offered nothing.
     assert_eq!(model.asked().len(), 9);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_comes_to_no_end_is_let_go_and_named() {
+    let home = Home::new();
+    home.add("streamer");
+    home.add("echo");
+    let gateway = Gateway::start(&home, "[gateway]\nrequest_timeout_ms = 500\n").await;
+    let asked = |model: &str, stream| {
+        let messages = json!([{ "role": "user", "content": "Well?" }]);
+        json!({ "model": format!("streamer/{model}"), "stream": stream, "messages": messages })
+    };
+    let named = "(`text-inference/1/stream` of the plugin `streamer`)";
+    let mut times = 0;
+    for model in ["silent", "hasty"] {
+        let answer = Client::connect(&gateway).await.post(CHAT, &asked(model, true)).await;
+        let answer = answer.expect("an answer");
+        let error = &answer.json()["error"];
+        assert_eq!((answer.status, &error["loader"]["code"]), (504, &json!("LDR-CALL-DEADLINE")));
+        assert_eq!(error["loader"]["origin"], "plugin:streamer");
+        assert!(error["message"].as_str().is_some_and(|text| text.contains(named)), "{error}");
+        times = gateway.await_log(times, &["LDR-CALL-DEADLINE", named]).await;
+        // A whole answer is waited for no longer, nor is one of a provider that is named.
+        let whole = Client::connect(&gateway).await.post(CHAT, &asked(model, false)).await;
+        assert_eq!(whole.expect("an answer").status, 504, "{model}");
+        let path = "/v1/capabilities/text-inference/1/generate?id=streamer";
+        let body = json!({ "model": model, "messages": [] });
+        let whole = Client::connect(&gateway).await.post(path, &body).await;
+        assert_eq!(whole.expect("an answer").status, 504, "{model}");
+    }
+    let chunks = Chunks::ask(&gateway, &asked("lingers", true)).await.all().await;
+    assert_eq!((&*text_of(&chunks), &*finish_of(&chunks)), ("All is said.", &["stop"][..]));
+    // Everything else serves, and what was too slow is no reason not to be asked again.
+    let echo = json!({ "model": "echo/echo", "messages": [{ "role": "user", "content": "Still?" }] });
+    let answer = Client::connect(&gateway).await.post(CHAT, &echo).await.expect("an answer");
+    assert_eq!(answer.json()["choices"][0]["message"]["content"], "Still?");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_long_answers_of_tools_leave_room_for_the_question() {
+    let many = |request: &Value| match answers(request).len() {
+        0 => (0..40).fold(Said::text(&["Look."]), |said, _| said.calling("long", "{}")),
+        _ => Said::text(&["Read."]),
+    };
+    let (home, model) = (Home::new(), Model::start(many).await);
+    let gateway = gateway(&home, &model, "enabled = [\"long\"]").await;
+    let chunks = Chunks::ask(&gateway, &question(true)).await.all().await;
+    assert_eq!(text_of(&chunks), "Look.\n\nRead.", "{chunks:#?}");
+    let asked = model.asked();
+    let told: Vec<usize> = answers(&asked[1]).into_iter().map(str::len).collect();
+    assert_eq!(told.len(), 40);
+    assert!(told[0] > 60_000 && told[39] < 1000, "{told:?}");
+}
