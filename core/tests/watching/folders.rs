@@ -42,10 +42,10 @@ async fn a_plugin_that_is_copied_into_a_root_is_reported_when_all_of_it_is_there
     let copier = tokio::task::spawn_blocking({
         let (plugin, library) = (plugin.clone(), library.clone());
         move || {
-            fs::create_dir(&plugin).unwrap();
-            fs::write(plugin.join("plugin.toml"), "id = \"hello\"").unwrap();
-            fs::create_dir(plugin.join("linux")).unwrap();
+            fs::create_dir_all(plugin.join("linux")).unwrap();
             let mut file = File::create(library).unwrap();
+            // From here on there is a plugin, and a copier without a processor has begun with all of it.
+            fs::write(plugin.join("plugin.toml"), "id = \"hello\"").unwrap();
             for chunk in content(7).chunks(1_024) {
                 file.write_all(chunk).unwrap();
                 std::thread::sleep(Duration::from_millis(10));
