@@ -21,6 +21,8 @@ fn shell(folder: &Path, command: &str) -> Command {
     shell.args(["-euc", command]).current_dir(folder).env("LOADER", build::repository());
     // The tutorial builds below the folder itself, with what an author's first build downloads.
     shell.env_remove("CARGO_TARGET_DIR").env("XDG_CONFIG_HOME", folder.join("no-config"));
+    // An author waits for the optimiser; this test does not.
+    shell.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0");
     shell
 }
 

@@ -615,7 +615,9 @@ async fn a_speaker_that_is_named_is_listened_to_within_the_same_bounds() {
     assert_eq!((answer.status, &error["loader"]["code"]), (504, &json!("LDR-CALL-DEADLINE")));
     let named = "`speech/1/synthesize` of the plugin `hoarse`";
     assert!(error["message"].as_str().is_some_and(|text| text.contains(named)), "{error}");
-    for (bad, why) in [("stands-still", "no sound came for 300 ms"), ("never-ends", "more than 67108864 bytes")] {
+    for (bad, why) in
+        [("stands-still", "no sound came for 300 ms"), ("never-ends", "more than 67108864 bytes")]
+    {
         let answer = post(&gateway, &path(bad), &text).await;
         assert_eq!((answer.status, &answer.head["provider"]), (200, &json!(bad)));
         assert!(answer.body.is_none(), "{bad} comes to no good end");

@@ -383,7 +383,8 @@ async fn a_model_that_comes_to_no_end_is_let_go_and_named() {
     let chunks = Chunks::ask(&gateway, &asked("lingers", true)).await.all().await;
     assert_eq!((&*text_of(&chunks), &*finish_of(&chunks)), ("All is said.", &["stop"][..]));
     // Everything else serves, and what was too slow is no reason not to be asked again.
-    let echo = json!({ "model": "echo/echo", "messages": [{ "role": "user", "content": "Still?" }] });
+    let echo =
+        json!({ "model": "echo/echo", "messages": [{ "role": "user", "content": "Still?" }] });
     let answer = Client::connect(&gateway).await.post(CHAT, &echo).await.expect("an answer");
     assert_eq!(answer.json()["choices"][0]["message"]["content"], "Still?");
 }

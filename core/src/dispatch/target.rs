@@ -1,8 +1,6 @@
 //! One call or stream on its way to a plugin, from the breaker to the counters.
 
-use super::{
-    CallOptions, OpenStream, limits::OwnedPlace, open_stream::Answering, served::Served,
-};
+use super::{CallOptions, OpenStream, limits::OwnedPlace, open_stream::Answering, served::Served};
 use crate::{
     generation::{Invocation, Kind, Lease, call_id},
     message::{Failure, Message, Metadata, Reply},

@@ -32,12 +32,7 @@ pub(crate) fn lend_with(
     halves(end, Some(Arc::new(place)), relay, borrower)
 }
 
-fn halves(
-    end: StreamEnd,
-    place: Option<Arc<Place>>,
-    relay: &Relay,
-    borrower: &Arc<str>,
-) -> Duplex {
+fn halves(end: StreamEnd, place: Option<Arc<Place>>, relay: &Relay, borrower: &Arc<str>) -> Duplex {
     let (borrower, place_too) = (borrower.clone(), place.clone());
     let sender =
         LentSender { sender: end.sender, borrower, relay: relay.clone(), _place: place_too };

@@ -27,8 +27,6 @@ pub(super) enum Partner {
         gateway: Gateway,
         /// Why plugins did not start.
         troubles: Vec<Finding>,
-        /// On whose behalf they are asked: the command's name.
-        caller: &'static str,
         /// The longest that an answer may take.
         timeout: Duration,
         _claim: Claim,
@@ -40,11 +38,11 @@ impl Partner {
     /// first question to it.
     pub(super) async fn find(
         context: &Context,
-        caller: &'static str,
+        command: &'static str,
         filter: LogFilter,
     ) -> Result<Self, Finding> {
         let state = StateDir::open(context.state_dir()?)?;
-        match state.claim(caller)? {
+        match state.claim(command)? {
             Claimed::Theirs(Some(Holder { url: Some(url), .. })) => {
                 Ok(Self::Running(RunningGateway::new(url, Token::read(&state)?)))
             }

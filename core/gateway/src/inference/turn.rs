@@ -4,8 +4,9 @@
 //! the client does not learn of their calls: it gets the text of every round, and one end.
 
 use super::{
-    Inference, Prepared, encode,
+    Inference, Prepared,
     calls::{Calls, Verdict},
+    encode,
     round::{self, MAX_ANSWER_BYTES, Round},
 };
 use crate::tools::Tools;

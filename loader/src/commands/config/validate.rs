@@ -94,8 +94,8 @@ impl Names<'_> {
 
     /// By ids and aliases.
     fn of(&self, contract: &str) -> BTreeSet<&str> {
-        let names = |one: &'_ Provided| [one.id.as_str()].into_iter().chain(one.aliases());
-        self.provided(contract).flat_map(names).collect()
+        let provided = self.provided(contract);
+        provided.flat_map(|one| [one.id.as_str()].into_iter().chain(one.aliases())).collect()
     }
 
     /// By ids alone, for settings that are about the one thing and no way to ask for it.
