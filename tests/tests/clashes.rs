@@ -168,6 +168,13 @@ async fn across_origins_clashes_are_warnings_and_the_operators_choice_serves() {
     }
     let doctor = loader(&home, &more, &["plugins", "doctor"]);
     assert_eq!(doctor.status.code(), Some(0), "{doctor:?}");
+    // A hook that is not called has no place among those that are.
+    for (id, places) in [("one/vendor", json!([])), ("two/vendor", json!([1]))] {
+        let inspected = data(&loader(&home, &more, &["plugins", "inspect", id, "--json"]));
+        let hooks = inspected["hooks"].as_array().expect("hooks").iter();
+        let found: Vec<_> = hooks.map(|hook| hook["place"].clone()).collect();
+        assert_eq!(json!(found), places, "{id}");
+    }
     // The command is described, and understood, as the plugin that keeps it says.
     let manifest = own.join("two/plugin.toml");
     let text = fs::read_to_string(&manifest).expect("a manifest");

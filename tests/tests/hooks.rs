@@ -21,7 +21,7 @@ fn add(home: &Home, id: &str, provides: &str) {
 const LEGACY: &str = r#""hook/1" = [{ id = "start", on = "before_agent_start" }]"#;
 
 const MIGRATED: &str = r#""hook/1" = [
-    { id = "model", on = "before_model_resolve" },
+    { id = "model", on = "before_model_resolve", name = "Only hooks of custom events have one" },
     { id = "prompt", on = "before_prompt_build" },
 ]"#;
 

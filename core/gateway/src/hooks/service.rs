@@ -60,3 +60,22 @@ fn is_of(name: &str, plugin: &str) -> bool {
 fn is_nearer(name: &str, plugin: &str, plugins: &Snapshot) -> bool {
     plugins.plugins().any(|other| other.id.len() > plugin.len() && is_of(name, &other.id))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_of;
+
+    #[test]
+    fn an_event_is_of_the_plugin_whose_whole_id_it_begins_with() {
+        assert!(is_of("acme.memory.stored", "acme.memory"));
+        assert!(is_of("one/vendor.sold", "one/vendor"));
+        for (name, plugin) in [
+            ("acme.memory", "acme.memory"),
+            ("acme.memory.", "acme.memory"),
+            ("acme.memories.stored", "acme.memory"),
+            ("stored", ""),
+        ] {
+            assert!(!is_of(name, plugin), "{name} {plugin}");
+        }
+    }
+}
