@@ -72,6 +72,7 @@ impl Ears<'_> {
             message_id: message.tag("msgid").unwrap_or_default().to_owned(),
             timestamp_ms: message.tag("time").and_then(server_time::parse).unwrap_or_default(),
             addressed: direct || spoken_to.is_some() || self.trigger == Trigger::All,
+            ..InboundMessage::default()
         }))
     }
 
