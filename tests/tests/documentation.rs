@@ -1,4 +1,5 @@
-//! The documentation against the tree: every error code has its page, and every link leads somewhere.
+//! The documentation against the tree: every error code has its page, every link leads somewhere, and the
+//! recipe for a kind of capability is the one that the kind in it was made by.
 
 use integration_tests::build;
 use std::{
@@ -164,4 +165,90 @@ fn every_link_leads_to_a_file_and_a_heading_that_exist() {
     }
     assert!(dead.is_empty(), "{dead:#?}");
     assert!(followed > 100, "only {followed} links were found");
+}
+
+/// The guide to a new kind of capability, whose example is `web-fetch/1`.
+fn recipe() -> String {
+    read(&build::repository().join("docs/guides/adding-a-capability.md"))
+}
+
+/// What stands between these two, which are there.
+fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before:?}"));
+    rest.split_once(after).unwrap_or_else(|| panic!("no {after:?} behind {before:?}")).0
+}
+
+/// The hunks of the recipe's diff: the file, and the lines that are in it afterwards.
+fn hunks(recipe: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut hunks: Vec<(&str, Vec<&str>)> = Vec::new();
+    let mut file = "";
+    for line in between(recipe, "````diff\n", "````").lines() {
+        if let Some(named) = line.strip_prefix("+++ b/") {
+            file = named;
+        } else if line == "@@" {
+            hunks.push((file, Vec::new()));
+        } else if let Some(there) = line.strip_prefix(['+', ' ']) {
+            hunks.last_mut().expect("a hunk").1.push(there);
+        }
+    }
+    hunks
+}
+
+#[test]
+fn the_lines_of_the_recipe_are_in_the_files_it_names() {
+    let recipe = recipe();
+    let hunks = hunks(&recipe);
+    assert!(hunks.len() > 40, "only {} hunks were found", hunks.len());
+    let mut missing = Vec::new();
+    for (file, lines) in hunks {
+        let text = read(&build::repository().join(file));
+        // In their order; what was added between them since is not the recipe's.
+        let mut there = text.lines();
+        for line in lines {
+            if !there.any(|one| one == line) {
+                missing.push(format!("{file}: {line}"));
+                break;
+            }
+        }
+    }
+    assert!(missing.is_empty(), "correct docs/guides/adding-a-capability.md: {missing:#?}");
+}
+
+#[test]
+fn the_recipe_names_every_file_that_tells_of_its_kind() {
+    let recipe = recipe();
+    let generated = between(&recipe, "Generated, and committed", "```sh");
+    let generated = generated.replace("<kind>", "web-fetch");
+    let own = between(&recipe, "New files:\n", "\nAnd every line");
+    let named = |text: &str| -> BTreeSet<String> {
+        text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    };
+    let (generated, own) = (named(&generated), named(own));
+    let hunks = hunks(&recipe);
+    let changed: BTreeSet<&str> = hunks.iter().map(|(file, _)| *file).collect();
+    let is_named = |path: &str| {
+        let is_own = |one: &String| path == one || one.ends_with('/') && path.starts_with(one);
+        changed.contains(path) || generated.contains(path) || own.iter().any(is_own)
+    };
+    // The guide itself, and what asks whether it tells the truth.
+    let others = ["docs/guides/adding-a-capability.md", "tests/tests/documentation.rs"];
+    let mut told = 0;
+    let mut unnamed = Vec::new();
+    for extension in ["rs", "md", "toml", "json", "lock", "snap"] {
+        for path in files(&build::repository(), extension) {
+            let path = path.strip_prefix(build::repository()).expect("it is in the repository");
+            let path = path.to_str().expect("UTF-8");
+            let text = read(&build::repository().join(path)).to_lowercase();
+            let tells = ["web-fetch", "web_fetch", "webfetch"].iter().any(|it| text.contains(it));
+            if tells && !others.contains(&path) {
+                told += 1;
+                unnamed.extend((!is_named(path)).then(|| path.to_owned()));
+            }
+        }
+    }
+    assert!(told > 40, "only {told} files tell of it");
+    assert!(unnamed.is_empty(), "not in docs/guides/adding-a-capability.md: {unnamed:#?}");
+    for one in own.iter().filter(|one| one.contains('/') && !one.contains('…')) {
+        assert!(build::repository().join(one).exists(), "it is gone: {one}");
+    }
 }

@@ -74,6 +74,8 @@ pub struct Method {
     pub name: &'static str,
     /// How it is asked.
     pub verb: Verb,
+    /// Whether one that is opened is answered with one message as well, when it is called.
+    pub or_called: bool,
     /// Whether every plugin answers it. One that does not have to answers it if the manifest's
     /// attribute `methods` lists it.
     pub required: bool,
@@ -120,6 +122,8 @@ pub enum Form {
     Word(&'static [&'static str]),
     /// A list of tables, as the contract says.
     Tables,
+    /// A table with `true` or `false` under these keys; others are left to later versions.
+    Switches(&'static [&'static str]),
 }
 
 impl Contract {
@@ -167,6 +171,9 @@ impl Form {
             Self::Boolean => value.is_boolean(),
             Self::Word(words) => value.as_str().is_some_and(|word| words.contains(&word)),
             Self::Tables => all(Value::is_object),
+            Self::Switches(keys) => value.as_object().is_some_and(|table| {
+                keys.iter().filter_map(|key| table.get(*key)).all(Value::is_boolean)
+            }),
         }
     }
 
@@ -185,6 +192,9 @@ impl Form {
             Self::Boolean => "`true` or `false`".to_owned(),
             Self::Word(words) => format!("one of `{}`", words.join("`, `")),
             Self::Tables => "a list of tables".to_owned(),
+            Self::Switches(keys) => {
+                format!("a table with `true` or `false` under `{}`", keys.join("`, `"))
+            }
         }
     }
 }
@@ -192,12 +202,17 @@ impl Form {
 impl Method {
     /// A method that every plugin of the contract answers with one message.
     pub(crate) const fn call(name: &'static str, about: &'static str) -> Self {
-        Self { name, verb: Verb::Call, required: true, idempotent: false, about }
+        Self { name, verb: Verb::Call, or_called: false, required: true, idempotent: false, about }
     }
 
     /// A method that every plugin of the contract answers with a stream.
     pub(crate) const fn open(name: &'static str, about: &'static str) -> Self {
         Self { verb: Verb::Open, ..Self::call(name, about) }
+    }
+
+    /// Every plugin that answers it with a stream answers it with one message too.
+    pub(crate) const fn or_called(self) -> Self {
+        Self { or_called: true, ..self }
     }
 
     /// Not every plugin answers it.
@@ -248,6 +263,7 @@ pub fn find(name: &str) -> Option<&'static Contract> {
 mod tests {
     use super::*;
     use crate::ContractName;
+    use serde_json::json;
 
     #[test]
     fn every_contract_can_be_found_and_says_what_it_is() {
@@ -265,5 +281,16 @@ mod tests {
         }
         let names: Vec<_> = ALL.iter().map(|contract| contract.name).collect();
         assert!(names.is_sorted(), "{names:?}");
+    }
+
+    #[test]
+    fn a_table_of_switches_has_true_or_false_under_its_keys() {
+        let form = Form::Switches(&["setup", "docs"]);
+        for fits in [json!({}), json!({ "setup": false, "docs": true }), json!({ "later": "a" })] {
+            assert!(form.fits(&fits), "{fits}");
+        }
+        for other in [json!(true), json!({ "setup": "no" }), json!({ "docs": null })] {
+            assert!(!form.fits(&other), "{other}");
+        }
     }
 }

@@ -58,7 +58,25 @@ pub const DESCRIPTION: Contract = Contract {
         Method::call(method::STATUS, "How the accounts are.").idempotent(),
         Method::call(method::SEND, "Sends text."),
     ],
-    attributes: &[Attribute::new("label", Form::Text, "The channel's name for people.")],
+    attributes: &[
+        Attribute::new("label", Form::Text, "The channel's name for people."),
+        Attribute::new("selection_label", Form::Text, "Its name where one is chosen from many."),
+        Attribute::new("detail_label", Form::Text, "A second name, where there is space for more."),
+        Attribute::new("docs_path", Form::Text, "Where to read more."),
+        Attribute::new("docs_label", Form::Text, "What a link there says."),
+        Attribute::new("blurb", Form::Text, "What it is, in one line."),
+        Attribute::new(
+            "prefer_over",
+            Form::Texts,
+            "Plugins that it is to be listed instead of, where they have the same channel.",
+        ),
+        Attribute::new("markdown_capable", Form::Boolean, "Whether it understands Markdown."),
+        Attribute::new(
+            "exposure",
+            Form::Switches(&["configured", "setup", "docs"]),
+            "Where it wants to be seen; everywhere, unless it says otherwise.",
+        ),
+    ],
     ..Contract::new(CONTRACT, Class::Capability, "Connects people: a chat network.")
 };
 

@@ -39,7 +39,7 @@ pub const DESCRIPTION: Contract = Contract {
     clash: "LDR-CONFLICT-PROVIDER",
     methods: &[
         Method::call(method::MODELS, "Lists the models.").idempotent(),
-        Method::open(method::GENERATE, "Answers whole.").idempotent(),
+        Method::open(method::GENERATE, "Answers whole.").or_called().idempotent(),
         Method::open(method::STREAM, "Answers piece by piece.").idempotent(),
     ],
     attributes: &[Attribute::new("label", Form::Text, "The provider's name for people.")],

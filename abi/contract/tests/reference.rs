@@ -97,6 +97,7 @@ fn describe(contract: &Contract, page: &mut String) {
 fn row(page: &mut String, method: &Method, remark: &str) {
     let verb = match method.verb {
         Verb::Call => "call",
+        Verb::Open if method.or_called => "call or stream",
         Verb::Open => "stream",
     };
     let remarks = [verb, remark, if method.idempotent { "idempotent" } else { "" }];
@@ -116,6 +117,10 @@ fn form_of(form: &Form) -> String {
             words.join(", ")
         }
         Form::Tables => "tables".to_owned(),
+        Form::Switches(keys) => {
+            let keys: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
+            format!("table of booleans: {}", keys.join(", "))
+        }
     }
 }
 

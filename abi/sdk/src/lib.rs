@@ -52,6 +52,8 @@ mod custody;
 mod error;
 pub mod export;
 mod guard;
+#[cfg(doctest)]
+mod guides;
 mod host;
 mod log;
 mod metadata;

@@ -19,12 +19,19 @@ pub use crate::{
     },
     config,
     contract::{
+        background_service::ServiceStatus,
         channel::{
             AccountState, AccountStatus, Capabilities, InboundMessage, SendText, Sent, StatusList,
         },
         chat_command::ChatReply,
         cli_command::RunCommand,
         health::HealthReport,
+        hook::{
+            AfterToolCall, AgentStartChange, BeforeAgentStart, BeforeModelResolve,
+            BeforePromptBuild, BeforeReply, BeforeToolCall, GatewayMoment, MessageChange,
+            MessageReceived, MessageSent, ModelOverride, PromptChange, ReplyChange, Session,
+            ToolAnswerChange, ToolCallChange,
+        },
         scheduled_task::RunReport,
         speech::{Audio, Synthesize, Voice, VoiceList},
         text_inference::{

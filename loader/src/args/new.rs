@@ -17,7 +17,7 @@ use clap::{Args, ValueEnum};
   loader new words --kind tool                    something a model can have done")]
 pub(crate) struct New {
     /// The plugin's id, which names its crate and its library too: lower-case letters, digits, `-`
-    /// and `_`
+    /// and `_`; of a command, words joined by `-`
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
     /// What it is to be
@@ -57,6 +57,10 @@ pub(crate) enum Kind {
     Command,
     /// Answers a command that people write in a chat: `chat-command/1`
     ChatCommand,
+    /// Says how it is: `health/1`
+    Health,
+    /// Fetches pages of the web: `web-fetch/1`
+    WebFetch,
 }
 
 impl Kind {
@@ -73,6 +77,8 @@ impl Kind {
             Self::Task => "task",
             Self::Command => "command",
             Self::ChatCommand => "chat-command",
+            Self::Health => "health",
+            Self::WebFetch => "web-fetch",
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::shell;
 
 /// Makes the crate.
 pub(super) fn new(wanted: &New) -> CommandResult {
-    let name = Name::read(&wanted.name).map_err(|why| unusable(wanted, &why))?;
+    let name = Name::read(&wanted.name, wanted.kind).map_err(|why| unusable(wanted, &why))?;
     let sdk = Sdk::find(wanted.sdk.as_deref()).map_err(|why| no_sdk(wanted, &why))?;
     let folder = wanted.path.clone().unwrap_or_else(|| PathBuf::from(name.as_str()));
     // Whatever it is, also a link that leads nowhere.
@@ -59,7 +59,7 @@ fn next_commands(folder: &Path) -> Vec<String> {
 }
 
 fn unusable(wanted: &New, why: &str) -> Finding {
-    let name = name::near(&wanted.name);
+    let name = name::near(&wanted.name, wanted.kind);
     let command = again(wanted, &name, wanted.path.as_deref(), wanted.sdk.as_deref());
     let written = wanted.name.escape_debug();
     Finding::error("LDR-NEW-NAME", format!("`{written}` cannot be the name of a plugin: {why}"))

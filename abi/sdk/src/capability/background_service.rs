@@ -7,6 +7,17 @@ use std::future::Future;
 
 /// A plugin that works as long as the gateway serves. [`Call::capability`] says which of its services
 /// is meant.
+///
+/// ```no_run
+#[doc = include_str!("../../examples/background_service.rs")]
+/// # fn main() {}
+/// ```
+///
+/// Its manifest:
+///
+/// ```toml
+#[doc = include_str!("../../examples/background_service.toml")]
+/// ```
 pub trait BackgroundService: Plugin {
     /// Begins the work and returns: what goes on is given to [`Host::spawn`](crate::Host::spawn).
     fn start_service(&self, call: Call) -> impl Future<Output = Result<()>> + Send;

@@ -10,6 +10,17 @@ use std::future::Future;
 
 /// A plugin that connects people. [`Call::capability`] says which of its channels is meant; one with several
 /// names the channel in what it delivers and reports.
+///
+/// ```no_run
+#[doc = include_str!("../../examples/channel.rs")]
+/// # fn main() {}
+/// ```
+///
+/// Its manifest:
+///
+/// ```toml
+#[doc = include_str!("../../examples/channel.toml")]
+/// ```
 pub trait Channel: Plugin {
     /// What the channel can do.
     fn capabilities(&self, call: Call) -> impl Future<Output = Result<Capabilities>> + Send;

@@ -6,6 +6,17 @@ use loader_contract::chat_command::{ChatCommand as Command, ChatReply, method};
 use std::future::Future;
 
 /// A plugin that answers `/name` in chats. [`Call::capability`] says which command is meant.
+///
+/// ```no_run
+#[doc = include_str!("../../examples/chat_command.rs")]
+/// # fn main() {}
+/// ```
+///
+/// Its manifest:
+///
+/// ```toml
+#[doc = include_str!("../../examples/chat_command.toml")]
+/// ```
 pub trait ChatCommand: Plugin {
     /// Answers the command.
     fn answer(

@@ -12,6 +12,17 @@ use std::{future::Future, sync::Arc};
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// A plugin with commands of `loader`. [`Call::capability`] says which command is meant.
+///
+/// ```no_run
+#[doc = include_str!("../../examples/cli_command.rs")]
+/// # fn main() {}
+/// ```
+///
+/// Its manifest:
+///
+/// ```toml
+#[doc = include_str!("../../examples/cli_command.toml")]
+/// ```
 pub trait CliCommand: Plugin {
     /// Runs the command and returns its exit code. An error exits with the code of its class.
     fn run_command(

@@ -6,6 +6,17 @@ use loader_contract::health::{HealthReport, method};
 use std::future::Future;
 
 /// A plugin that can say how it is.
+///
+/// ```no_run
+#[doc = include_str!("../../examples/health.rs")]
+/// # fn main() {}
+/// ```
+///
+/// Its manifest:
+///
+/// ```toml
+#[doc = include_str!("../../examples/health.toml")]
+/// ```
 pub trait Health: Plugin {
     /// How the plugin, and what it depends on, is doing. Should answer within a second.
     fn check(&self, call: Call) -> impl Future<Output = Result<HealthReport>> + Send;

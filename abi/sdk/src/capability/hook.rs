@@ -16,6 +16,17 @@ macro_rules! hooks {
         /// A plugin that takes part in what the gateway does: one method for each event, of which it
         /// implements those that its manifest's hooks name under `on`. [`Call::capability`] says
         /// which of its hooks is called. `Default::default()` changes nothing.
+        ///
+        /// ```no_run
+        #[doc = include_str!("../../examples/hook.rs")]
+        /// # fn main() {}
+        /// ```
+        ///
+        /// Its manifest:
+        ///
+        /// ```toml
+        #[doc = include_str!("../../examples/hook.toml")]
+        /// ```
         pub trait Hook: Plugin {
             $(
                 $(#[$about])*

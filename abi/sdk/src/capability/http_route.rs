@@ -7,6 +7,17 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::future::Future;
 
 /// A plugin that answers HTTP requests below its prefix.
+///
+/// ```no_run
+#[doc = include_str!("../../examples/http_route.rs")]
+/// # fn main() {}
+/// ```
+///
+/// Its manifest:
+///
+/// ```toml
+#[doc = include_str!("../../examples/http_route.toml")]
+/// ```
 pub trait HttpRoute: Plugin {
     /// Answers one request. An error becomes a 5xx or 4xx by its class.
     fn handle(

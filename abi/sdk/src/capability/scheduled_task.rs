@@ -7,6 +7,17 @@ use std::future::Future;
 
 /// A plugin with work to be done every so often. [`Call::capability`] says which task is meant; when
 /// and how often it runs is said in the manifest.
+///
+/// ```no_run
+#[doc = include_str!("../../examples/scheduled_task.rs")]
+/// # fn main() {}
+/// ```
+///
+/// Its manifest:
+///
+/// ```toml
+#[doc = include_str!("../../examples/scheduled_task.toml")]
+/// ```
 pub trait ScheduledTask: Plugin {
     /// Does the work once. An error is counted and told; the next run comes in its time.
     fn run_task(&self, call: Call, run: Run) -> impl Future<Output = Result<RunReport>> + Send;

@@ -12,6 +12,17 @@ use std::future::Future;
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// A plugin that speaks.
+///
+/// ```no_run
+#[doc = include_str!("../../examples/speech.rs")]
+/// # fn main() {}
+/// ```
+///
+/// Its manifest:
+///
+/// ```toml
+#[doc = include_str!("../../examples/speech.toml")]
+/// ```
 pub trait Speech: Plugin {
     /// Speaks into a file: says what it will be with [`AudioSink::begin`], then writes it.
     fn synthesize(

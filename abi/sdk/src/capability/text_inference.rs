@@ -15,6 +15,17 @@ use std::{
 };
 
 /// A plugin that continues conversations.
+///
+/// ```no_run
+#[doc = include_str!("../../examples/text_inference.rs")]
+/// # fn main() {}
+/// ```
+///
+/// Its manifest:
+///
+/// ```toml
+#[doc = include_str!("../../examples/text_inference.toml")]
+/// ```
 pub trait TextInference: Plugin {
     /// The models it offers.
     fn models(&self, call: Call) -> impl Future<Output = Result<ModelList>> + Send;

@@ -9,37 +9,14 @@ use std::future::Future;
 /// A plugin with tools. [`Call::capability`] says which of them is meant.
 ///
 /// ```no_run
-/// # use loader_sdk::prelude::*;
-/// # struct Dice;
-/// # impl Plugin for Dice {
-/// #     type Config = NoConfig;
-/// #     async fn start(_: Host, _: NoConfig) -> Result<Self> {
-/// #         Ok(Self)
-/// #     }
-/// # }
-/// #[arguments]
-/// struct Roll {
-///     /// How many sides the die has.
-///     sides: u32,
-/// }
-///
-/// impl Tool for Dice {
-///     async fn describe(&self, _: Call) -> Result<ToolDescription> {
-///         Ok(describe_tool::<Roll>("Rolls a die."))
-///     }
-///
-///     async fn call(&self, _: Call, request: CallTool) -> Result<ToolAnswer> {
-///         let Roll { sides } = arguments_of(&request)?;
-///         Ok(ToolAnswer::done(format!("{} (chosen by fair dice roll)", 4.min(sides))))
-///     }
-/// }
-///
-/// export_plugin! {
-///     plugin: Dice,
-///     id: "dice",
-///     provides: [tool: "roll"],
-/// }
+#[doc = include_str!("../../examples/tool.rs")]
 /// # fn main() {}
+/// ```
+///
+/// Its manifest:
+///
+/// ```toml
+#[doc = include_str!("../../examples/tool.toml")]
 /// ```
 pub trait Tool: Plugin {
     /// What the tool does and takes.

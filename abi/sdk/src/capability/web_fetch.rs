@@ -8,31 +8,14 @@ use std::future::Future;
 /// A plugin that fetches pages of the web.
 ///
 /// ```no_run
-/// # use loader_sdk::{contract::web_fetch::code, prelude::*};
-/// # struct Archive;
-/// # impl Plugin for Archive {
-/// #     type Config = NoConfig;
-/// #     async fn start(_: Host, _: NoConfig) -> Result<Self> {
-/// #         Ok(Self)
-/// #     }
-/// # }
-/// impl WebFetch for Archive {
-///     async fn fetch(&self, _: Call, request: FetchPage) -> Result<Page> {
-///         if !request.url.starts_with("https://") {
-///             return Err(Error::invalid(code::URL_INVALID, "only https: is archived"));
-///         }
-///         let content = "It was a fine day.".to_owned();
-///         let content_type = PageFormat::Text.media_type().to_owned();
-///         Ok(Page { url: request.url, status: 200, content, content_type, ..Page::default() })
-///     }
-/// }
-///
-/// export_plugin! {
-///     plugin: Archive,
-///     id: "archive",
-///     provides: [web_fetch: "archive"],
-/// }
+#[doc = include_str!("../../examples/web_fetch.rs")]
 /// # fn main() {}
+/// ```
+///
+/// Its manifest:
+///
+/// ```toml
+#[doc = include_str!("../../examples/web_fetch.toml")]
 /// ```
 pub trait WebFetch: Plugin {
     /// Fetches a page. The address may be any text: the host checks those that go through it, and others

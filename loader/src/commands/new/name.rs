@@ -1,6 +1,9 @@
-//! The name of a new plugin: an id in its manifest, a package to cargo and a crate to Rust at once.
+//! The name of a new plugin: an id in its manifest, a package to cargo and a crate to Rust at once; of a
+//! command, also what is written after `loader`.
 
 use loader_core::manifest::MAX_ID_BYTES;
+
+use crate::args::{Kind, is_own};
 
 /// Words of Rust and names of its libraries, packages that a plugin is built with, and paths that the
 /// gateway answers itself.
@@ -73,8 +76,8 @@ const TAKEN: [&str; 62] = [
 pub(super) struct Name(String);
 
 impl Name {
-    /// Reads a name. An error says why it is none, in the end of a sentence.
-    pub(super) fn read(text: &str) -> Result<Self, String> {
+    /// Reads the name of a plugin of this kind. An error says why it is none, in the end of a sentence.
+    pub(super) fn read(text: &str, kind: Kind) -> Result<Self, String> {
         if !text.starts_with(|first: char| first.is_ascii_lowercase()) {
             return Err("it must begin with a lower-case letter".to_owned());
         }
@@ -89,6 +92,13 @@ impl Name {
         }
         if TAKEN.contains(&text.replace('_', "-").as_str()) {
             return Err("it means something else already".to_owned());
+        }
+        // One that is not offered could never be run.
+        if kind == Kind::Command && is_own(text) {
+            return Err("it is a command of the loader's own".to_owned());
+        }
+        if kind == Kind::Command && text != words(text) {
+            return Err("a command is lower-case words joined by hyphens".to_owned());
         }
         Ok(Self(text.to_owned()))
     }
@@ -109,14 +119,20 @@ fn is_part(each: char) -> bool {
     each.is_ascii_lowercase() || each.is_ascii_digit() || "-_".contains(each)
 }
 
-/// A name that can be used and is like this one.
-pub(super) fn near(text: &str) -> String {
+/// Its words joined by hyphens, one each.
+fn words(text: &str) -> String {
+    let words = text.split(['-', '_']).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-")
+}
+
+/// A name that can be used for a plugin of this kind and is like this one.
+pub(super) fn near(text: &str, kind: Kind) -> String {
     let text = text.to_lowercase();
     let text = text.trim_start_matches(|each: char| !each.is_ascii_lowercase());
     let text: String = text.chars().map(|each| if is_part(each) { each } else { '-' }).collect();
     // All of it is ASCII by now; the end must have room.
-    let text = text[..text.len().min(MAX_ID_BYTES - "-plugin".len())].trim_end_matches('-');
-    match Name::read(text) {
+    let text = words(&text[..text.len().min(MAX_ID_BYTES - "-plugin".len())]);
+    match Name::read(&text, kind) {
         Ok(name) => name.0,
         Err(_) if text.is_empty() => "my-plugin".to_owned(),
         Err(_) => format!("{text}-plugin"),
@@ -125,6 +141,7 @@ pub(super) fn near(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum;
     use proptest::prelude::*;
 
     use super::*;
@@ -132,7 +149,7 @@ mod tests {
     #[test]
     fn a_name_is_one_for_the_manifest_for_cargo_and_for_rust() {
         for name in ["weather", "my-plugin", "a", "w3_2", &"x".repeat(64)] {
-            assert!(Name::read(name).is_ok(), "{name}");
+            assert!(Name::read(name, Kind::Tool).is_ok(), "{name}");
         }
         for name in [
             "",
@@ -155,7 +172,18 @@ mod tests {
             "a\"",
             &"x".repeat(65),
         ] {
-            assert!(Name::read(name).is_err(), "{name:?}");
+            assert!(Name::read(name, Kind::Tool).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_has_a_name_that_is_offered() {
+        for name in ["turn-around", "a", "w3-2", "runs"] {
+            assert!(Name::read(name, Kind::Command).is_ok(), "{name}");
+        }
+        for name in ["my_cmd", "a--b", "a-", "run", "tools", "status"] {
+            assert!(Name::read(name, Kind::Tool).is_ok(), "{name}");
+            assert!(Name::read(name, Kind::Command).is_err(), "{name}");
         }
     }
 
@@ -172,16 +200,21 @@ mod tests {
             ("match", "match-plugin"),
             ("Ünïcode", "n-code"),
             ("...", "my-plugin"),
+            ("my_cmd", "my-cmd"),
+            ("a--b-", "a-b"),
+            ("run", "run-plugin"),
         ] {
-            assert_eq!(near(written), proposed);
+            assert_eq!(near(written, Kind::Command), proposed);
         }
     }
 
     proptest! {
         #[test]
         fn what_is_proposed_can_be_used(text in ".{0,80}") {
-            let proposed = near(&text);
-            prop_assert!(Name::read(&proposed).is_ok(), "{text:?}: {proposed:?}");
+            for kind in Kind::value_variants() {
+                let proposed = near(&text, *kind);
+                prop_assert!(Name::read(&proposed, *kind).is_ok(), "{text:?}: {proposed:?}");
+            }
         }
     }
 }

@@ -98,6 +98,20 @@ const CHAT_COMMAND: &[Template] = &[
     ("src/tests.rs", include_str!("templates/chat-command/tests.rs")),
 ];
 
+const HEALTH: &[Template] = &[
+    ("README.md", include_str!("templates/health/README.md")),
+    ("plugin.toml", include_str!("templates/health/plugin.toml")),
+    ("src/lib.rs", include_str!("templates/health/lib.rs")),
+    ("src/tests.rs", include_str!("templates/health/tests.rs")),
+];
+
+const WEB_FETCH: &[Template] = &[
+    ("README.md", include_str!("templates/web-fetch/README.md")),
+    ("plugin.toml", include_str!("templates/web-fetch/plugin.toml")),
+    ("src/lib.rs", include_str!("templates/web-fetch/lib.rs")),
+    ("src/tests.rs", include_str!("templates/web-fetch/tests.rs")),
+];
+
 /// The files of a plugin of this kind.
 pub(super) fn files(kind: Kind, name: &Name, sdk: &Sdk) -> Vec<File> {
     let own = match kind {
@@ -111,6 +125,8 @@ pub(super) fn files(kind: Kind, name: &Name, sdk: &Sdk) -> Vec<File> {
         Kind::Task => TASK,
         Kind::Command => COMMAND,
         Kind::ChatCommand => CHAT_COMMAND,
+        Kind::Health => HEALTH,
+        Kind::WebFetch => WEB_FETCH,
     };
     let values = [
         ("{{name}}", name.as_str().to_owned()),
@@ -137,10 +153,11 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_the_name_the_files_fit_together(name in "[a-z][a-z0-9_-]{0,63}") {
-            // The few words that mean something else.
-            let name = Name::read(&super::super::name::near(&name)).expect("it can be used");
             let sdk = Sdk::Version("0.1".into());
             for kind in Kind::value_variants() {
+                // The few words that mean something else.
+                let near = super::super::name::near(&name, *kind);
+                let name = Name::read(&near, *kind).expect("it can be used");
                 let files = files(*kind, &name, &sdk);
                 let text = |path| &files.iter().find(|file| file.path == path).expect(path).text;
                 let parsed = Manifest::parse(Path::new("plugin.toml"), text("plugin.toml"));

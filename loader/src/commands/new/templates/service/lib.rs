@@ -1,10 +1,13 @@
 //! Counts the minutes that the gateway serves.
 
-use loader_sdk::{contract::background_service::ServiceStatus, prelude::*};
+use loader_sdk::{
+    futures::future::{AbortHandle, AbortRegistration, Abortable},
+    prelude::*,
+};
 use std::{
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -20,7 +23,8 @@ struct Minutes {
 /// What goes on in the background.
 #[derive(Default)]
 struct Work {
-    running: AtomicBool,
+    /// Ends the task; `None` while there is none.
+    task: Mutex<Option<AbortHandle>>,
     minutes: AtomicU64,
 }
 
@@ -36,21 +40,19 @@ impl Plugin for Minutes {
 impl BackgroundService for Minutes {
     async fn start_service(&self, _: Call) -> Result<()> {
         // A fresh generation is started again, and one that runs may be told to start.
-        if !self.work.begin() {
+        let Some(registration) = self.work.begin() else {
             return Ok(());
-        }
-        let (host, work) = (self.host.clone(), self.work.clone());
+        };
+        let counting = count(self.host.clone(), self.work.clone());
+        let counting = Abortable::new(counting, registration);
         self.host.spawn(async move {
-            while work.running.load(Ordering::Relaxed) {
-                host.sleep(Duration::from_secs(60)).await;
-                work.minutes.fetch_add(1, Ordering::Relaxed);
-            }
+            let _ = counting.await;
         });
         Ok(())
     }
 
     async fn stop_service(&self, _: Call) -> Result<()> {
-        self.work.running.store(false, Ordering::Relaxed);
+        self.work.end();
         Ok(())
     }
 
@@ -60,10 +62,35 @@ impl BackgroundService for Minutes {
     }
 }
 
+/// Goes on until it is ended.
+async fn count(host: Host, work: Arc<Work>) {
+    loop {
+        host.sleep(Duration::from_secs(60)).await;
+        work.minutes.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 impl Work {
-    /// Whether it was not running already.
-    fn begin(&self) -> bool {
-        !self.running.swap(true, Ordering::Relaxed)
+    /// What ends the task that is to begin; nothing if one goes on already.
+    fn begin(&self) -> Option<AbortRegistration> {
+        let mut task = self.task();
+        if task.is_some() {
+            return None;
+        }
+        let (handle, registration) = AbortHandle::new_pair();
+        *task = Some(handle);
+        Some(registration)
+    }
+
+    /// Ends the task where it stands, also in the middle of a minute.
+    fn end(&self) {
+        if let Some(task) = self.task().take() {
+            task.abort();
+        }
+    }
+
+    fn task(&self) -> MutexGuard<'_, Option<AbortHandle>> {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn describe(&self) -> String {

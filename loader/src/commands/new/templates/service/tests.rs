@@ -1,10 +1,15 @@
 use super::*;
+use loader_sdk::futures::{FutureExt as _, future};
 
 #[test]
-fn it_begins_once() {
+fn it_begins_once_and_ends_at_once() {
     let work = Work::default();
-    assert!(work.begin());
-    assert!(!work.begin());
+    let first = work.begin().expect("nothing goes on");
+    assert!(work.begin().is_none());
+    work.end();
+    let first = Abortable::new(future::pending::<()>(), first);
+    assert!(first.now_or_never().is_some());
+    assert!(work.begin().is_some());
 }
 
 #[test]
