@@ -167,6 +167,24 @@ fn every_link_leads_to_a_file_and_a_heading_that_exist() {
     assert!(followed > 100, "only {followed} links were found");
 }
 
+#[test]
+fn the_excerpts_in_the_guide_to_reloads_are_from_the_plugin() {
+    let guide = read(&build::repository().join("docs/guides/surviving-a-reload.md"));
+    let sources = files(&build::repository().join("plugins/irc/src"), "rs");
+    let sources: String = sources.iter().map(|path| read(path)).collect();
+    let lines: BTreeSet<&str> = sources.lines().map(str::trim).collect();
+    let excerpts = guide.split("```rust,ignore\n").skip(1);
+    let excerpts = excerpts.flat_map(|rest| rest.split("```").next().unwrap_or_default().lines());
+    let mut found = 0;
+    for line in excerpts {
+        // Remarks are the guide's own, and stand behind the code.
+        let code = line.split("  //").next().unwrap_or_default().trim();
+        assert!(code.contains('…') || lines.contains(code), "not in plugins/irc: {line}");
+        found += 1;
+    }
+    assert!(found > 30, "only {found} lines were found");
+}
+
 /// The guide to a new kind of capability, whose example is `web-fetch/1`.
 fn recipe() -> String {
     read(&build::repository().join("docs/guides/adding-a-capability.md"))
