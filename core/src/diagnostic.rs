@@ -1,5 +1,6 @@
 //! What the engine has to say about files, plugins and configuration: one shape everywhere.
 
+use loader_contract::objection::Objection;
 use serde::Serialize;
 use std::{
     any::Any,
@@ -119,6 +120,17 @@ impl Diagnostic {
     /// Whether it stops the plugin.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
+    }
+}
+
+impl From<Objection> for Diagnostic {
+    /// What a contract has to say against a capability. What a later host may know stops no plugin.
+    fn from(Objection { code, message, hint, is_for_later }: Objection) -> Self {
+        let finding = match is_for_later {
+            true => Self::warning(code, message),
+            false => Self::error(code, message),
+        };
+        finding.hint(hint)
     }
 }
 

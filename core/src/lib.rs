@@ -20,6 +20,7 @@
 //! * Nothing of a plugin is stored by the host, and nothing of it runs on a host thread unless it
 //!   is placed inline.
 
+pub mod address;
 pub mod audit;
 mod configuration;
 pub mod crash;

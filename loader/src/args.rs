@@ -29,7 +29,7 @@ use std::sync::LazyLock;
 use clap::{Parser, Subcommand};
 
 pub(crate) use self::abi::{Abi, Explain};
-pub(crate) use self::beyond::{is_global, is_own};
+pub(crate) use self::beyond::{is_own, own};
 pub(crate) use self::call::Call;
 pub(crate) use self::channels::{AddAccount, Channels, ListChannels, RemoveAccount, SendToChannel};
 pub(crate) use self::chat::Chat;

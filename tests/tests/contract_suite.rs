@@ -2,6 +2,7 @@
 //! a promise is found, named, and said how to mend.
 
 use integration_tests::build;
+use loader_testkit::suite;
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
@@ -97,113 +98,143 @@ fn a_plugin_that_provides_everything_keeps_every_promise() {
     assert_eq!(unasked, expected.map(str::to_owned).into());
 }
 
-/// A build of the breaker, the only contract that is asked about, and the promises it breaks there.
-type Row = (&'static str, &'static str, &'static [&'static str]);
+/// A build of the breaker, the only contract that is asked about, the promises it breaks there, and words of
+/// what each says is to be changed.
+type Row = (&'static str, &'static str, &'static [&'static str], &'static str);
 
 const BROKEN: &[Row] = &[
-    ("start-error", "plugin", &["starts", "starts-with-nothing"]),
-    ("start-panics", "plugin", &["starts", "starts-with-nothing"]),
-    ("never-starts", "plugin", &["starts", "starts-with-nothing"]),
-    ("never-ready", "plugin", &["can-be-replaced"]),
-    ("leaves-thread", "plugin", &["leaves-when-asked"]),
-    ("undescribed", "tool/1", &["answers-what-it-must"]),
-    ("any-method", "tool/1", &["refuses-unknown-methods"]),
-    ("method-panics", "tool/1", &["refuses-unknown-methods"]),
-    ("method-fails", "tool/1", &["refuses-unknown-methods"]),
-    ("takes-garbage", "tool/1", &["refuses-garbage"]),
-    ("garbage-panics", "tool/1", &["refuses-garbage"]),
-    ("garbage-fails", "tool/1", &["refuses-garbage"]),
-    ("is-strict", "tool/1", &["ignores-newer-fields"]),
-    ("strict-at-last", "tool/1", &["ignores-newer-fields"]),
-    ("blocks", "tool/1", &["bears-short-deadlines"]),
-    ("leaks-lock", "tool/1", &["bears-short-deadlines"]),
-    ("one-at-a-time", "tool/1", &["answers-many-at-once"]),
-    ("leaks-tasks", "tool/1", &["leaves-nothing-running"]),
-    ("no-description", "tool/1", &["describes-what-it-does"]),
-    ("array-schema", "tool/1", &["schema-is-an-object"]),
-    ("broken-schema", "tool/1", &["schema-compiles"]),
-    ("unsteady", "tool/1", &["description-is-steady"]),
-    ("call-fails", "tool/1", &["answers-a-call"]),
-    ("call-panics", "tool/1", &["answers-a-call", "answers-what-it-must"]),
-    ("never-answers", "tool/1", &["answers-a-call"]),
-    ("other-answer", "tool/1", &["answers-a-call"]),
-    ("empty-answer", "tool/1", &["answer-says-something"]),
-    ("silent-failure", "tool/1", &["answer-says-something"]),
-    ("long-answer", "tool/1", &["answer-is-within-size"]),
-    ("no-telephony", "speech/1", &["answers-what-it-lists"]),
-    ("no-rate", "speech/1", &["says-what-audio-it-is"]),
-    ("no-media-type", "speech/1", &["names-the-media-type"]),
-    ("silent", "speech/1", &["audio-comes-whole"]),
-    ("breaks-off", "speech/1", &["audio-comes-whole"]),
-    ("no-wav", "speech/1", &["wav-is-a-wav"]),
-    ("other-rate", "speech/1", &["wav-is-a-wav"]),
-    ("only-wav", "speech/1", &["keeps-to-the-format"]),
-    ("refuses-own", "speech/1", &["keeps-to-the-format"]),
-    ("any-voice", "speech/1", &["refuses-unknown-voices"]),
-    ("twin-voices", "speech/1", &["voices-are-told-apart"]),
-    ("nameless-voice", "speech/1", &["voices-are-told-apart"]),
-    ("dumb-voice", "speech/1", &["voices-speak"]),
-    ("telephone-wav", "speech/1", &["telephony-is-pcm"]),
-    ("odd-samples", "speech/1", &["telephony-is-pcm"]),
-    ("other-code", "speech/1", &["keeps-to-the-format", "refuses-unknown-formats"]),
-    ("twin-models", "text-inference/1", &["models-are-told-apart"]),
-    ("no-finish", "text-inference/1", &["stream-ends-with-finish"]),
-    ("after-finish", "text-inference/1", &["stream-ends-with-finish"]),
-    ("endless", "text-inference/1", &["stream-ends-with-finish"]),
-    ("stream-leaks", "text-inference/1", &["stream-ends-with-its-caller"]),
-    ("says-nothing", "text-inference/1", &["stream-says-something"]),
-    ("other-role", "text-inference/1", &["generate-answers", "generate-can-be-opened"]),
-    ("empty-message", "text-inference/1", &["generate-answers", "generate-can-be-opened"]),
-    ("no-generate", "text-inference/1", &["generate-answers"]),
-    ("no-open-generate", "text-inference/1", &["answers-what-it-must"]),
-    ("disagrees", "text-inference/1", &["generate-and-stream-agree"]),
-    ("any-model", "text-inference/1", &["refuses-unknown-models"]),
-    ("part-panics", "text-inference/1", &["bears-unknown-parts"]),
-    ("no-talk", "channel/1", &["says-what-it-can-do"]),
-    ("no-room", "channel/1", &["says-what-it-can-do"]),
-    ("ghost-account", "channel/1", &["has-no-accounts-at-first"]),
-    ("strict-connect", "channel/1", &["ignores-newer-fields"]),
-    ("any-settings", "channel/1", &["refuses-nonsense-settings"]),
-    ("all-is-well", "channel/1", &["status-answers-after-nonsense"]),
-    ("still-connected", "channel/1", &["disconnect-bears-unknown-accounts"]),
-    ("sends-anyway", "channel/1", &["send-refuses-unknown-accounts"]),
-    ("send-fails", "channel/1", &["send-refuses-unknown-accounts"]),
-    ("sends-twice", "channel/1", &["a-repeated-send-ends-the-same"]),
-    ("fears-paths", "http-route/1", &["answers-every-path"]),
-    ("fears-head", "http-route/1", &["answers-every-method"]),
-    ("odd-status", "http-route/1", &["answers-every-method"]),
-    ("fears-queries", "http-route/1", &["bears-queries"]),
-    ("fears-bodies", "http-route/1", &["takes-large-bodies"]),
-    ("odd-header", "http-route/1", &["headers-are-headers"]),
-    ("other-event", "hook/1", &["refuses-what-it-does-not-list"]),
-    ("other-change", "hook/1", &["answers-its-event"]),
-    ("empty-event", "hook/1", &["answers-an-empty-event"]),
-    ("slow-hook", "hook/1", &["keeps-its-deadline"]),
-    ("other-field", "hook/1", &["changes-only-what-it-may"]),
-    ("run-fails", "scheduled-task/1", &["runs"]),
-    ("second-run-fails", "scheduled-task/1", &["runs-again"]),
-    ("slow-run", "scheduled-task/1", &["keeps-its-time"]),
-    ("starts-once", "service/1", &["bears-a-second-start"]),
-    ("stops-once", "service/1", &["bears-a-second-stop"]),
-    ("no-status", "service/1", &["says-how-it-is"]),
-    ("waits-for-more", "cli-command/1", &["ends-when-its-input-ends"]),
-    ("high-exit", "cli-command/1", &["ends-with-an-exit-code"]),
-    ("talks-on", "cli-command/1", &["ends-with-an-exit-code"]),
-    ("to-a-printer", "cli-command/1", &["writes-output-as-data"]),
-    ("word-panics", "cli-command/1", &["runs-with-arguments"]),
-    ("needs-arguments", "chat-command/1", &["answers-without-arguments"]),
-    ("fears-arguments", "chat-command/1", &["answers-any-arguments"]),
-    ("long-reply", "chat-command/1", &["replies-fit-a-chat"]),
-    ("no-status", "web-fetch/1", &["answers-a-page"]),
-    ("no-title", "web-fetch/1", &["page-has-its-title"]),
-    ("marked-up", "web-fetch/1", &["text-has-no-markup"]),
-    ("other-type", "web-fetch/1", &["writes-what-is-asked-for"]),
-    ("never-cut", "web-fetch/1", &["keeps-to-max-bytes"]),
-    ("any-address", "web-fetch/1", &["refuses-what-is-no-address"]),
-    ("any-scheme", "web-fetch/1", &["refuses-other-schemes"]),
-    ("no-reason", "health/1", &["says-why"]),
-    ("no-report", "health/1", &["reports"]),
-    ("slow-check", "health/1", &["answers-within-a-second"]),
+    ("start-error", "plugin", &["starts", "starts-with-nothing"], "return the plugin"),
+    ("start-panics", "plugin", &["starts", "starts-with-nothing"], "instead of panicking"),
+    ("never-starts", "plugin", &["starts", "starts-with-nothing"], "--timeout"),
+    ("never-ready", "plugin", &["can-be-replaced"], "ready"),
+    ("leaves-thread", "plugin", &["leaves-when-asked"], "host.spawn"),
+    ("leaves-thread", "tool/1", &["leaves-when-asked"], "host.spawn"),
+    ("nine-lives", "plugin", &["comes-again"], "let nothing outlive it"),
+    ("undescribed", "tool/1", &["answers-what-it-must"], "answer it, as a call"),
+    ("any-method", "tool/1", &["refuses-unknown-methods"], "Error::unimplemented"),
+    ("method-panics", "tool/1", &["refuses-unknown-methods"], "Error::unimplemented"),
+    ("method-fails", "tool/1", &["refuses-unknown-methods"], "Error::unimplemented"),
+    ("takes-garbage", "tool/1", &["refuses-garbage"], "Error::invalid"),
+    ("garbage-panics", "tool/1", &["refuses-garbage"], "Error::invalid"),
+    ("garbage-fails", "tool/1", &["refuses-garbage"], "Error::invalid"),
+    ("is-strict", "tool/1", &["ignores-newer-fields"], "deny_unknown_fields"),
+    ("strict-at-last", "tool/1", &["ignores-newer-fields"], "deny_unknown_fields"),
+    ("blocks", "tool/1", &["bears-short-deadlines"], "await"),
+    ("leaks-lock", "tool/1", &["bears-short-deadlines"], "Drop"),
+    ("one-at-a-time", "tool/1", &["answers-many-at-once"], "mutex"),
+    ("leaks-tasks", "tool/1", &["leaves-nothing-running"], "what a call begins ends with it"),
+    ("no-description", "tool/1", &["describes-what-it-does"], "what the tool does"),
+    ("array-schema", "tool/1", &["schema-is-an-object"], "describe_tool"),
+    ("broken-schema", "tool/1", &["schema-compiles"], "correct the schema"),
+    ("unsteady", "tool/1", &["description-is-steady"], "the same way"),
+    ("call-fails", "tool/1", &["answers-a-call"], "ToolAnswer::failed"),
+    ("call-panics", "tool/1", &["answers-a-call", "answers-what-it-must"], "instead of panicking"),
+    ("never-answers", "tool/1", &["answers-a-call"], "--timeout"),
+    ("other-answer", "tool/1", &["answers-a-call"], "the contract's own type"),
+    ("empty-answer", "tool/1", &["answer-says-something"], "ToolAnswer::done"),
+    ("silent-failure", "tool/1", &["answer-says-something"], "ToolAnswer::failed"),
+    ("long-answer", "tool/1", &["answer-is-within-size"], "cut the answer"),
+    ("no-telephony", "speech/1", &["answers-what-it-lists"], "answer it, as a stream"),
+    ("no-rate", "speech/1", &["says-what-audio-it-is"], "sample_rate"),
+    ("no-media-type", "speech/1", &["names-the-media-type"], "AudioSink::begin"),
+    ("silent", "speech/1", &["audio-comes-whole"], "AudioSink::write"),
+    ("breaks-off", "speech/1", &["audio-comes-whole"], "write all of it"),
+    ("no-wav", "speech/1", &["wav-is-a-wav"], "RIFF"),
+    ("other-rate", "speech/1", &["wav-is-a-wav"], "what the file says"),
+    ("only-wav", "speech/1", &["keeps-to-the-format"], "Synthesize::format"),
+    ("refuses-own", "speech/1", &["keeps-to-the-format"], "where none is asked for"),
+    ("any-voice", "speech/1", &["refuses-unknown-voices"], "voice_not_found"),
+    ("twin-voices", "speech/1", &["voices-are-told-apart"], "the same id"),
+    ("nameless-voice", "speech/1", &["voices-are-told-apart"], "the id of each voice"),
+    ("dumb-voice", "speech/1", &["voices-speak"], "list no voice"),
+    ("telephone-wav", "speech/1", &["telephony-is-pcm"], "pcm-s16le"),
+    ("odd-samples", "speech/1", &["telephony-is-pcm"], "two bytes"),
+    ("tel-breaks-off", "speech/1", &["telephony-is-pcm"], "write all of it"),
+    (
+        "other-code",
+        "speech/1",
+        &["keeps-to-the-format", "refuses-unknown-formats"],
+        "format_unsupported",
+    ),
+    ("twin-models", "text-inference/1", &["models-are-told-apart"], "the same id"),
+    ("no-finish", "text-inference/1", &["stream-ends-with-finish"], "events.finish"),
+    ("after-finish", "text-inference/1", &["stream-ends-with-finish"], "as the last event"),
+    ("endless", "text-inference/1", &["stream-ends-with-finish"], "return when all is said"),
+    ("stream-leaks", "text-inference/1", &["stream-ends-with-its-caller"], "stop the task"),
+    ("says-nothing", "text-inference/1", &["stream-says-something"], "events.text"),
+    (
+        "other-role",
+        "text-inference/1",
+        &["generate-answers", "generate-can-be-opened"],
+        "Role::Assistant",
+    ),
+    (
+        "empty-message",
+        "text-inference/1",
+        &["generate-answers", "generate-can-be-opened"],
+        "message.content",
+    ),
+    ("no-generate", "text-inference/1", &["generate-answers"], "both ways"),
+    ("no-open-generate", "text-inference/1", &["answers-what-it-must"], "as a stream"),
+    ("gen-breaks-off", "text-inference/1", &["generate-can-be-opened"], "answer to the end"),
+    ("disagrees", "text-inference/1", &["generate-and-stream-agree"], "from the same source"),
+    ("any-model", "text-inference/1", &["refuses-unknown-models"], "model_not_found"),
+    ("part-panics", "text-inference/1", &["bears-unknown-parts"], "Part::Unknown"),
+    ("no-talk", "channel/1", &["says-what-it-can-do"], "direct"),
+    ("no-room", "channel/1", &["says-what-it-can-do"], "leave `text_limit` out"),
+    ("ghost-account", "channel/1", &["has-no-accounts-at-first"], "and no others"),
+    ("strict-connect", "channel/1", &["ignores-newer-fields"], "deny_unknown_fields"),
+    ("any-settings", "channel/1", &["refuses-nonsense-settings"], "account_invalid"),
+    ("all-is-well", "channel/1", &["status-answers-after-nonsense"], "failed, or not at all"),
+    ("still-connected", "channel/1", &["disconnect-bears-unknown-accounts"], "unknown_account"),
+    ("sends-anyway", "channel/1", &["send-refuses-unknown-accounts"], "unknown_account"),
+    ("send-fails", "channel/1", &["send-refuses-unknown-accounts"], "unknown_account"),
+    ("sends-twice", "channel/1", &["a-repeated-send-ends-the-same"], "idempotency key"),
+    ("fears-paths", "http-route/1", &["answers-every-path"], "Error::not_found"),
+    ("fears-head", "http-route/1", &["answers-every-method"], "instead of panicking"),
+    ("odd-status", "http-route/1", &["answers-every-method"], "200 to 599"),
+    ("fears-queries", "http-route/1", &["bears-queries"], "Error::not_found"),
+    ("fears-bodies", "http-route/1", &["takes-large-bodies"], "Error::not_found"),
+    ("odd-header", "http-route/1", &["headers-are-headers"], "in the body"),
+    ("late-header", "http-route/1", &["headers-are-headers"], "in the body"),
+    ("other-event", "hook/1", &["refuses-what-it-does-not-list"], "the event that `on` names"),
+    ("other-change", "hook/1", &["answers-its-event"], "the contract's own type"),
+    ("empty-event", "hook/1", &["answers-an-empty-event"], "instead of panicking"),
+    ("slow-hook", "hook/1", &["keeps-its-deadline"], "deadline_ms"),
+    ("other-field", "hook/1", &["changes-only-what-it-may"], "text, drop"),
+    ("run-fails", "scheduled-task/1", &["runs"], "nothing to do end well"),
+    ("second-run-fails", "scheduled-task/1", &["runs-again"], "nothing to do end well"),
+    ("slow-run", "scheduled-task/1", &["keeps-its-time"], "timeout_ms"),
+    ("never-begins", "service/1", &["starts-its-work"], "begin the work and return"),
+    ("never-stops", "service/1", &["stops-its-work"], "wake the task"),
+    ("cannot-stop", "service/1", &["stops-its-work"], "end the work and return"),
+    ("begins-one-time", "service/1", &["starts-again-after-a-stop"], "begin the work anew"),
+    ("starts-once", "service/1", &["bears-a-second-start"], "where the work goes on already"),
+    ("stops-once", "service/1", &["bears-a-second-stop"], "where no work goes on"),
+    ("no-status", "service/1", &["says-how-it-is"], "the contract's own type"),
+    ("waits-for-more", "cli-command/1", &["ends-when-its-input-ends"], "--timeout"),
+    ("high-exit", "cli-command/1", &["ends-with-an-exit-code"], "0 to 63"),
+    ("talks-on", "cli-command/1", &["ends-with-an-exit-code"], "then return the exit code"),
+    ("to-a-printer", "cli-command/1", &["writes-output-as-data"], "stderr"),
+    ("word-panics", "cli-command/1", &["runs-with-arguments"], "instead of panicking"),
+    ("needs-arguments", "chat-command/1", &["answers-without-arguments"], "Error::invalid"),
+    ("fears-arguments", "chat-command/1", &["answers-any-arguments"], "Error::invalid"),
+    ("long-reply", "chat-command/1", &["replies-fit-a-chat"], "answer with less"),
+    ("no-status", "web-fetch/1", &["answers-a-page"], "the status of HTTP"),
+    ("no-title", "web-fetch/1", &["page-has-its-title"], "<title>"),
+    ("marked-up", "web-fetch/1", &["text-has-no-markup"], "without its tags"),
+    ("other-type", "web-fetch/1", &["writes-what-is-asked-for"], "PageFormat::media_type"),
+    ("never-cut", "web-fetch/1", &["keeps-to-max-bytes"], "truncated"),
+    ("any-address", "web-fetch/1", &["refuses-what-is-no-address"], "url_invalid"),
+    ("any-scheme", "web-fetch/1", &["refuses-other-schemes"], "url_forbidden"),
+    ("only-found", "web-fetch/1", &["answers-any-status"], "is no error"),
+    ("follows-on", "web-fetch/1", &["hands-redirects-on"], "`location`"),
+    ("no-location", "web-fetch/1", &["hands-redirects-on"], "`location`"),
+    ("reads-on", "web-fetch/1", &["hands-redirects-on"], "no content"),
+    ("reads-pictures", "web-fetch/1", &["refuses-what-is-no-text"], "not_text"),
+    ("no-reason", "health/1", &["says-why"], "HealthReport::warn"),
+    ("no-report", "health/1", &["reports"], "the contract's own type"),
+    ("slow-check", "health/1", &["answers-within-a-second"], "in the background"),
 ];
 
 /// A build of the breaker with a text of its manifest changed, the only contract that is asked about,
@@ -263,6 +294,13 @@ const ODD: &[Odd] = &[
         "attributes-fit-their-contracts",
         Some("of-a-later-one"),
     ),
+    // An error that is not the plugin's own fault is an answer.
+    ("says-4xx", [""; 2], "http-route/1", "answers-every-path", None),
+    ("says-4xx", [""; 2], "http-route/1", "answers-every-method", None),
+    ("says-4xx", [""; 2], "http-route/1", "takes-large-bodies", None),
+    ("says-usage", [""; 2], "chat-command/1", "answers-without-arguments", None),
+    ("says-usage", [""; 2], "chat-command/1", "answers-any-arguments", None),
+    ("says-usage", [""; 2], "chat-command/1", "replies-fit-a-chat", Some("with an error")),
     // A host sends the contract's fields, and no others.
     ("strict-reply", ["message_received", "before_reply"], "hook/1", "answers-its-event", None),
 ];
@@ -319,18 +357,23 @@ fn try_all<Row: Debug + Sync>(rows: &[Row], check: impl Fn(&Row) + Sync) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Fails unless exactly these promises are broken, each with words that say what to change.
-fn expect_broken(what: &str, output: &Output, envelope: &Value, only: &str, names: &[&str]) {
+/// Fails unless exactly these promises are broken, each with these words of what to change.
+fn expect_broken(
+    what: &str,
+    (output, envelope): &(Output, Value),
+    only: &str,
+    names: &[&str],
+    change: &str,
+) {
     let expected: BTreeSet<String> = names.iter().map(|name| format!("{only} {name}")).collect();
     assert_eq!(cases(envelope, "failed"), expected, "{what}: {envelope:#}");
     assert_eq!(output.status.code(), Some(1), "{what}");
     assert_eq!(envelope["error"]["code"], "LDR-TEST-BROKEN", "{what}");
     for case in envelope["data"]["cases"].as_array().expect("cases") {
         if case["outcome"] == "failed" {
-            for key in ["message", "hint"] {
-                let text = case[key].as_str().unwrap_or_default();
-                assert!(text.len() > 15, "{what} has no {key}: {case:#}");
-            }
+            let text = |key: &str| case[key].as_str().unwrap_or_default();
+            assert!(text("message").len() > 15, "{what} has no message: {case:#}");
+            assert!(text("hint").contains(change), "{what} does not say `{change}`: {case:#}");
         }
     }
 }
@@ -338,104 +381,179 @@ fn expect_broken(what: &str, output: &Output, envelope: &Value, only: &str, name
 #[test]
 fn each_broken_promise_is_found_and_no_other() {
     assert!(BROKEN.len() >= 40);
-    try_all(BROKEN, |(name, only, names)| {
+    try_all(BROKEN, |(name, only, names, change)| {
         let (_home, folder) = breaker(name, |manifest| manifest);
-        let (output, envelope) = test(&folder, &["--only", only, "--timeout", "2"]);
-        expect_broken(name, &output, &envelope, only, names);
+        let tested = test(&folder, &["--only", only, "--timeout", "2"]);
+        expect_broken(name, &tested, only, names, change);
     });
 }
 
+/// A text of the good build's manifest, what stands in its place, the only contract that is asked about, the
+/// promise that is broken then, and words of what it says is to be changed.
+type Declared = (&'static str, &'static str, &'static str, &'static str, &'static str);
+
+const DECLARED: &[Declared] = &[
+    (
+        "description = \"Provides everything; each build breaks one promise.\"\n",
+        "",
+        "plugin",
+        "manifest-has-a-description",
+        "description = ",
+    ),
+    ("licence = \"MIT OR Apache-2.0\"\n", "", "plugin", "manifest-names-a-licence", "licence = "),
+    (
+        "\"tool/1\" = [{ id = \"it\", about = \"Does it.\" }]",
+        "\"tool/1\" = [\"it\"]",
+        "plugin",
+        "capabilities-say-what-they-do",
+        "about = ",
+    ),
+    (
+        "timeout_ms = 1000",
+        "timeout_ms = \"1 s\"",
+        "plugin",
+        "attributes-fit-their-contracts",
+        "The longest a run may take",
+    ),
+    (
+        "on = \"message_received\", ",
+        "",
+        "plugin",
+        "attributes-fit-their-contracts",
+        "add it to its table",
+    ),
+    (
+        "methods = [\"status\"]",
+        "methods = [\"start\"]",
+        "plugin",
+        "methods-are-optional-ones",
+        "status",
+    ),
+    ("prefix = \"/twin\"", "prefix = \"/v1/twin\"", "plugin", "prefix-can-be-served", "`/shop`"),
+    ("prefix = \"/twin\"", "prefix = \"twin/\"", "plugin", "prefix-can-be-served", "`/shop`"),
+    ("version = \"0.1.0\"", "version = \"0.2.0\"", "plugin", "library-fits", "build"),
+    (
+        "\"health/1\" = [\"it\"]",
+        "\"health/1\" = [\"it\", \"other\"]",
+        "plugin",
+        "library-fits",
+        "[provides]",
+    ),
+    (
+        "prefix = \"/twin\"",
+        "prefix = \"/it\"",
+        "plugin",
+        "registers-what-it-declares",
+        "change one of them",
+    ),
+    (
+        "[provides]",
+        "[config]\nschema = \"config.schema.json\"\n\n[provides]",
+        "plugin",
+        "starts-with-defaults",
+        "correct",
+    ),
+    (
+        "methods = [\"voices\", \"telephony\"]",
+        "methods = [\"voices\"]",
+        "speech/1",
+        "refuses-what-it-does-not-list",
+        "methods = [\"telephony\"]",
+    ),
+    (
+        "about = \"A word.\"",
+        "about = \"\"",
+        "cli-command/1",
+        "arguments-are-described",
+        "`--help` shows it",
+    ),
+    (
+        "name = \"word\"",
+        "name = \"Word\"",
+        "cli-command/1",
+        "arguments-are-described",
+        "lower-case words",
+    ),
+    (
+        "name = \"word\", about = \"A word.\"",
+        "name = \"json\", about = \"A word.\", kind = \"flag\"",
+        "cli-command/1",
+        "arguments-are-described",
+        "lower-case words",
+    ),
+    (
+        "about = \"A word.\" }",
+        "about = \"A word.\" }, { name = \"last\", about = \"Needed.\", required = true }",
+        "cli-command/1",
+        "arguments-are-described",
+        "comes first",
+    ),
+];
+
+/// A schema whose default the plugin, which has no settings, does not take.
+const SCHEMA: &str =
+    r#"{ "type": "object", "properties": { "word": { "type": "string", "default": "x" } } }"#;
+
 #[test]
 fn what_a_manifest_promises_is_looked_at_too() {
-    let rows: [(&str, &str, &str, &str, &str); 8] = [
-        (
-            "description = \"Provides everything; each build breaks one promise.\"\n",
-            "",
-            "plugin",
-            "manifest-has-a-description",
-            "description = ",
-        ),
-        (
-            "licence = \"MIT OR Apache-2.0\"\n",
-            "",
-            "plugin",
-            "manifest-names-a-licence",
-            "licence = ",
-        ),
-        (
-            "\"tool/1\" = [{ id = \"it\", about = \"Does it.\" }]",
-            "\"tool/1\" = [\"it\"]",
-            "plugin",
-            "capabilities-say-what-they-do",
-            "about = ",
-        ),
-        (
-            "methods = [\"status\"]",
-            "methods = [\"start\"]",
-            "plugin",
-            "methods-are-optional-ones",
-            "status",
-        ),
-        ("version = \"0.1.0\"", "version = \"0.2.0\"", "plugin", "library-fits", "build"),
-        (
-            "\"health/1\" = [\"it\"]",
-            "\"health/1\" = [\"it\", \"other\"]",
-            "plugin",
-            "library-fits",
-            "[provides]",
-        ),
-        (
-            "prefix = \"/twin\"",
-            "prefix = \"/it\"",
-            "plugin",
-            "registers-what-it-declares",
-            "change one of them",
-        ),
-        (
-            "methods = [\"voices\", \"telephony\"]",
-            "methods = [\"voices\"]",
-            "speech/1",
-            "refuses-what-it-does-not-list",
-            "methods = [\"telephony\"]",
-        ),
-    ];
-    for (text, instead, only, name, change) in rows {
+    try_all(DECLARED, |(text, instead, only, name, change)| {
         let (_home, folder) = breaker("good", |manifest| {
             assert!(manifest.contains(text), "{text}");
             manifest.replacen(text, instead, 1)
         });
-        let (output, envelope) = test(&folder, &["--only", only, "--timeout", "2"]);
-        expect_broken(name, &output, &envelope, only, &[name]);
-        let cases = envelope["data"]["cases"].as_array().expect("cases");
-        let case = cases.iter().find(|case| case["outcome"] == "failed").expect("one");
-        assert!(case["hint"].as_str().expect("a hint").contains(change), "{case:#}");
-    }
+        fs::write(folder.join("config.schema.json"), SCHEMA).expect("a file");
+        let tested = test(&folder, &["--only", only, "--timeout", "2"]);
+        expect_broken(name, &tested, only, &[*name], change);
+    });
 }
+
+/// A build of the breaker that ends the process, the only contract that is asked about, the promises that are
+/// broken then, and what is said of the end.
+const ENDING: &[Row] = &[
+    ("start-exits", "plugin", &["describes-itself"], "exit code 3"),
+    ("start-aborts", "plugin", &["describes-itself"], "signal 6 (SIGABRT)"),
+    ("start-aborts", "tool/1", &["starts"], "signal 6 (SIGABRT)"),
+    ("call-aborts", "tool/1", &["answers-what-it-must"], "signal 6 (SIGABRT)"),
+    ("call-exits", "tool/1", &["answers-what-it-must"], "exit code 0"),
+    ("bad-end", "plugin", &["leaves-when-asked", "process-ends-well"], "exit code 7"),
+];
 
 #[test]
 fn a_plugin_that_ends_the_process_is_a_broken_promise() {
-    for (name, only, broken, said) in [
-        ("start-exits", "plugin", "describes-itself", "exit code 3"),
-        ("start-aborts", "plugin", "describes-itself", "signal 6 (SIGABRT)"),
-        ("call-aborts", "tool/1", "answers-what-it-must", "signal 6 (SIGABRT)"),
-        ("call-exits", "tool/1", "answers-what-it-must", "exit code 0"),
-    ] {
+    try_all(ENDING, |(name, only, broken, said)| {
         let (_home, folder) = breaker(name, |manifest| manifest);
-        let (output, envelope) = test(&folder, &["--only", only, "--timeout", "2"]);
-        expect_broken(name, &output, &envelope, only, &[broken]);
-        let message = envelope["error"]["message"].as_str().expect("a message");
-        assert!(message.contains(broken), "{message}");
-        let cases = envelope["data"]["cases"].to_string();
+        let tested = test(&folder, &["--only", only, "--timeout", "2"]);
+        expect_broken(name, &tested, only, broken, "");
+        let message = tested.1["error"]["message"].as_str().expect("a message");
+        for broken in *broken {
+            assert!(message.contains(broken), "{message}");
+        }
+        let cases = tested.1["data"]["cases"].to_string();
         assert!(cases.contains(said), "{name}: {cases}");
-    }
+    });
+}
+
+#[test]
+fn every_promise_is_broken_by_something() {
+    let declared = DECLARED.iter().map(|(_, _, only, name, _)| (*only, *name));
+    let built = BROKEN.iter().chain(ENDING);
+    let built = built.flat_map(|(_, only, names, _)| names.iter().map(|name| (*only, *name)));
+    let broken: BTreeSet<(&str, &str)> = declared.chain(built).collect();
+    let is_broken = |whose: &str, name: &str| match whose {
+        "every" => broken.iter().any(|(only, broken)| *only != "plugin" && *broken == name),
+        whose => broken.contains(&(whose, name)),
+    };
+    let all = suite::promises();
+    let whole: Vec<_> = all.iter().filter(|(whose, name, _)| !is_broken(whose, name)).collect();
+    assert!(whole.is_empty(), "nothing breaks {whole:?}");
 }
 
 #[test]
 fn the_others_are_asked_after_one_has_crashed() {
     let (_home, folder) = breaker("call-aborts", |manifest| manifest);
-    let (output, envelope) = test(&folder, &["--timeout", "2"]);
-    expect_broken("all", &output, &envelope, "tool/1", &["answers-what-it-must"]);
-    let passed = cases(&envelope, "passed");
+    let tested = test(&folder, &["--timeout", "2"]);
+    expect_broken("all", &tested, "tool/1", &["answers-what-it-must"], "");
+    let passed = cases(&tested.1, "passed");
     for asked in
         ["plugin starts", "channel/1 says-what-it-can-do", "text-inference/1 generate-answers"]
     {

@@ -6,6 +6,10 @@
 //! model. A name that nobody owns is a model's to answer. The host answers `/help` with a line for each
 //! command, unless a plugin owns that name.
 //!
+//! An error is said in the chat as well, in one line with its code: what is written wrongly is
+//! `Error::invalid`, and no defect of the plugin's. An answer has at most [`MAX_REPLY_BYTES`]: nobody cuts
+//! a longer one, and its channel sends it in as many messages as it takes.
+//!
 //! The host serves `run` of the same contract: `name` says which command is meant.
 
 use crate::{
@@ -39,6 +43,9 @@ pub const DESCRIPTION: Contract = Contract {
     ..Contract::new(CONTRACT, Class::Surface, "Answers a command that people write in a chat.")
 };
 
+/// The most bytes of an answer's text.
+pub const MAX_REPLY_BYTES: usize = 16 * 1024;
+
 contract_types! {
     /// The request of `run`.
     #[derive(Default)]
@@ -66,7 +73,7 @@ contract_types! {
     /// The answer to `run`.
     #[derive(Default)]
     pub struct ChatReply {
-        /// What to answer; empty for nothing.
+        /// What to answer, at most 16 KiB; empty for nothing.
         #[serde(default)]
         pub text: String,
     }

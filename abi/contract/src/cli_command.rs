@@ -7,7 +7,8 @@
 //! without one the exit code is 0. An error exits with the code of its class.
 //!
 //! `loader --help`, completions and the check of arguments know a command from its manifest alone. Names
-//! of commands and arguments are lower-case words joined by hyphens.
+//! of commands and arguments are lower-case words joined by hyphens. A command that [`check`] objects to is
+//! not offered.
 //!
 //! The host serves `run` of the same contract: `name` says which command is meant, and `input` is all of
 //! its standard input, which the plugin gets as messages.
@@ -16,7 +17,7 @@ use crate::{
     catalogue::{Attribute, Class, Contract, Form, Method},
     contract_types,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The contract's name.
 pub const CONTRACT: &str = "cli-command/1";
@@ -31,6 +32,20 @@ pub mod method {
 pub const TO: &str = "to";
 /// The value of [`TO`] for standard error.
 pub const STDERR: &str = "stderr";
+
+/// The options that every command of `loader` has: no option or flag of a plugin's is called so.
+pub const GLOBAL_OPTIONS: [&str; 10] = [
+    "color",
+    "config",
+    "help",
+    "json",
+    "plugins-dir",
+    "quiet",
+    "set",
+    "state-dir",
+    "verbose",
+    "version",
+];
 
 /// The contract besides its types.
 pub const DESCRIPTION: Contract = Contract {
@@ -113,6 +128,45 @@ contract_types! {
     }
 }
 
+/// Why a command of this name cannot be offered with these arguments.
+pub fn check(name: &str, arguments: &[Argument]) -> Result<(), String> {
+    if !is_word(name) {
+        return Err("a name is lower-case words joined by hyphens".to_owned());
+    }
+    let mut seen = BTreeSet::new();
+    // A text that may be missing, or of which there may be several, has none after it that must be there.
+    let (mut optional, mut many) = (false, false);
+    for argument in arguments {
+        let name = argument.name.as_str();
+        if !is_word(name) {
+            return Err(format!("`{}` is no name of an argument", name.escape_debug()));
+        }
+        if argument.kind != ArgumentKind::Text && GLOBAL_OPTIONS.contains(&name) {
+            return Err(format!("`--{name}` is an option of every command"));
+        }
+        if !seen.insert(name) {
+            return Err(format!("there are two arguments `{name}`"));
+        }
+        if argument.kind == ArgumentKind::Text {
+            if many {
+                return Err(format!("`{name}` follows an argument that takes all the rest"));
+            }
+            if optional && argument.required {
+                return Err(format!("`{name}` is required and follows one that is not"));
+            }
+            optional |= !argument.required;
+            many |= argument.many;
+        }
+    }
+    Ok(())
+}
+
+/// Whether it is lower-case words joined by hyphens.
+fn is_word(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    name.split('-').all(|part| !part.is_empty() && part.bytes().all(is_plain))
+}
+
 impl RunCommand {
     /// The first value of an argument.
     pub fn value(&self, name: &str) -> Option<&str> {
@@ -122,5 +176,43 @@ impl RunCommand {
     /// Whether a flag is set.
     pub fn is_set(&self, name: &str) -> bool {
         self.arguments.contains_key(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_descriptor_that_makes_no_sense_is_refused() {
+        use ArgumentKind::{Flag, Option, Text};
+        let argument = |name: &str, kind, required, many| Argument {
+            name: name.to_owned(),
+            about: "Something".to_owned(),
+            kind,
+            required,
+            many,
+        };
+        let sound = [
+            argument("action", Text, true, false),
+            argument("json", Text, false, true),
+            argument("loud-1", Flag, false, false),
+            argument("to", Option, true, true),
+        ];
+        assert_eq!(check("shout-out", &sound), Ok(()));
+        for name in ["", "Shout", "shout_out", "-shout", "shout-", "shout--out", "sho ut"] {
+            assert!(check(name, &[]).is_err(), "{name}");
+        }
+        for arguments in [
+            vec![argument("Loud", Flag, false, false)],
+            vec![argument("a", Text, false, false), argument("a", Flag, false, false)],
+            vec![argument("json", Flag, false, false)],
+            vec![argument("help", Option, false, false)],
+            vec![argument("a", Text, false, false), argument("b", Text, true, false)],
+            vec![argument("a", Text, false, true), argument("b", Text, false, false)],
+            vec![argument("", Text, false, false)],
+        ] {
+            assert!(check("shout", &arguments).is_err(), "{arguments:?}");
+        }
     }
 }

@@ -10,7 +10,8 @@
 //! * a field is never renamed, retyped or reused within a major version;
 //! * enumerations have an `Unknown` variant where the other side may be newer.
 //!
-//! What a plugin can fulfil, and a consumer in the gateway calls, is listed in [`catalogue`]. Services
+//! What a plugin can fulfil, and a consumer in the gateway calls, is listed in [`catalogue`]; what is wrong
+//! with what a manifest says of it, [`objection`] finds. Services
 //! (the host serves, plugins call): [`service`]. Where the host has to choose among plugins, it serves
 //! the contract's own name: a plugin that asks for `speech/1` without naming a capability asks the
 //! host, which picks who answers. [`lifecycle`] is the conversation every plugin has with the host.
@@ -28,6 +29,7 @@ pub mod health;
 pub mod hook;
 pub mod http_route;
 pub mod lifecycle;
+pub mod objection;
 pub mod scheduled_task;
 pub mod service;
 pub mod speech;

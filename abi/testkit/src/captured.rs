@@ -1,14 +1,17 @@
 //! What a plugin asked of the host, in order.
 
-use crate::fake;
+use crate::fake::{self, Calling, Opening};
 use futures_util::future::BoxFuture;
 use loader_core::{
-    message::{Failure, Message, Metadata, Reply},
+    message::{Failure, Metadata},
     service::{Answer, Service, ServiceCaller, ServiceRequest},
     stream::StreamEnd,
 };
 use serde::de::DeserializeOwned;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 use tokio::sync::watch;
 
 /// One request of the plugin's.
@@ -38,11 +41,13 @@ pub struct Captured(Arc<Inner>);
 struct Inner {
     captures: Mutex<Vec<Capture>>,
     count: watch::Sender<usize>,
+    patience: Duration,
 }
 
 impl Captured {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(Inner { captures: Mutex::default(), count: watch::Sender::new(0) }))
+    pub(crate) fn new(patience: Duration) -> Self {
+        let (captures, count) = (Mutex::default(), watch::Sender::new(0));
+        Self(Arc::new(Inner { captures, count, patience }))
     }
 
     fn captures(&self) -> MutexGuard<'_, Vec<Capture>> {
@@ -61,7 +66,25 @@ impl Captured {
     }
 
     /// The first so many requests of this kind, waiting for them.
+    ///
+    /// # Panics
+    ///
+    /// When they have not come within the host's patience, with what came instead.
     pub async fn first(&self, count: usize, service: &str, method: &str) -> Vec<Capture> {
+        let patience = self.0.patience;
+        let waiting = tokio::time::timeout(patience, self.wait_for(count, service, method));
+        match waiting.await {
+            Ok(found) => found,
+            Err(_) => panic!(
+                "the plugin asked {} of {count} times for `{service}/{method}` within {patience:?}; \
+                 it asked for {}",
+                self.of(service, method).len(),
+                self.in_words()
+            ),
+        }
+    }
+
+    async fn wait_for(&self, count: usize, service: &str, method: &str) -> Vec<Capture> {
         let mut news = self.0.count.subscribe();
         loop {
             let mut found = self.of(service, method);
@@ -71,6 +94,16 @@ impl Captured {
             }
             // The sender lives as long as this.
             let _ = news.changed().await;
+        }
+    }
+
+    /// What was asked for, in order.
+    fn in_words(&self) -> String {
+        let named: Vec<String> =
+            self.captures().iter().map(|one| format!("{}/{}", one.service, one.method)).collect();
+        match named.is_empty() {
+            true => "nothing".to_owned(),
+            false => named.join(", "),
         }
     }
 
@@ -115,14 +148,20 @@ impl Service for Watched {
     }
 }
 
-/// What a test answers to a call.
-pub(crate) type Answering = dyn Fn(&ServiceRequest) -> Result<Reply, Failure> + Send + Sync;
+/// What a test answers.
+#[derive(Clone)]
+pub(crate) enum Answering {
+    /// To a call.
+    Whole(Arc<Calling>),
+    /// To a stream: its messages, the head first.
+    Stream(Arc<Opening>),
+}
 
-/// A test's own answers to a method of a service, called or opened, before its usual ones.
+/// A test's own answers to a method of a service, before its usual ones.
 pub(crate) struct Overridden {
     pub(crate) inner: Arc<dyn Service>,
     pub(crate) method: String,
-    pub(crate) answer: Arc<Answering>,
+    pub(crate) answer: Answering,
 }
 
 impl Service for Overridden {
@@ -131,9 +170,11 @@ impl Service for Overridden {
     }
 
     fn call(&self, request: ServiceRequest) -> Answer {
-        match request.method == self.method {
-            true => Answer::Ready((self.answer)(&request)),
-            false => self.inner.call(request),
+        match &self.answer {
+            Answering::Whole(answer) if request.method == self.method => {
+                Answer::Ready(answer(&request))
+            }
+            _ => self.inner.call(request),
         }
     }
 
@@ -145,9 +186,10 @@ impl Service for Overridden {
         if request.method != self.method {
             return self.inner.open(request, stream);
         }
-        let messages = (self.answer)(&request).map(|reply| {
-            vec![Message::head(reply.metadata, Vec::new()), Message::data(reply.body)]
-        });
+        let messages = match &self.answer {
+            Answering::Whole(answer) => answer(&request).map(fake::whole),
+            Answering::Stream(answer) => answer(&request),
+        };
         fake::send(messages, stream)
     }
 

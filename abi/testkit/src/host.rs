@@ -2,16 +2,17 @@
 
 use crate::{
     Captured, Loaded,
+    advice::advise,
     captured::{Answering, Overridden, Watched},
-    fake::{self, Web},
+    fake::{self, Answered, Web},
+    served,
 };
-use loader_contract::catalogue;
+use loader_contract::catalogue::{self, Verb};
 use loader_core::{
     BreakerPolicy, CallPolicy, Contracts, Engine, Options, PluginOptions, Terms,
     diagnostic::Diagnostic,
     discovery::{Candidate, Origin, Root},
-    message::{Failure, Reply},
-    nearest::nearest,
+    message::{Failure, Message, Reply, from_json},
     service::{Service, ServiceRequest, Services},
     services::{EventBus, SecretBytes, clock, config, events, kv, secrets},
 };
@@ -20,7 +21,12 @@ use serde_json::Value;
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
 
-type Override = (String, String, Arc<Answering>);
+/// A test's own answer to a method of a service.
+struct Override {
+    service: String,
+    method: String,
+    answer: Answering,
+}
 
 /// What a plugin finds around it in a test. By default there is no configuration, no secret and no
 /// network; the store, the clock and events are real; models, tools, speech and channels of others
@@ -58,7 +64,8 @@ impl Host {
         self
     }
 
-    /// A secret that the plugin may fetch.
+    /// A secret. The plugin may fetch it where the gateway would let it: where its configuration, a default
+    /// of its schema or an account that it is told to connect names it, as `secret:<name>`.
     #[must_use]
     pub fn secret(mut self, name: &str, value: &str) -> Self {
         self.secrets.insert(name.to_owned(), value.to_owned().into());
@@ -67,13 +74,27 @@ impl Host {
 
     /// What an address answers; every other one cannot be reached.
     #[must_use]
-    pub fn fetches(mut self, url: &str, status: u16, body: impl Into<Vec<u8>>) -> Self {
-        self.web.0.insert(url.to_owned(), (status, body.into()));
+    pub fn fetches(self, url: &str, status: u16, body: impl Into<Vec<u8>>) -> Self {
+        self.fetches_with(url, status, &[], body)
+    }
+
+    /// The same with headers: their names, in lower case, and values.
+    #[must_use]
+    pub fn fetches_with(
+        mut self,
+        url: &str,
+        status: u16,
+        headers: &[(&str, &str)],
+        body: impl Into<Vec<u8>>,
+    ) -> Self {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let answered = Answered { status, headers: headers.collect(), body: body.into() };
+        self.web.0.insert(url.to_owned(), answered);
         self
     }
 
-    /// What a service or contract of the host's answers to one method. Opened, it answers with a head and
-    /// the same as `data`. A service that there is not keeps the plugin from being loaded.
+    /// What a service or contract of the host's answers to one method that is called. A method that the
+    /// host does not serve, or that has the form of a stream, keeps the plugin from being loaded.
     #[must_use]
     pub fn answers<A: Serialize>(
         mut self,
@@ -81,10 +102,30 @@ impl Host {
         method: &str,
         answer: impl Fn(Value) -> Result<A, Failure> + Send + Sync + 'static,
     ) -> Self {
-        let answer = move |request: &ServiceRequest| {
-            Reply::json(&answer(loader_core::message::from_json(&request.body)?)?)
-        };
-        self.overrides.push((service.to_owned(), method.to_owned(), Arc::new(answer)));
+        let answer =
+            move |request: &ServiceRequest| Reply::json(&answer(from_json(&request.body)?)?);
+        self.overrides.push(Override {
+            service: service.to_owned(),
+            method: method.to_owned(),
+            answer: Answering::Whole(Arc::new(answer)),
+        });
+        self
+    }
+
+    /// The same of a method that has the form of a stream: its messages, of which the first is the head.
+    #[must_use]
+    pub fn answers_stream(
+        mut self,
+        service: &str,
+        method: &str,
+        answer: impl Fn(Value) -> Result<Vec<Message>, Failure> + Send + Sync + 'static,
+    ) -> Self {
+        let answer = move |request: &ServiceRequest| answer(from_json(&request.body)?);
+        self.overrides.push(Override {
+            service: service.to_owned(),
+            method: method.to_owned(),
+            answer: Answering::Stream(Arc::new(answer)),
+        });
         self
     }
 
@@ -108,18 +149,20 @@ impl Host {
     pub(crate) async fn start(self, candidate: &Candidate) -> Result<Loaded, Vec<Diagnostic>> {
         let folder = tempfile::Builder::new().prefix("loader-testkit-").tempdir();
         let folder = folder.map_err(|error| vec![no_folder(&error.to_string())])?;
-        let captured = Captured::new();
+        let captured = Captured::new(self.patience);
         let events = EventBus::new();
         let patience = self.patience;
         let config = self.config.clone();
+        let vault = Arc::new(self.vault(candidate));
         let services = self
-            .services(candidate.id(), &folder, &captured, &events)
+            .services(candidate, &folder, &vault, &captured, &events)
             .map_err(|refusal| vec![refusal])?;
         let root =
             Root { path: candidate.folder().to_owned(), origin: Origin::Config, required: true };
         let mut options = Options::new(folder.path().to_owned(), vec![root]);
         options.services = services;
         options.contracts = contracts();
+        options.advise = Some(advise);
         options.host = concat!("loader-testkit ", env!("CARGO_PKG_VERSION")).to_owned();
         options.start_timeout = patience;
         options.stop_timeout = patience;
@@ -144,6 +187,7 @@ impl Host {
             engine,
             plugin: candidate.id().to_owned(),
             captured,
+            vault,
             events,
             patience,
             _folder: folder,
@@ -154,65 +198,47 @@ impl Host {
         }
     }
 
+    /// The secrets, for whom the gateway would give them to.
+    fn vault(&self, candidate: &Candidate) -> secrets::Secrets {
+        let vault = secrets::Secrets::new(Arc::new(self.secrets.clone()));
+        vault.allow(candidate.id(), secrets::by_default(candidate));
+        vault
+    }
+
     fn services(
         self,
-        plugin: &str,
+        candidate: &Candidate,
         folder: &TempDir,
+        vault: &Arc<secrets::Secrets>,
         captured: &Captured,
         bus: &EventBus,
     ) -> Result<Services, Diagnostic> {
-        let names: Vec<String> = self.secrets.keys().cloned().collect();
-        let vault = secrets::Secrets::new(Arc::new(self.secrets));
-        vault.allow(plugin, names);
         let store = kv::KeyValue::open(&folder.path().join("plugins.redb"))
             .map_err(|failure| no_folder(&failure.message))?;
-        let mut all = fake::all();
+        let mut all = fake::all(candidate);
         all.extend([
             Arc::new(clock::Clock::new()) as Arc<dyn Service>,
             Arc::new(config::Config),
-            Arc::new(vault),
+            vault.clone(),
             Arc::new(store),
             Arc::new(events::Events::new(bus.clone())),
             Arc::new(self.web),
         ]);
-        for (service, method, answer) in self.overrides {
-            let Some(place) = all.iter_mut().find(|one| one.name() == service) else {
-                return Err(no_service(&service, all.iter().map(|one| one.name())));
+        for Override { service, method, answer } in self.overrides {
+            let verb = match answer {
+                Answering::Whole(_) => Verb::Call,
+                Answering::Stream(_) => Verb::Open,
             };
-            *place = Arc::new(Overridden { inner: place.clone(), method, answer });
+            served::require(&service, &method, verb)?;
+            if let Some(place) = all.iter_mut().find(|one| one.name() == service) {
+                *place = Arc::new(Overridden { inner: place.clone(), method, answer });
+            }
         }
         let watched = all.into_iter().map(|inner| {
             Arc::new(Watched { inner, captured: captured.clone() }) as Arc<dyn Service>
         });
         Ok(Services::new(watched))
     }
-}
-
-/// The services that there are in a test.
-pub(crate) fn service_names() -> Vec<String> {
-    use loader_contract::service;
-    let real = [
-        service::clock::SERVICE,
-        service::config::SERVICE,
-        service::secrets::SERVICE,
-        service::kv::SERVICE,
-        service::events::SERVICE,
-        service::http_client::SERVICE,
-    ];
-    let fakes = fake::all().into_iter().map(|one| one.name().to_owned());
-    real.into_iter().map(str::to_owned).chain(fakes).collect()
-}
-
-fn no_service<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Diagnostic {
-    let known: Vec<&str> = known.collect();
-    let message =
-        format!("the test answers for `{}`, which the host does not serve", name.escape_debug());
-    Diagnostic::error("LDR-TEST-SERVICE", message).hint(
-        match nearest(name, known.iter().copied()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("name one of {}", known.join(", ")),
-        },
-    )
 }
 
 fn no_folder(reason: &str) -> Diagnostic {

@@ -41,15 +41,21 @@
 //! | [`suite`] | the promises, contract by contract |
 //! | [`junit`] | a report as other programs read it |
 
+mod advice;
 mod captured;
 mod fake;
 mod host;
 pub mod junit;
 mod loaded;
+mod served;
 pub mod subject;
 pub mod suite;
 
 pub use captured::{Capture, Captured};
 pub use host::Host;
 pub use loaded::Loaded;
-pub use loader_core::{OpenStream, Retirement, message::Failure};
+pub use loader_core::{
+    OpenStream, Retirement,
+    message::{Failure, Message, Metadata},
+};
+pub use served::services;

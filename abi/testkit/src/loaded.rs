@@ -1,12 +1,12 @@
 //! A plugin that runs in a test.
 
 use crate::Captured;
-use loader_contract::lifecycle::Stats;
+use loader_contract::{channel, lifecycle::Stats};
 use loader_core::{
     CallOptions, Capability, Engine, OpenStream, Retirement,
     message::{Failure, Metadata, Reply, from_json},
     reload::{Cause, Reload},
-    services::EventBus,
+    services::{EventBus, secrets},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::{sync::Arc, time::Duration};
@@ -18,6 +18,7 @@ pub struct Loaded {
     pub(crate) engine: Engine,
     pub(crate) plugin: String,
     pub(crate) captured: Captured,
+    pub(crate) vault: Arc<secrets::Secrets>,
     pub(crate) events: EventBus,
     pub(crate) patience: Duration,
     /// Goes with the test.
@@ -79,7 +80,17 @@ impl Loaded {
         metadata: Metadata,
         body: Vec<u8>,
     ) -> Result<Reply, Failure> {
+        if (contract, method) == (channel::CONTRACT, channel::method::CONNECT) {
+            self.permit(&body);
+        }
         self.engine.target(contract, Some(id), method)?.call(options, metadata, body).await
+    }
+
+    /// Lets the plugin fetch the secrets that an account names, as the gateway does.
+    fn permit(&self, account: &[u8]) {
+        let account = serde_json::from_slice(account).unwrap_or_default();
+        let names = secrets::references(&account).into_iter().map(str::to_owned);
+        self.vault.allow(&self.plugin, names);
     }
 
     /// Opens a stream; dropping what comes cancels it.

@@ -54,6 +54,8 @@ pub struct Options {
     pub only: Option<String>,
     /// How long one answer may take.
     pub patience: Duration,
+    /// The commands of the program's own: a plugin's of the same name is not offered.
+    pub commands: BTreeSet<String>,
     /// Groups that are not asked: they were before.
     pub without: BTreeSet<String>,
 }
@@ -65,6 +67,7 @@ impl Default for Options {
             secrets: BTreeMap::new(),
             only: None,
             patience: Duration::from_secs(5),
+            commands: BTreeSet::new(),
             without: BTreeSet::new(),
         }
     }
@@ -74,7 +77,7 @@ impl Options {
     /// A host that has what was said.
     fn host(&self) -> Host {
         let mut host = Host::new().patience(self.patience);
-        host = host.fetches(web_fetch::ADDRESS, 200, web_fetch::PAGE);
+        host = web_fetch::pages(host);
         if let Some(config) = &self.config {
             host = host.config(config.clone());
         }
@@ -125,15 +128,27 @@ const CHAPTERS: [&Chapter; 12] = [
     &web_fetch::CHAPTER,
 ];
 
+/// What a plugin promises while it is asked about a capability: that it is there, before and after.
+const STARTS: &str = "starts";
+const LEAVES: &str = "leaves-when-asked";
+
+/// What is found out last, by whoever started the process in which a plugin was asked.
+pub const ENDS_WELL: &str = "process-ends-well";
+
 /// Every promise: whose it is (`plugin`, `every`, or a contract), its name, and what it says.
 pub fn promises() -> Vec<(&'static str, &'static str, &'static str)> {
-    let plugin = plugin::PROMISES.iter().map(|one| ("plugin", one.name, one.about));
+    let plugin = plugin::PROMISES.iter().map(|one| (PLUGIN, one.name, one.about));
+    let process =
+        (PLUGIN, ENDS_WELL, "The process in which it was asked ends well after all that.");
+    let before =
+        ("every", STARTS, "It is served when it is to be asked; otherwise it is not asked.");
     let every = every::PROMISES.iter().map(|one| ("every", one.name, one.about));
+    let after = ("every", LEAVES, "Its library leaves the process after it was asked.");
     let contracts = CHAPTERS.iter().flat_map(|chapter| {
         let own = chapter.promises.iter();
         own.map(|one| (chapter.contract, one.name, one.about))
     });
-    plugin.chain(every).chain(contracts).collect()
+    plugin.chain([process, before]).chain(every).chain([after]).chain(contracts).collect()
 }
 
 /// Asks the plugin at a path for what it promises, and tells what happens meanwhile. Must be called
@@ -216,7 +231,7 @@ impl Run<'_> {
 
     /// Everything about one capability, in a life of its own.
     async fn capability(&mut self, candidate: &Candidate, under: Under) {
-        let starting = Under { name: "starts".to_owned(), ..under.clone() };
+        let starting = Under { name: STARTS.to_owned(), ..under.clone() };
         (self.tell)(Event::Began(starting.clone()));
         let began = Instant::now();
         let bench = Bench::set_up(candidate, &under, self.options).await;
@@ -231,7 +246,7 @@ impl Run<'_> {
         for promise in chapter.into_iter().flat_map(|chapter| chapter.promises) {
             self.ask(under.clone(), promise, &bench).await;
         }
-        let leaving = Under { name: "leaves-when-asked".to_owned(), ..under };
+        let leaving = Under { name: LEAVES.to_owned(), ..under };
         (self.tell)(Event::Began(leaving.clone()));
         let began = Instant::now();
         let left = plugin::judge(bench.loaded.unload().await);
@@ -250,7 +265,8 @@ impl Run<'_> {
             Ok(Err(_)) => broken("the suite itself panicked", "this is a defect of the loader"),
             Err(_) => broken(
                 format!("it did not come to an end within {:?}", self.options.patience * 8),
-                "let no call wait for what may not come; the host's deadline is in `call.deadline()`",
+                "let no call wait for what may not come; the host's deadline is in `call.deadline()`. Where \
+                 it has to take so long, a longer --timeout waits longer",
             ),
         };
         self.note(under, began, kept);

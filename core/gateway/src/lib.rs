@@ -68,5 +68,5 @@ pub use routes::Route;
 pub use shape::Shape;
 pub use signals::{Signal, Signals};
 pub use status::{GatewayStatus, PluginStatus, Process};
-pub use survey::{owned, policy, rehearse, survey, switched_on};
+pub use survey::{SERVICE_NAMES, owned, policy, rehearse, survey, switched_on};
 pub use translation::contracts;

@@ -1,16 +1,12 @@
 //! Which plugin answers a path.
 
 use arc_swap::ArcSwapOption;
-use loader_contract::http_route::{CONTRACT, STATUS, method};
+use loader_contract::http_route::{CONTRACT, STATUS, method, prefix_of};
 use loader_core::{
     CallOptions, Engine, Snapshot, Target,
     message::{Failure, Metadata, Reply},
 };
-use serde_json::{Map, Value};
 use std::sync::Arc;
-
-/// Prefixes the gateway answers itself.
-const RESERVED: [&str; 3] = ["/v1", "/health", "/admin"];
 
 /// The plugin that answers a path, and the path below the plugin's prefix.
 pub struct Route {
@@ -70,32 +66,6 @@ fn build(engine: &Engine, snapshot: Arc<Snapshot>) -> Table {
     }
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.prefix.len()));
     Table { snapshot, entries }
-}
-
-/// The prefix of a route: what its manifest says, or its id.
-pub(crate) fn prefix_of(id: &str, attributes: &Map<String, Value>) -> String {
-    let said = attributes.get("prefix").and_then(Value::as_str);
-    said.map_or_else(|| format!("/{id}"), str::to_owned)
-}
-
-/// What is wrong with a prefix. There is one way to write each, so that two plugins that want the same are
-/// seen to.
-pub(crate) fn check_prefix(prefix: &str) -> Result<(), String> {
-    let is_one_place = prefix.starts_with('/')
-        && !prefix.ends_with('/')
-        && !prefix.contains("//")
-        && !prefix.contains(['?', '#', '%'])
-        && prefix.split('/').all(|part| part != "." && part != "..");
-    if !is_one_place {
-        return Err("it begins with `/`, does not end with it, and names one place".into());
-    }
-    let under = |reserved: &&&str| {
-        prefix.strip_prefix(**reserved).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    match RESERVED.iter().find(under) {
-        Some(reserved) => Err(format!("the gateway answers `{reserved}` itself")),
-        None => Ok(()),
-    }
 }
 
 impl Route {

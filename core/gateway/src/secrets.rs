@@ -7,7 +7,7 @@ use loader_core::{
     discovery::Candidate,
     services::{
         SecretSource,
-        secrets::{Secrets, references},
+        secrets::{Secrets, by_default, references},
     },
 };
 use std::{
@@ -17,9 +17,6 @@ use std::{
 
 /// The names of secrets, by plugin.
 type Permitted = BTreeMap<String, BTreeSet<String>>;
-
-/// The largest schema file that is read, in bytes.
-const MAX_SCHEMA_BYTES: u64 = 1024 * 1024;
 
 /// What plugins may fetch: it follows the plugins that are started and the configuration.
 pub(crate) struct Permissions {
@@ -75,15 +72,4 @@ impl Permissions {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
-}
-
-/// The secrets that a plugin's configuration names by default. Blocking.
-fn by_default(candidate: &Candidate) -> BTreeSet<String> {
-    let read = || {
-        let file = candidate.spec().config.schema.as_ref()?;
-        let text = candidate.read(file, MAX_SCHEMA_BYTES).ok()?;
-        let schema: serde_json::Value = serde_json::from_slice(&text).ok()?;
-        Some(references(&schema).into_iter().map(str::to_owned).collect())
-    };
-    read().unwrap_or_default()
 }

@@ -19,7 +19,7 @@ use loader_core::{
 use std::sync::Arc;
 
 /// The names of the services a gateway offers, which is what vetting needs to know of them.
-pub(crate) const SERVICE_NAMES: [&str; 19] = [
+pub const SERVICE_NAMES: [&str; 19] = [
     "clock/1",
     "config/1",
     "secrets/1",

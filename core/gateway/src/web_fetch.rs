@@ -3,7 +3,6 @@
 //! Every address that a provider is sent to is checked before, and the one it says it comes from after. A
 //! redirect to another origin is followed here, so that it is checked too.
 
-mod address;
 mod provider;
 
 use crate::{
@@ -14,7 +13,7 @@ use crate::{
 use loader_abi::{class, operation};
 use loader_contract::web_fetch::{CONTRACT, FetchPage, Page, code, method};
 use loader_core::{
-    CallOptions, Engine,
+    CallOptions, Engine, address,
     message::{Failure, Reply, from_json},
     service::{Answer, Service, ServiceRequest},
 };
@@ -56,8 +55,7 @@ impl WebFetch {
         mut request: FetchPage,
     ) -> Result<Page, Failure> {
         let wanted = &self.desk.config().web_fetch;
-        let url = address::read(&request.url, wanted.allow_private)?;
-        request.url = url.into();
+        request.url = allowed(&request.url, wanted.allow_private)?;
         request.max_bytes = match request.max_bytes {
             0 => wanted.max_bytes,
             few => few.min(wanted.max_bytes),
@@ -111,15 +109,26 @@ async fn follow(
     let mut request = request.clone();
     for _ in 0..=MOST_REDIRECTS {
         let page = provider.ask(engine, options.clone(), &request).await.map_err(Ended::Failed)?;
-        address::read(&page.url, wanted.allow_private).map_err(Ended::Refused)?;
+        allowed(&page.url, wanted.allow_private).map_err(Ended::Refused)?;
         if page.location.is_empty() {
             return Ok(Page { provider: provider.id.clone(), ..page });
         }
-        let next = address::read(&page.location, wanted.allow_private).map_err(Ended::Refused)?;
-        request.url = next.into();
+        request.url = allowed(&page.location, wanted.allow_private).map_err(Ended::Refused)?;
     }
     let message = format!("the page leads to another origin more than {MOST_REDIRECTS} times");
     Err(Ended::Refused(Failure::new(class::UNAVAILABLE, code::FETCH_FAILED, message)))
+}
+
+/// The address, if it may be fetched.
+fn allowed(text: &str, allow_private: bool) -> Result<String, Failure> {
+    let refused = |address::Refusal { is_address, message, hint }| {
+        let (class, code) = match is_address {
+            true => (class::FORBIDDEN, code::URL_FORBIDDEN),
+            false => (class::INVALID, code::URL_INVALID),
+        };
+        Failure::new(class, code, message).hint(hint)
+    };
+    address::read(text, allow_private).map(String::from).map_err(refused)
 }
 
 /// Who can be asked, in order.

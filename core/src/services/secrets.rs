@@ -1,6 +1,7 @@
 //! `secrets/1`: secrets by name, only to plugins whose settings name them.
 
 use crate::{
+    discovery::Candidate,
     manifest::UsualSecret,
     message::{Failure, Reply, from_json},
     service::{Answer, Service, ServiceRequest},
@@ -13,6 +14,9 @@ use std::{
     fmt,
     sync::{Arc, PoisonError, RwLock},
 };
+
+/// The largest schema file that is read, in bytes.
+const MAX_SCHEMA_BYTES: u64 = 1024 * 1024;
 
 /// Where secrets come from: a keyring, a folder of files, a vault.
 pub trait SecretSource: Send + Sync + 'static {
@@ -78,6 +82,17 @@ pub fn references(config: &Value) -> BTreeSet<&str> {
     let mut names = BTreeSet::new();
     collect(config, &mut names);
     names
+}
+
+/// The secrets that a plugin's configuration names by default. Blocking.
+pub fn by_default(candidate: &Candidate) -> BTreeSet<String> {
+    let read = || {
+        let file = candidate.spec().config.schema.as_ref()?;
+        let text = candidate.read(file, MAX_SCHEMA_BYTES).ok()?;
+        let schema: Value = serde_json::from_slice(&text).ok()?;
+        Some(references(&schema).into_iter().map(str::to_owned).collect())
+    };
+    read().unwrap_or_default()
 }
 
 fn collect<'a>(value: &'a Value, names: &mut BTreeSet<&'a str>) {

@@ -33,22 +33,18 @@ pub(super) fn read(words: &[OsString]) -> Option<Arguments> {
 
 /// Whether a word is a command of the program's own.
 pub(crate) fn is_own(word: &str) -> bool {
+    own().contains(word)
+}
+
+/// The commands of the program's own.
+pub(crate) fn own() -> &'static BTreeSet<String> {
     static OWN: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
         let own = Arguments::command();
         let names = own.get_subcommands();
         let names = names.flat_map(|one| [one.get_name()].into_iter().chain(one.get_all_aliases()));
         names.map(str::to_owned).collect()
     });
-    OWN.contains(word)
-}
-
-/// Whether an option of this long name is every command's.
-pub(crate) fn is_global(long: &str) -> bool {
-    static GLOBAL: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-        let own = Globals::command();
-        own.get_arguments().filter_map(|one| one.get_long().map(str::to_owned)).collect()
-    });
-    GLOBAL.contains(long)
+    &OWN
 }
 
 /// The global options with their values, and everything else, each in its order.
@@ -88,6 +84,7 @@ fn is_written(option: &Arg, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use loader_contract::cli_command::GLOBAL_OPTIONS;
 
     fn words(text: &str) -> Vec<OsString> {
         text.split(' ').map(OsString::from).collect()
@@ -100,6 +97,14 @@ mod tests {
         ));
         assert_eq!(globals, words("-vv --state-dir s --json --config=c --set a=1"));
         assert_eq!(rest, words("remind --to=x list -- --json"));
+    }
+
+    #[test]
+    fn the_contract_of_commands_knows_every_global_option() {
+        let global = Globals::command();
+        let named = global.get_arguments().filter_map(|one| one.get_long());
+        let all: BTreeSet<&str> = named.chain(["help", "version"]).collect();
+        assert_eq!(all, GLOBAL_OPTIONS.into());
     }
 
     #[test]

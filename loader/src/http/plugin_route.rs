@@ -1,12 +1,12 @@
 //! Requests that plugins answer, to and from `http-route/1`.
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::header::{CONNECTION, CONTENT_LENGTH};
+use axum::http::header::CONNECTION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use loader_abi::class;
-use loader_contract::http_route::{METHOD, PATH, QUERY, STATUS};
+use loader_contract::http_route::{METHOD, PATH, QUERY, STATUS, is_of_the_connection, is_sent};
 use loader_core::message::{Failure, Metadata, Reply};
 use loader_gateway::openai::Complaint;
 
@@ -69,25 +69,11 @@ fn is_kept_back(name: &str) -> bool {
         // What a proxy says of the client. No proxy is configured, so anybody may have said it.
         "forwarded" | "x-real-ip" => true,
         _ => {
-            is_about_the_connection(name)
+            is_of_the_connection(name)
                 || name.starts_with("x-forwarded-")
                 || name.starts_with(RESERVED)
         }
     }
-}
-
-fn is_about_the_connection(name: &str) -> bool {
-    matches!(
-        name,
-        "connection"
-            | "keep-alive"
-            | "proxy-authenticate"
-            | "proxy-connection"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-    )
 }
 
 fn response_of(reply: Reply) -> Result<Response, Complaint> {
@@ -95,7 +81,7 @@ fn response_of(reply: Reply) -> Result<Response, Complaint> {
     for (name, value) in reply.metadata.iter() {
         if name == STATUS {
             *response.status_mut() = status_of(value)?;
-        } else if !is_withheld(name) {
+        } else if is_sent(name) {
             let header = HeaderName::from_bytes(name.as_bytes());
             let (Ok(header), Ok(value)) = (header, HeaderValue::from_bytes(value)) else {
                 return Err(garbled(format!("its header `{}` is malformed", name.escape_debug())));
@@ -104,14 +90,6 @@ fn response_of(reply: Reply) -> Result<Response, Complaint> {
         }
     }
     Ok(response)
-}
-
-/// Whether metadata of this name is no header of the response, or one that the edge sets itself.
-fn is_withheld(name: &str) -> bool {
-    name.starts_with(':')
-        || name.starts_with("ldr-")
-        || name == CONTENT_LENGTH
-        || is_about_the_connection(name)
 }
 
 /// A final status: the ones below 200 only announce another response.

@@ -2,11 +2,11 @@
 
 use super::{
     CHAPTERS, Chapter, Options, Under,
-    promise::{Kept, broken, fault, given, unasked},
+    promise::{Kept, broken, fault, given, is_for_want, said, unasked},
     sample::Sample,
 };
 use crate::Loaded;
-use loader_abi::class;
+use loader_abi::{class, message_kind};
 use loader_contract::catalogue::{self, Contract, Method, Verb};
 use loader_core::{
     CallOptions, Capability, OpenStream,
@@ -50,6 +50,8 @@ pub(crate) struct Bench {
     pub(crate) limit: Duration,
     /// The optional methods that the plugin says it answers, for any capability of the contract.
     listed: BTreeSet<String>,
+    /// What it was set up from.
+    origin: (Candidate, Under, Options),
 }
 
 /// A stream that was read to its end.
@@ -104,11 +106,46 @@ impl Bench {
             declared,
             patience,
             loaded,
+            origin: (candidate.clone(), under.clone(), options.clone()),
         };
         if let Some(method) = bench.chapter.and_then(|chapter| chapter.told_by) {
-            bench.told = bench.ask_for(method).await.ok();
+            bench.told = bench.ask_for(method, "").await.ok();
         }
         Ok(bench)
+    }
+
+    /// Begins another life of the same, of which nothing was asked yet.
+    pub(crate) async fn another(&self) -> Kept<Self> {
+        let (candidate, under, options) = &self.origin;
+        Box::pin(Self::set_up(candidate, under, options)).await
+    }
+
+    /// What was said about the run.
+    pub(crate) fn said(&self) -> &Options {
+        &self.origin.2
+    }
+
+    /// Waits until no more tasks run than this; the last count where that does not come to be.
+    pub(crate) async fn settles(&self, most: u64) -> Kept<Result<(), u64>> {
+        let end = Instant::now() + self.patience;
+        loop {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            let tasks = self.tasks().await?;
+            if tasks <= most && self.loaded.in_flight() == 0 {
+                return Ok(Ok(()));
+            }
+            if Instant::now() >= end {
+                return Ok(Err(tasks));
+            }
+        }
+    }
+
+    /// How many background tasks of the plugin run.
+    pub(crate) async fn tasks(&self) -> Kept<u64> {
+        match self.loaded.usage().await {
+            Ok(usage) => Ok(usage.tasks),
+            Err(_) => unasked("it does not say which tasks it runs"),
+        }
     }
 
     /// An attribute of the manifest.
@@ -160,7 +197,7 @@ impl Bench {
 
     /// What a failed call of a sound request means: nothing, where it may take longer than it was
     /// waited for.
-    pub(crate) fn fault<T>(&self, what: &str, failure: &Failure) -> Kept<T> {
+    pub(crate) fn fault<T>(&self, what: &str, failure: &Failure, change: &str) -> Kept<T> {
         match self.declared {
             Some(declared) if declared > self.limit && failure.class == class::DEADLINE => {
                 unasked(format!(
@@ -169,7 +206,7 @@ impl Bench {
                     self.limit
                 ))
             }
-            _ => fault(what, failure),
+            _ => fault(what, failure, change),
         }
     }
 
@@ -204,23 +241,25 @@ impl Bench {
         self.call(method, Metadata::new(), Reply::json(request)?.body).await
     }
 
-    /// Calls a method that has to answer with this type.
+    /// Calls a method that has to answer with this type; what to change where it fails.
     pub(crate) async fn ask<A: DeserializeOwned>(
         &self,
         method: &str,
         request: &impl Serialize,
+        change: &str,
     ) -> Kept<A> {
         match self.send(method, request).await {
             Ok(reply) => read(method, &reply.body),
-            Err(failure) => self.fault(&format!("`{method}`"), &failure),
+            Err(failure) => self.fault(&format!("`{method}`"), &failure, change),
         }
     }
 
-    /// Calls a method that takes no request and has to answer with this type.
-    pub(crate) async fn ask_for<A: DeserializeOwned>(&self, method: &str) -> Kept<A> {
+    /// Calls a method that takes no request and has to answer with this type; what to change where it
+    /// fails.
+    pub(crate) async fn ask_for<A: DeserializeOwned>(&self, method: &str, change: &str) -> Kept<A> {
         match self.call(method, Metadata::new(), Vec::new()).await {
             Ok(reply) => read(method, &reply.body),
-            Err(failure) => self.fault(&format!("`{method}`"), &failure),
+            Err(failure) => self.fault(&format!("`{method}`"), &failure, change),
         }
     }
 
@@ -236,12 +275,16 @@ impl Bench {
     }
 
     /// Opens a stream that has to be accepted, ends its input and reads it to its end.
-    pub(crate) async fn gather(&self, method: &str, request: &impl Serialize) -> Kept<Gathered> {
-        let what = format!("`{method}`");
-        let body = Reply::json(request).or_else(|failure| fault(&what, &failure))?.body;
+    pub(crate) async fn gather(
+        &self,
+        method: &str,
+        request: &impl Serialize,
+        change: &str,
+    ) -> Kept<Gathered> {
+        let body = serde_json::to_vec(request).unwrap_or_default();
         match self.open(method, Metadata::new(), body).await {
             Ok(stream) => self.read_out(method, stream).await,
-            Err(failure) => fault(&what, &failure),
+            Err(failure) => self.fault(&format!("`{method}`"), &failure, change),
         }
     }
 
@@ -276,7 +319,8 @@ impl Bench {
             ),
             Err(_) => broken(
                 format!("the stream of `{method}` does not end within {:?}", self.patience * 2),
-                "return from the method when all is said; a request's input may be over already",
+                "return from the method when all is said; a request's input may be over already. Where it \
+                 has to take so long, a longer --timeout waits longer",
             ),
         }
     }
@@ -292,6 +336,22 @@ impl Bench {
             Verb::Call => self.call(method.name, metadata, body).await.map(drop),
             Verb::Open => self.open(method.name, metadata, body).await.map(drop),
         }
+    }
+}
+
+impl Gathered {
+    /// Expects the stream not to have broken off.
+    pub(crate) fn require_end(&self, what: &str, change: &str) -> Kept {
+        match self.end.clone().into_failure() {
+            None => Ok(()),
+            Some(failure) => broken(format!("{what} breaks off: {}", said(&failure)), change),
+        }
+    }
+
+    /// Its bytes, put together.
+    pub(crate) fn data(&self) -> Vec<u8> {
+        let data = self.messages.iter().filter(|message| message.kind == message_kind::DATA);
+        data.flat_map(|message| &message.body).copied().collect()
     }
 }
 
@@ -359,11 +419,9 @@ pub(crate) fn expect_refusal<A>(
     match result {
         Ok(_) => broken(format!("{what} is answered as if all were well"), hint),
         Err(failure) if codes.contains(&failure.code.as_str()) && failure.class == class => Ok(()),
-        Err(failure) if super::promise::is_for_want(&failure) && class != failure.class => {
-            unasked(format!("{what} needs what is not here: {}", super::promise::said(&failure)))
+        Err(failure) if is_for_want(&failure) && class != failure.class => {
+            unasked(format!("{what} needs what is not here: {}", said(&failure)))
         }
-        Err(failure) => {
-            broken(format!("{what} is refused with {}", super::promise::said(&failure)), hint)
-        }
+        Err(failure) => broken(format!("{what} is refused with {}", said(&failure)), hint),
     }
 }

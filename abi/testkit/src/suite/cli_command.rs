@@ -2,13 +2,13 @@
 
 use super::{
     Chapter,
-    bench::{Bench, Gathered, expect_distinct, read},
-    promise::{Kept, broken, fault, given, promises, said, unasked},
+    bench::{Bench, Gathered, read},
+    promise::{Kept, answered, broken, given, promises, said, unasked},
     sample::Sample,
 };
 use loader_abi::message_kind;
 use loader_contract::cli_command::{
-    Argument, ArgumentKind, CONTRACT, Exit, RunCommand, STDERR, TO, method,
+    Argument, ArgumentKind, CONTRACT, Exit, RunCommand, STDERR, TO, check, method,
 };
 use loader_core::{
     message::{Failure, Message, Metadata},
@@ -20,7 +20,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
     contract: CONTRACT,
     promises: promises!(Bench {
         "arguments-are-described",
-            "The manifest's arguments have names, no two the same, and say what they are."
+            "The manifest describes a command that is offered: its name, its arguments and what they are."
             => describes;
         "ends-when-its-input-ends", "Run without arguments, it ends when its input does." => ends;
         "ends-with-an-exit-code", "An exit code, if it sends one, is the last message, and from 0 to 63."
@@ -51,12 +51,24 @@ fn arguments(bench: &Bench) -> Kept<Vec<Argument>> {
 }
 
 async fn describes(bench: &Bench) -> Kept {
-    let arguments = arguments(bench)?;
-    expect_distinct("argument", "name", arguments.iter().map(|argument| argument.name.as_str()))?;
+    let (name, arguments) = (bench.capability.id.as_str(), arguments(bench)?);
+    if bench.said().commands.contains(name) {
+        return broken(
+            format!("the command `{name}` is the loader's own; the plugin's is not offered"),
+            "give the command another name in plugin.toml and in `provides`",
+        );
+    }
+    if let Err(why) = check(name, &arguments) {
+        return broken(
+            format!("the command `{}` is not offered: {why}", name.escape_debug()),
+            "correct `[provides]` in plugin.toml: names are lower-case words joined by hyphens, and what \
+             has to be there comes first",
+        );
+    }
     match arguments.iter().find(|argument| argument.about.is_empty()) {
         None => Ok(()),
         Some(argument) => broken(
-            format!("the argument `{}` has no `about`", argument.name.escape_debug()),
+            format!("the argument `{}` has no `about`", argument.name),
             "say in plugin.toml what it is: `--help` shows it",
         ),
     }
@@ -77,18 +89,15 @@ async fn run(bench: &Bench, request: &RunCommand) -> Kept<Result<Gathered, Failu
     }
 }
 
-fn require_no_defect(what: &str, failure: &Failure) -> Kept {
-    match failure.is_own_fault() {
-        true => fault(what, failure),
-        false => Ok(()),
-    }
+/// Expects a run not to fail of the plugin's own fault. An error is an end like any other.
+fn require_no_defect(what: &str, ended: Result<Gathered, Failure>) -> Kept {
+    let change =
+        "return an exit code, or an error of the class that fits, such as `Error::invalid`";
+    answered(what, ended, change).map(drop)
 }
 
 async fn ends(bench: &Bench) -> Kept {
-    match run(bench, &RunCommand::default()).await? {
-        Ok(_) => Ok(()),
-        Err(failure) => require_no_defect("a run without arguments", &failure),
-    }
+    require_no_defect("a run without arguments", run(bench, &RunCommand::default()).await?)
 }
 
 /// The messages of a run without arguments that was not refused.
@@ -161,8 +170,5 @@ fn filled(bench: &Bench) -> Kept<RunCommand> {
 
 async fn runs(bench: &Bench) -> Kept {
     given(ends(bench).await)?;
-    match run(bench, &given(filled(bench))?).await? {
-        Ok(_) => Ok(()),
-        Err(failure) => require_no_defect("a run with arguments", &failure),
-    }
+    require_no_defect("a run with arguments", run(bench, &given(filled(bench))?).await?)
 }

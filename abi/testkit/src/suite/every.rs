@@ -12,7 +12,7 @@ use loader_core::{
     CallOptions,
     message::{Failure, Metadata},
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(crate) const PROMISES: &[Promise<Bench>] = promises!(Bench {
     "answers-what-it-must", "Every required method is answered." => answers_required;
@@ -71,7 +71,7 @@ async fn answers(bench: &Bench, methods: impl Iterator<Item = &Method>, why: &st
         if failure.class == class::PANIC {
             return broken(
                 format!("`{}` panics: {}", method.name, failure.message),
-                advice(&failure),
+                advice(&failure, ""),
             );
         }
     }
@@ -287,25 +287,15 @@ async fn leaves_nothing(bench: &Bench) -> Kept {
 
 /// Whether tasks that begin with something end with it.
 pub(super) async fn leaves_nothing_of(bench: &Bench, work: impl Future<Output = ()>) -> Kept {
-    let unknown = "it does not say which tasks it runs";
-    let Ok(before) = bench.loaded.usage().await else { return unasked(unknown) };
+    let before = bench.tasks().await?;
     answers_as_before(bench, "a caller that went away", work).await?;
-    let end = Instant::now() + bench.patience;
-    loop {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        let Ok(now) = bench.loaded.usage().await else { return unasked(unknown) };
-        if now.tasks <= before.tasks && bench.loaded.in_flight() == 0 {
-            return Ok(());
-        }
-        if Instant::now() >= end {
-            return broken(
-                format!(
-                    "{} background tasks run after its callers went away; there were {} before",
-                    now.tasks, before.tasks
-                ),
-                "what a call begins ends with it: do it in the call, or stop the task when the call's \
-                 future is dropped",
-            );
-        }
-    }
+    bench.settles(before).await?.or_else(|now| {
+        broken(
+            format!(
+                "{now} background tasks run after its callers went away; there were {before} before"
+            ),
+            "what a call begins ends with it: do it in the call, or stop the task when the call's \
+             future is dropped",
+        )
+    })
 }

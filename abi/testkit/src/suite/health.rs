@@ -25,7 +25,8 @@ pub(super) const CHAPTER: Chapter = Chapter {
 const LIMIT: Duration = Duration::from_secs(1);
 
 async fn report(bench: &Bench) -> Kept<HealthReport> {
-    bench.ask_for(method::CHECK).await
+    let change = "report what is wrong: `HealthReport::fail(…)`";
+    bench.ask_for(method::CHECK, change).await
 }
 
 async fn reports(bench: &Bench) -> Kept {

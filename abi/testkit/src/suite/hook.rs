@@ -149,7 +149,8 @@ fn request(bench: &Bench, kind: &Kind) -> Value {
 
 async fn ask(bench: &Bench, kind: &Kind, request: &Value) -> Kept<Reply> {
     let answer = bench.send(kind.name, request).await;
-    answer.or_else(|failure| bench.fault(&format!("`{}`", kind.name), &failure))
+    let change = "answer nothing where there is nothing to change, whatever the event lacks";
+    answer.or_else(|failure| bench.fault(&format!("`{}`", kind.name), &failure, change))
 }
 
 async fn answers(bench: &Bench) -> Kept {

@@ -3,11 +3,12 @@
 use super::{
     Chapter,
     bench::Bench,
-    promise::{Kept, advice, broken, fault, promises, said},
+    promise::{Kept, answered, broken, given, promises},
     sample::Sample,
 };
+use http::{HeaderName, HeaderValue, StatusCode};
 use loader_abi::MAX_BODY_BYTES;
-use loader_contract::http_route::{CONTRACT, METHOD, PATH, QUERY, STATUS, method};
+use loader_contract::http_route::{CONTRACT, METHOD, PATH, QUERY, STATUS, is_sent, method};
 use loader_core::message::{Metadata, Reply};
 
 pub(super) const CHAPTER: Chapter = Chapter {
@@ -35,69 +36,102 @@ fn request(method: &str, path: &str) -> Metadata {
     Metadata::new().with(METHOD, method).with(PATH, path).with("host", "127.0.0.1:7280")
 }
 
-async fn ask(bench: &Bench, what: &str, metadata: Metadata, body: Vec<u8>) -> Kept<Reply> {
-    let reply = match bench.call(method::HANDLE, metadata, body).await {
-        Ok(reply) => reply,
-        Err(failure) if failure.is_own_fault() => {
-            return broken(format!("{what} fails with {}", said(&failure)), advice(&failure));
-        }
-        Err(failure) => return fault(what, &failure),
-    };
-    let status = reply.metadata.get_text(STATUS);
-    let number = status.map_or(Some(200), |status| status.parse::<u16>().ok());
+/// A request, and what it is called.
+struct Asked {
+    what: String,
+    metadata: Metadata,
+    body: Vec<u8>,
+}
+
+fn asked(what: String, metadata: Metadata) -> Asked {
+    Asked { what, metadata, body: Vec::new() }
+}
+
+fn paths() -> impl Iterator<Item = Asked> {
+    PATHS.into_iter().map(|path| asked(format!("GET {path}"), request("GET", path)))
+}
+
+fn methods() -> impl Iterator<Item = Asked> {
+    let methods = ["HEAD", "OPTIONS", "DELETE", "BREW"].into_iter();
+    methods.map(|method| asked(format!("{method} /"), request(method, "/")))
+}
+
+fn queries() -> impl Iterator<Item = Asked> {
+    let queries = ["", "a=1&b", "%zz&=&&a=%ff", "a=\u{fffd}"].into_iter();
+    queries.map(|query| asked(format!("GET /?{query}"), request("GET", "/").with(QUERY, query)))
+}
+
+fn large() -> Asked {
+    let metadata = request("POST", "/").with("content-type", "application/json");
+    let body = vec![b'x'; MAX_BODY_BYTES];
+    Asked { what: "POST / with 1 MiB".to_owned(), metadata, body }
+}
+
+/// Asks; nothing where the answer is an error, of which the gateway makes one with a status.
+async fn ask(bench: &Bench, asked: Asked) -> Kept<Option<Reply>> {
+    let Asked { what, metadata, body } = asked;
+    let answer = bench.call(method::HANDLE, metadata, body).await;
+    let change = "answer with a status, or with an error of the class that fits, such as \
+                  `Error::not_found`: it becomes a 4xx or 5xx";
+    let Ok(reply) = answered(&what, answer, change)? else { return Ok(None) };
+    let status = reply.metadata.get(STATUS).unwrap_or(b"200");
+    let number = StatusCode::from_bytes(status).map_or(0, |status| status.as_u16());
     match number {
-        Some(200..=599) => Ok(reply),
+        200..=599 => Ok(Some(reply)),
         _ => broken(
-            format!("{what} is answered with the status {:?}", status.unwrap_or_default()),
+            format!("{what} is answered with the status {:?}", String::from_utf8_lossy(status)),
             "answer a status from 200 to 599",
         ),
     }
 }
 
-async fn answers_paths(bench: &Bench) -> Kept {
-    for path in PATHS {
-        ask(bench, &format!("GET {path}"), request("GET", path), Vec::new()).await?;
+async fn ask_all(bench: &Bench, all: impl Iterator<Item = Asked>) -> Kept {
+    for asked in all {
+        ask(bench, asked).await?;
     }
     Ok(())
+}
+
+async fn answers_paths(bench: &Bench) -> Kept {
+    ask_all(bench, paths()).await
 }
 
 async fn answers_methods(bench: &Bench) -> Kept {
-    for method in ["HEAD", "OPTIONS", "DELETE", "BREW"] {
-        ask(bench, &format!("{method} /"), request(method, "/"), Vec::new()).await?;
-    }
-    Ok(())
+    ask_all(bench, methods()).await
 }
 
 async fn bears_queries(bench: &Bench) -> Kept {
-    for query in ["", "a=1&b", "%zz&=&&a=%ff", "a=\u{fffd}"] {
-        let metadata = request("GET", "/").with(QUERY, query);
-        ask(bench, &format!("GET /?{query}"), metadata, Vec::new()).await?;
+    ask_all(bench, queries()).await
+}
+
+async fn takes_bodies(bench: &Bench) -> Kept {
+    ask(bench, large()).await.map(drop)
+}
+
+async fn has_headers(bench: &Bench) -> Kept {
+    let all = paths().chain(methods()).chain(queries()).chain([large()]);
+    for asked in all {
+        let what = asked.what.clone();
+        if let Some(reply) = given(ask(bench, asked).await)? {
+            require_headers(&what, &reply.metadata)?;
+        }
     }
     Ok(())
 }
 
-async fn takes_bodies(bench: &Bench) -> Kept {
-    let body = vec![b'x'; MAX_BODY_BYTES];
-    let metadata = request("POST", "/").with("content-type", "application/json");
-    ask(bench, "POST / with 1 MiB", metadata, body).await.map(drop)
-}
-
-async fn has_headers(bench: &Bench) -> Kept {
-    let reply = ask(bench, "GET /", request("GET", "/"), Vec::new()).await?;
-    for (name, value) in reply.metadata.iter() {
-        let is_token = |byte: u8| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&byte)
-        };
-        let is_name = !name.is_empty() && name.bytes().all(is_token);
-        if !is_name && name != STATUS {
+/// What the gateway could not send as a header makes no answer of the whole.
+fn require_headers(what: &str, metadata: &Metadata) -> Kept {
+    for (name, value) in metadata.iter().filter(|(name, _)| is_sent(name)) {
+        let is_name = HeaderName::from_bytes(name.as_bytes()).is_ok_and(|known| known == name);
+        if !is_name {
             return broken(
-                format!("it answers the header `{}`", name.escape_debug()),
+                format!("{what} is answered with the header `{}`", name.escape_debug()),
                 "name headers in lower-case letters, digits and dashes",
             );
         }
-        if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+        if HeaderValue::from_bytes(value).is_err() {
             return broken(
-                format!("the header `{name}` has a line break in it"),
+                format!("{what} is answered with control characters in the header `{name}`"),
                 "send what has line breaks in the body",
             );
         }

@@ -2,10 +2,13 @@
 
 use super::{
     Options,
-    promise::{Kept, Promise, Verdict, broken, promises, unasked},
+    promise::{DEADLINE, Kept, PANIC, Promise, Verdict, broken, promises, unasked},
 };
-use crate::{Host, Loaded};
-use loader_contract::catalogue;
+use crate::{
+    Host, Loaded,
+    advice::{advise, against},
+};
+use loader_contract::{catalogue, objection};
 use loader_core::{
     Retirement,
     diagnostic::Diagnostic,
@@ -45,6 +48,8 @@ pub(crate) const PROMISES: &[Promise<Life>] = promises!(Life {
         "Attributes of capabilities have the form that their contracts give them." => fits;
     "methods-are-optional-ones",
         "The attribute `methods` lists optional methods of the contract." => lists_optional;
+    "prefix-can-be-served",
+        "The prefix of a route is written like `/shop`, and none of the gateway's own." => has_prefixes;
     "library-fits",
         "The library is built for this host, and says of itself what the manifest says." => is_fit;
     "describes-itself", "It describes itself with the versions it speaks." => describes_itself;
@@ -99,14 +104,20 @@ impl Life {
         if self.candidate.bundle().is_some() {
             return unasked("it is a bundle: it has no code");
         }
-        match self.refusals().is_empty() {
-            true => Ok(()),
-            false => unasked("its library does not fit"),
+        if !self.refusals().is_empty() {
+            return unasked("its library does not fit");
+        }
+        match advise(&self.candidate).into_iter().find(Diagnostic::is_error) {
+            None => Ok(()),
+            Some(refusal) => {
+                unasked(format!("its manifest is refused: {}: {}", refusal.code, refusal.message))
+            }
         }
     }
 
+    /// What the engine has to say against its library.
     fn refusals(&self) -> Vec<Diagnostic> {
-        let policy = Policy::new(crate::host::service_names());
+        let policy = Policy::new(crate::services());
         vet(&self.candidate, &policy).err().unwrap_or_default()
     }
 
@@ -159,52 +170,29 @@ async fn says_what(life: &Life) -> Kept {
 }
 
 async fn fits(life: &Life) -> Kept {
+    require_none(life, objection::ATTRIBUTE)
+}
+
+async fn lists_optional(life: &Life) -> Kept {
+    require_none(life, objection::METHOD)
+}
+
+async fn has_prefixes(life: &Life) -> Kept {
+    require_none(life, objection::PREFIX)
+}
+
+/// Expects the contracts to have nothing of this kind to say against what the manifest provides.
+fn require_none(life: &Life, code: &str) -> Kept {
     let mut kept = Ok(());
-    for one in life.provided() {
-        let Some(contract) = catalogue::find(&one.contract.to_string()) else { continue };
-        for attribute in contract.attributes {
-            let value = one.attributes.get(attribute.name);
-            let place = format!("`{}` of `{}` as `{}`", attribute.name, one.contract, one.id);
-            let form = attribute.form;
-            match value {
-                None if attribute.required => {
-                    return broken(
-                        format!("{place} is missing"),
-                        format!("add it in plugin.toml: {}", attribute.about),
-                    );
-                }
-                Some(value) if !form.fits(value) => {
-                    let what = format!("{place} is {value}, which is not {}", form.in_words());
-                    let hint = format!("correct it in plugin.toml: {}", attribute.about);
-                    match form.may_fit_later(value) {
-                        true => kept = unasked(format!("{what}; a later host may know it")),
-                        false => return broken(what, hint),
-                    }
-                }
-                _ => {}
+    for wrong in life.provided().iter().flat_map(against).filter(|one| one.code == code) {
+        match wrong.is_for_later {
+            true => kept = unasked(format!("{}; a later host may know it", wrong.message)),
+            false => {
+                return broken(wrong.message, format!("correct plugin.toml: {}", wrong.hint));
             }
         }
     }
     kept
-}
-
-async fn lists_optional(life: &Life) -> Kept {
-    for one in life.provided() {
-        let Some(contract) = catalogue::find(&one.contract.to_string()) else { continue };
-        let optional: Vec<&str> = contract.optional_methods().collect();
-        let listed = one.attributes.get("methods").and_then(Value::as_array);
-        let listed = listed.into_iter().flatten().filter_map(Value::as_str);
-        if let Some(wrong) = listed.into_iter().find(|name| !optional.contains(name)) {
-            return broken(
-                format!("`methods` of `{}` as `{}` lists `{wrong}`", one.contract, one.id),
-                match optional.is_empty() {
-                    true => "remove `methods`: the contract has no optional ones".to_owned(),
-                    false => format!("list those of {} that it answers", optional.join(", ")),
-                },
-            );
-        }
-    }
-    Ok(())
 }
 
 async fn is_fit(life: &Life) -> Kept {
@@ -216,13 +204,13 @@ async fn is_fit(life: &Life) -> Kept {
 
 /// A promise that a refusal of the engine's speaks against.
 fn refused<T>(refusal: Diagnostic) -> Kept<T> {
-    let hint = refusal.hint.clone();
-    broken(
-        format!("{}: {}", refusal.code, refusal.message),
-        hint.unwrap_or_else(|| {
-            "return the plugin from `start`, or an error that says what to configure".into()
-        }),
-    )
+    let usual = match refusal.code {
+        "LDR-START-PANIC" => PANIC,
+        "LDR-START-TIMEOUT" => DEADLINE,
+        _ => "return the plugin from `start`, or an error that says what to configure",
+    };
+    let hint = refusal.hint.unwrap_or_else(|| usual.to_owned());
+    broken(format!("{}: {}", refusal.code, refusal.message), hint)
 }
 
 /// Codes of a start that speak against what the plugin says of itself.
@@ -351,8 +339,18 @@ async fn leaves(life: &Life) -> Kept {
 }
 
 async fn comes_again(life: &Life) -> Kept {
+    life.require_code()?;
     for number in 1..=LIVES {
-        let loaded = life.live().await?;
+        let loaded = match life.begin_as_configured().await {
+            Ok(loaded) => loaded,
+            Err(_) if number == 1 => return unasked("it does not start"),
+            Err(refusal) => {
+                return broken(
+                    format!("it does not start again: {}: {}", refusal.code, refusal.message),
+                    "let nothing outlive it in the process: no variable, handler or lock of its own",
+                );
+            }
+        };
         match judge(loaded.unload().await) {
             Ok(()) => {}
             // That it does not leave at all is said by another promise.

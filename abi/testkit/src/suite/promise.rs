@@ -48,14 +48,14 @@ macro_rules! promises {
 }
 pub(crate) use promises;
 
-/// How a failure reads in a message.
+/// How a failure reads in a message. What it says of a remedy is for people who use the plugin.
 pub(crate) fn said(failure: &Failure) -> String {
-    format!(
-        "{} `{}`: {}",
-        class::name(failure.class),
-        failure.code.escape_debug(),
-        failure.message.escape_debug()
-    )
+    let Failure { class, code, message, hint, .. } = failure;
+    let remedy = match hint.as_str() {
+        "" => String::new(),
+        hint => format!(" ({})", hint.escape_debug()),
+    };
+    format!("{} `{}`: {}{remedy}", class::name(*class), code.escape_debug(), message.escape_debug())
 }
 
 /// Whether a failure says that something around the plugin is missing: a setting, a network, a program.
@@ -63,8 +63,9 @@ pub(crate) fn is_for_want(failure: &Failure) -> bool {
     matches!(failure.class, class::UNAVAILABLE | class::UNAUTHENTICATED)
 }
 
-/// What a failed call of a sound request means: nothing, where something around the plugin is missing.
-pub(crate) fn fault<T>(what: &str, failure: &Failure) -> Kept<T> {
+/// What a failed call of a sound request means: nothing, where something around the plugin is missing;
+/// otherwise that this is to be changed.
+pub(crate) fn fault<T>(what: &str, failure: &Failure, change: &str) -> Kept<T> {
     if is_for_want(failure) {
         return unasked(format!("{what} needs what is not here: {}", said(failure)));
     }
@@ -72,23 +73,40 @@ pub(crate) fn fault<T>(what: &str, failure: &Failure) -> Kept<T> {
         // Whether it has to be is another promise.
         return unasked(format!("{what} is not answered"));
     }
-    broken(format!("{what} failed: {}", said(failure)), advice(failure))
+    defect(what, failure, change)
 }
 
-/// What to change about a failure.
-pub(crate) fn advice(failure: &Failure) -> String {
-    if !failure.hint.is_empty() {
-        return failure.hint.clone();
+/// The plugin failed where it must not.
+pub(crate) fn defect<T>(what: &str, failure: &Failure, change: &str) -> Kept<T> {
+    broken(format!("{what} failed: {}", said(failure)), advice(failure, change))
+}
+
+/// An answer, or a failure that its caller is told as one: that of the plugin's own fault is neither.
+pub(crate) fn answered<A>(
+    what: &str,
+    answer: Result<A, Failure>,
+    change: &str,
+) -> Kept<Result<A, Failure>> {
+    match answer {
+        Err(failure) if failure.is_own_fault() => defect(what, &failure, change),
+        answer => Ok(answer),
     }
+}
+
+/// What to change about a panic.
+pub(crate) const PANIC: &str =
+    "return an error instead of panicking: no `unwrap`, index or arithmetic on what others send";
+
+/// What to change where no answer comes in time.
+pub(crate) const DEADLINE: &str = "answer in time: what takes long belongs into `host.spawn`; where it has to take so long, a longer \
+     --timeout waits longer";
+
+/// What to change about a failure.
+pub(crate) fn advice(failure: &Failure, change: &str) -> String {
     let advice = match failure.class {
-        class::PANIC => {
-            "return an error instead of panicking: no `unwrap`, index or arithmetic on what others send"
-        }
-        class::DEADLINE => "answer in time; what takes long belongs into `host.spawn`",
-        class::INVALID => "take a request with every field at its default",
-        _ => {
-            "an error of class internal is a defect: name the class that fits, such as `Error::invalid`"
-        }
+        class::PANIC => PANIC,
+        class::DEADLINE => DEADLINE,
+        _ => change,
     };
     advice.to_owned()
 }

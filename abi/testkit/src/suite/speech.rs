@@ -3,18 +3,15 @@
 use super::{
     Chapter,
     bench::{Bench, Gathered, expect_distinct, expect_refusal, read},
-    promise::{Kept, broken, fault, given, is_for_want, promises, said, unasked},
+    promise::{Kept, broken, given, is_for_want, promises, said, unasked},
     sample::Sample,
 };
-use loader_abi::{class, message_kind};
+use loader_abi::class;
 use loader_contract::{
     CONTENT_TYPE,
     speech::{Audio, CONTRACT, Synthesize, VoiceList, code, method},
 };
-use loader_core::{
-    message::{Failure, Metadata},
-    stream::End,
-};
+use loader_core::message::{Failure, Metadata};
 
 pub(super) const CHAPTER: Chapter = Chapter {
     contract: CONTRACT,
@@ -44,19 +41,22 @@ fn sample(_: &Bench, asked: &str) -> Sample {
     }
 }
 
+/// What to change where it does not speak.
+const SPEAK: &str =
+    "speak what can be spoken; what cannot is refused with a code of the contract's";
+
+/// What to change where it breaks off.
+const WHOLE: &str =
+    "return an error before `begin` where it cannot be spoken; write all of it after";
+
 fn words() -> Synthesize {
     Synthesize { text: "Hello.".into(), ..Synthesize::default() }
 }
 
 async fn speak(bench: &Bench, request: &Synthesize) -> Kept<(Audio, Gathered)> {
-    let spoken = bench.gather(method::SYNTHESIZE, request).await?;
+    let spoken = bench.gather(method::SYNTHESIZE, request, SPEAK).await?;
     let audio = read("the head of `synthesize`", &spoken.head.body)?;
     Ok((audio, spoken))
-}
-
-fn sound(spoken: &Gathered) -> Vec<u8> {
-    let data = spoken.messages.iter().filter(|message| message.kind == message_kind::DATA);
-    data.flat_map(|message| &message.body).copied().collect()
 }
 
 async fn has_head(bench: &Bench) -> Kept {
@@ -86,13 +86,8 @@ async fn names_type(bench: &Bench) -> Kept {
 
 async fn is_whole(bench: &Bench) -> Kept {
     let (_, spoken) = speak(bench, &words()).await?;
-    if let Some(failure) = spoken.end.clone().into_failure() {
-        return broken(
-            format!("the audio breaks off: {failure}"),
-            "return an error before `begin` where it cannot be spoken; write all of it after",
-        );
-    }
-    match sound(&spoken).is_empty() {
+    spoken.require_end("the audio", WHOLE)?;
+    match spoken.data().is_empty() {
         false => Ok(()),
         true => {
             broken("there is no audio after the head", "write the audio with `AudioSink::write`")
@@ -105,7 +100,7 @@ async fn is_wav(bench: &Bench) -> Kept {
     if audio.format != "wav" {
         return unasked(format!("what it writes is `{}`", audio.format.escape_debug()));
     }
-    let file = sound(&spoken);
+    let file = spoken.data();
     let hint = "write the RIFF header and the samples of one and the same file, and say in the head \
                 what the file says";
     let Some(wav) = Wav::read(&file) else {
@@ -206,7 +201,7 @@ async fn refuses_voice(bench: &Bench) -> Kept {
 
 async fn voices(bench: &Bench) -> Kept<VoiceList> {
     match bench.lists(method::VOICES) {
-        true => bench.ask_for(method::VOICES).await,
+        true => bench.ask_for(method::VOICES, "list the voices that are known").await,
         false => unasked("it lists no `voices`"),
     }
 }
@@ -223,7 +218,10 @@ async fn voices_speak(bench: &Bench) -> Kept {
     let request = Synthesize { voice: voice.id.clone(), ..words() };
     match try_to_speak(bench, &request).await {
         Ok(()) => Ok(()),
-        Err(failure) => fault(&format!("the voice `{}`", voice.id.escape_debug()), &failure),
+        Err(failure) => {
+            let what = format!("the voice `{}`", voice.id.escape_debug());
+            bench.fault(&what, &failure, "list no voice that cannot be asked for")
+        }
     }
 }
 
@@ -231,7 +229,8 @@ async fn is_telephony(bench: &Bench) -> Kept {
     if !bench.lists(method::TELEPHONY) {
         return unasked("it lists no `telephony`");
     }
-    let spoken = bench.gather(method::TELEPHONY, &words()).await?;
+    let spoken = bench.gather(method::TELEPHONY, &words(), SPEAK).await?;
+    spoken.require_end("`telephony`", WHOLE)?;
     let audio: Audio = read("the head of `telephony`", &spoken.head.body)?;
     if audio.format != "pcm-s16le" || audio.sample_rate < 8000 || audio.channels != 1 {
         return broken(
@@ -242,8 +241,8 @@ async fn is_telephony(bench: &Bench) -> Kept {
             "speak `pcm-s16le` with one channel and 8,000 samples per second or more",
         );
     }
-    let bytes = sound(&spoken).len();
-    match bytes > 0 && bytes.is_multiple_of(2) && spoken.end == End::Done {
+    let bytes = spoken.data().len();
+    match bytes > 0 && bytes.is_multiple_of(2) {
         true => Ok(()),
         false => broken(
             format!("`telephony` speaks {bytes} bytes, which are no samples of 16 bits"),

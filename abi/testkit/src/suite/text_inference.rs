@@ -4,7 +4,7 @@ use super::{
     Chapter,
     bench::{Bench, Gathered, expect_distinct, expect_refusal, read},
     every,
-    promise::{Kept, broken, fault, given, is_for_want, promises, said, unasked},
+    promise::{Kept, broken, given, is_for_want, promises, said, unasked},
     sample::Sample,
 };
 use loader_abi::{class, message_kind};
@@ -43,6 +43,13 @@ fn sample(_: &Bench, asked: &str) -> Sample {
     }
 }
 
+/// What to change where models are not listed.
+const LIST: &str = "list the models that are known, and none where there are none";
+
+/// What to change where the first model does not answer.
+const ANSWER: &str = "answer for each model that `models` lists, or fail as unavailable where what it stands \
+                      on is";
+
 fn request(model: &str) -> GenerateRequest {
     GenerateRequest {
         model: model.into(),
@@ -54,7 +61,7 @@ fn request(model: &str) -> GenerateRequest {
 
 /// A request of the first model.
 async fn first(bench: &Bench) -> Kept<GenerateRequest> {
-    let models: ModelList = bench.ask_for(method::MODELS).await?;
+    let models: ModelList = bench.ask_for(method::MODELS, LIST).await?;
     match models.models.first() {
         Some(model) => Ok(request(&model.id)),
         None => unasked("it has no models"),
@@ -62,29 +69,35 @@ async fn first(bench: &Bench) -> Kept<GenerateRequest> {
 }
 
 async fn models_differ(bench: &Bench) -> Kept {
-    let models: ModelList = bench.ask_for(method::MODELS).await?;
+    let models: ModelList = bench.ask_for(method::MODELS, LIST).await?;
     expect_distinct("model", "id", models.models.iter().map(|model| model.id.as_str()))
 }
 
 async fn events(bench: &Bench) -> Kept<(Vec<StreamEvent>, Gathered)> {
     let request = first(bench).await?;
-    let spoken = bench.gather(method::STREAM, &request).await?;
+    let spoken = bench.gather(method::STREAM, &request, ANSWER).await?;
     let own = spoken.messages.iter().filter(|message| message.kind == message_kind::EVENT);
     let events = own.map(|message| read("an event of `stream`", &message.body));
     Ok((events.collect::<Kept<Vec<_>>>()?, spoken))
 }
 
+/// Expects an answer not to have broken off, but for want of what is not here.
+fn require_end(what: &str, spoken: &Gathered, change: &str) -> Kept {
+    match spoken.end.clone().into_failure() {
+        Some(failure) if is_for_want(&failure) => {
+            unasked(format!("its model needs what is not here: {}", said(&failure)))
+        }
+        _ => spoken.require_end(what, change),
+    }
+}
+
 async fn ends_with_finish(bench: &Bench) -> Kept {
     let (events, spoken) = events(bench).await?;
-    if let Some(failure) = spoken.end.into_failure() {
-        if is_for_want(&failure) {
-            return unasked(format!("its model needs what is not here: {}", said(&failure)));
-        }
-        return broken(
-            format!("the stream breaks off: {}", said(&failure)),
-            "send `finish` and return without an error when the answer is complete",
-        );
-    }
+    require_end(
+        "the stream",
+        &spoken,
+        "send `finish` and return without an error when the answer is complete",
+    )?;
     let is_finish = |event: &StreamEvent| matches!(event, StreamEvent::Finish { .. });
     let finishes = events.iter().filter(|event| is_finish(event)).count();
     match events.last() {
@@ -133,7 +146,7 @@ async fn generate(bench: &Bench) -> Kept<GenerateResponse> {
             format!("`generate` is not answered as a call: {}", said(&failure)),
             "answer `generate` both ways: called, and opened",
         ),
-        Err(failure) => fault("`generate`", &failure),
+        Err(failure) => bench.fault("`generate`", &failure, ANSWER),
     }
 }
 
@@ -160,10 +173,9 @@ async fn generates(bench: &Bench) -> Kept {
 
 async fn generates_in_pieces(bench: &Bench) -> Kept {
     let request = first(bench).await?;
-    let spoken = bench.gather(method::GENERATE, &request).await?;
-    let data = spoken.messages.iter().filter(|message| message.kind == message_kind::DATA);
-    let whole: Vec<u8> = data.flat_map(|message| &message.body).copied().collect();
-    require_answer(&read("`generate`, opened,", &whole)?)
+    let spoken = bench.gather(method::GENERATE, &request, ANSWER).await?;
+    require_end("`generate`, opened,", &spoken, "fail before the head, or answer to the end")?;
+    require_answer(&read("`generate`, opened,", &spoken.data())?)
 }
 
 async fn agrees(bench: &Bench) -> Kept {
@@ -207,7 +219,7 @@ async fn bears_parts(bench: &Bench) -> Kept {
             format!("a part it does not know fails with {}", said(&failure)),
             "answer `invalid_request` to parts that are `Part::Unknown`, or leave them out",
         ),
-        Err(failure) if is_for_want(&failure) => fault("`generate`", &failure),
+        Err(failure) if is_for_want(&failure) => bench.fault("`generate`", &failure, ANSWER),
         _ => Ok(()),
     }
 }

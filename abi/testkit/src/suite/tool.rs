@@ -46,7 +46,8 @@ fn request(bench: &Bench) -> Option<CallTool> {
 }
 
 async fn describe(bench: &Bench) -> Kept<ToolDescription> {
-    bench.ask_for(method::DESCRIBE).await
+    let change = "describe the tool with `describe_tool::<Arguments>(…)`, whatever it lacks: it is asked once";
+    bench.ask_for(method::DESCRIBE, change).await
 }
 
 async fn describes(bench: &Bench) -> Kept {
@@ -105,7 +106,11 @@ async fn call(bench: &Bench) -> Kept<ToolAnswer> {
             format!("{what}, which the schema allows, is refused with {}", said(&failure)),
             "say in the schema what is taken; what is wrong besides is a `ToolAnswer::failed(…)`",
         ),
-        Err(failure) => bench.fault(&what, &failure),
+        Err(failure) => {
+            let change =
+                "answer what goes wrong with `ToolAnswer::failed(…)`: a model can act on it";
+            bench.fault(&what, &failure, change)
+        }
     }
 }
 

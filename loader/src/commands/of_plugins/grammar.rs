@@ -1,50 +1,17 @@
 //! The arguments of a plugin's command: from its manifest to clap, and from clap to the contract.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use loader_contract::cli_command::{Argument, ArgumentKind};
+use loader_contract::cli_command::{Argument, ArgumentKind, check};
 
-use crate::args::is_global;
 use crate::output::harmless;
 
 /// What is read by, or what is wrong with the descriptor.
 pub(super) fn grammar(name: &str, about: &str, arguments: &[Argument]) -> Result<Command, String> {
-    let mut command = Command::new(name.to_owned()).about(harmless(about));
-    let mut seen = BTreeSet::new();
-    // A text that may be missing, or of which there may be several, has none after it that must be there.
-    let (mut optional, mut many) = (false, false);
-    for argument in arguments {
-        let name = &argument.name;
-        let is_taken = is_global(name) || ["help", "version"].contains(&name.as_str());
-        if !is_word(name) {
-            return Err(format!("`{}` is no name of an argument", name.escape_debug()));
-        }
-        if is_taken && argument.kind != ArgumentKind::Text {
-            return Err(format!("`--{name}` is an option of every command"));
-        }
-        if !seen.insert(name) {
-            return Err(format!("there are two arguments `{name}`"));
-        }
-        if argument.kind == ArgumentKind::Text {
-            if many {
-                return Err(format!("`{name}` follows an argument that takes all the rest"));
-            }
-            if optional && argument.required {
-                return Err(format!("`{name}` is required and follows one that is not"));
-            }
-            optional |= !argument.required;
-            many |= argument.many;
-        }
-        command = command.arg(clap_argument(argument));
-    }
-    Ok(command)
-}
-
-/// Whether it is lower-case words joined by hyphens.
-pub(super) fn is_word(name: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    !name.is_empty() && name.split('-').all(|part| !part.is_empty() && part.bytes().all(is_plain))
+    check(name, arguments)?;
+    let command = Command::new(name.to_owned()).about(harmless(about));
+    Ok(command.args(arguments.iter().map(clap_argument)))
 }
 
 fn clap_argument(argument: &Argument) -> Arg {
@@ -120,17 +87,9 @@ mod tests {
 
     #[test]
     fn a_descriptor_that_makes_no_sense_is_refused() {
-        use ArgumentKind::{Flag, Option, Text};
-        for arguments in [
-            vec![argument("Loud", Flag, false, false)],
-            vec![argument("a", Text, false, false), argument("a", Flag, false, false)],
-            vec![argument("json", Flag, false, false)],
-            vec![argument("help", Option, false, false)],
-            vec![argument("a", Text, false, false), argument("b", Text, true, false)],
-            vec![argument("a", Text, false, true), argument("b", Text, false, false)],
-            vec![argument("", Text, false, false)],
-        ] {
-            grammar("shout", "Shouts", &arguments).expect_err(&format!("{arguments:?}"));
-        }
+        let json = [argument("json", ArgumentKind::Flag, false, false)];
+        let refusal = grammar("shout", "Shouts", &json).expect_err("every command has it");
+        assert_eq!(refusal, "`--json` is an option of every command");
+        grammar("Shout", "Shouts", &[]).expect_err("a name is in lower case");
     }
 }

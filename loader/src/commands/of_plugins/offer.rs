@@ -6,7 +6,7 @@ use loader_core::discovery::Candidate;
 use loader_core::manifest::Provided;
 use serde_json::Value;
 
-use super::grammar::{grammar, is_word};
+use super::grammar::grammar;
 use crate::args::is_own;
 use crate::finding::Finding;
 use crate::output::harmless;
@@ -94,9 +94,6 @@ impl Offered {
             warning("LDR-COMMAND-ARGUMENTS", message)
                 .hint("its author corrects `[provides]`; see docs/guides/commands-and-tasks.md")
         };
-        if !is_word(name) {
-            return Err(senseless("a name is lower-case words joined by hyphens".to_owned()));
-        }
         let said = |key: &str| provided.attributes.get(key);
         let about = said("about").and_then(Value::as_str).unwrap_or_default().to_owned();
         let arguments = said("arguments").cloned().unwrap_or_else(|| Value::Array(Vec::new()));

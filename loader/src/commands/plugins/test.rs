@@ -16,7 +16,7 @@ use loader_testkit::suite::{self, Event, Options, Report};
 use loader_testkit::{junit, subject};
 use serde_json::{Value, json};
 
-use crate::args::Test;
+use crate::args::{self, Test};
 use crate::exit_code::Exit;
 use crate::finding::Finding;
 use crate::output::{Answer, CommandResult, Outcome, Output, Refusal};
@@ -31,6 +31,7 @@ pub(super) fn test(wanted: &Test, output: &Output) -> CommandResult {
         secrets: wanted.secrets.iter().cloned().collect(),
         only: wanted.only.clone(),
         patience: Duration::from_secs(wanted.timeout),
+        commands: args::own().clone(),
         ..Options::default()
     };
     let subject = subject::find(&wanted.path).map_err(refusal)?;

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use loader_testkit::suite::{Case, Event, Options, Outcome, PLUGIN, Report, Under};
+use loader_testkit::suite::{Case, ENDS_WELL, Event, Options, Outcome, PLUGIN, Report, Under};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::child::{Line, Request};
@@ -66,7 +66,7 @@ pub(super) fn run(
 fn ending(cases: &[Case]) -> Under {
     let plugin = cases.last().map(|case| case.under.plugin.clone()).unwrap_or_default();
     let (contract, capability) = (PLUGIN.to_owned(), plugin.clone());
-    Under { plugin, contract, capability, name: "process-ends-well".to_owned() }
+    Under { plugin, contract, capability, name: ENDS_WELL.to_owned() }
 }
 
 fn broken(under: Under, how: &How) -> Case {

@@ -1,46 +1,53 @@
-//! Which addresses may be fetched.
+//! Which addresses are of the internet, so that a page may be fetched from them.
 //!
 //! What is checked is what is written: a name is resolved later, by whoever connects, and may lead anywhere
 //! then. Names that mean this machine or a local network by themselves are refused with the numbers.
 
-use loader_abi::class;
-use loader_contract::web_fetch::code;
-use loader_core::message::Failure;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use url::{Host, Url};
 
 /// Endings of names that belong to nobody on the internet, and so to the local network.
 const LOCAL_NAMES: [&str; 4] = [".localhost", ".local", ".internal", ".home.arpa"];
 
-/// Reads an address that may be fetched. The address itself may hold a secret: no message quotes more of
-/// it than its origin.
-pub(super) fn read(text: &str, allow_private: bool) -> Result<Url, Failure> {
-    let mut url = Url::parse(text).map_err(|error| {
-        let message = format!("that is no whole address: {error}");
-        Failure::new(class::INVALID, code::URL_INVALID, message)
-            .hint("write it as https://host/path")
+/// Why an address is not fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Whether it is a whole address, of a kind that is not fetched.
+    pub is_address: bool,
+    /// The reason. The address itself may hold a secret: no more of it is quoted than its origin.
+    pub message: String,
+    /// What to do about it; empty when there is nothing to say.
+    pub hint: &'static str,
+}
+
+/// Reads an address that may be fetched.
+pub fn read(text: &str, allow_private: bool) -> Result<Url, Refusal> {
+    let mut url = Url::parse(text).map_err(|error| Refusal {
+        is_address: false,
+        message: format!("that is no whole address: {error}"),
+        hint: "write it as https://host/path",
     })?;
     if !matches!(url.scheme(), "http" | "https") {
         let message = format!("`{}:` is not fetched, only http: and https:", url.scheme());
-        return Err(forbidden(message));
+        return Err(forbidden(message, ""));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(forbidden("an address with a name and a password in it is not fetched")
-            .hint("leave out what stands before the `@`"));
+        let message = "an address with a name and a password in it is not fetched".to_owned();
+        return Err(forbidden(message, "leave out what stands before the `@`"));
     }
     if !allow_private && url.host().is_none_or(|host| is_private(&host)) {
         let origin = url.origin().ascii_serialization();
         let message = format!("{origin} is of this machine or of a private network");
-        return Err(forbidden(message).hint(
-            "to allow such addresses to everybody who may fetch: web_fetch.allow_private = true",
-        ));
+        let hint =
+            "to allow such addresses to everybody who may fetch: web_fetch.allow_private = true";
+        return Err(forbidden(message, hint));
     }
     url.set_fragment(None);
     Ok(url)
 }
 
-fn forbidden(message: impl Into<String>) -> Failure {
-    Failure::new(class::FORBIDDEN, code::URL_FORBIDDEN, message)
+fn forbidden(message: String, hint: &'static str) -> Refusal {
+    Refusal { is_address: true, message, hint }
 }
 
 fn is_private(host: &Host<&str>) -> bool {
@@ -94,8 +101,9 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
 mod tests {
     use super::*;
 
-    fn refusal(text: &str) -> Option<String> {
-        read(text, false).err().map(|failure| failure.code)
+    /// Whether it is refused, and as an address.
+    fn refusal(text: &str) -> Option<bool> {
+        read(text, false).err().map(|refusal| refusal.is_address)
     }
 
     #[test]
@@ -161,7 +169,7 @@ mod tests {
             "[100::1]",
         ] {
             let text = format!("http://{host}/");
-            assert_eq!(refusal(&text).as_deref(), Some(code::URL_FORBIDDEN), "{text}");
+            assert_eq!(refusal(&text), Some(true), "{text}");
             assert!(read(&text, true).is_ok(), "{text}");
         }
     }
@@ -169,19 +177,19 @@ mod tests {
     #[test]
     fn what_is_no_page_of_the_web_is_refused_whatever_is_allowed() {
         for (text, expected) in [
-            ("", code::URL_INVALID),
-            ("example.com", code::URL_INVALID),
-            ("/path", code::URL_INVALID),
-            ("http://", code::URL_INVALID),
-            ("file:///etc/passwd", code::URL_FORBIDDEN),
-            ("ftp://example.com/", code::URL_FORBIDDEN),
-            ("data:text/plain,hello", code::URL_FORBIDDEN),
-            ("https://me@example.com/", code::URL_FORBIDDEN),
-            ("https://me:secret@example.com/", code::URL_FORBIDDEN),
+            ("", false),
+            ("example.com", false),
+            ("/path", false),
+            ("http://", false),
+            ("file:///etc/passwd", true),
+            ("ftp://example.com/", true),
+            ("data:text/plain,hello", true),
+            ("https://me@example.com/", true),
+            ("https://me:secret@example.com/", true),
         ] {
-            let failure = read(text, true).expect_err(text);
-            assert_eq!(failure.code, expected, "{text}");
-            assert!(!failure.message.contains("secret"), "{}", failure.message);
+            let refusal = read(text, true).expect_err(text);
+            assert_eq!(refusal.is_address, expected, "{text}");
+            assert!(!refusal.message.contains("secret"), "{}", refusal.message);
         }
     }
 }
