@@ -65,7 +65,6 @@ impl Ears<'_> {
         }
         let direct = kind == ConversationKind::Direct;
         Heard::Message(Box::new(InboundMessage {
-            channel: String::new(),
             account: self.account.to_owned(),
             conversation: Conversation { id: casemapping.fold(conversation), kind },
             sender: Person { id: casemapping.fold(sender), name: sender.to_owned() },
