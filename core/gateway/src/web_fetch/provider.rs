@@ -3,11 +3,10 @@
 use loader_abi::class;
 use loader_contract::web_fetch::{CONTRACT, FetchPage, Page, method};
 use loader_core::{
-    CallOptions, Capability, Engine,
+    CallOptions, Capability, Engine, address,
     message::{Failure, Metadata, Reply},
 };
 use std::sync::Arc;
-use url::Url;
 
 /// One that can be asked.
 pub(super) struct Provider {
@@ -50,9 +49,10 @@ impl Provider {
             let sent = page.content_type.escape_debug();
             return Err(self.broken(format!("it sent `{sent}`, not `{wanted}`")));
         }
-        for (field, address) in [("url", &page.url), ("location", &page.location)] {
-            let may_lack = field == "location" && address.is_empty();
-            if !may_lack && Url::parse(address).is_err() {
+        for (field, text) in [("url", &page.url), ("location", &page.location)] {
+            let may_lack = field == "location" && text.is_empty();
+            let read = address::read(text, true);
+            if !may_lack && read.is_err_and(|refusal| !refusal.is_address) {
                 return Err(self.broken(format!("its `{field}` is no whole address")));
             }
         }

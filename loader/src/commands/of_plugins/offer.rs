@@ -1,7 +1,7 @@
 //! The commands that plugins offer, from their manifests alone.
 
 use clap::Command;
-use loader_contract::cli_command::{Argument, CONTRACT};
+use loader_contract::cli_command::{self, Argument, CONTRACT};
 use loader_core::discovery::Candidate;
 use loader_core::manifest::Provided;
 use serde_json::Value;
@@ -99,7 +99,8 @@ impl Offered {
         let arguments = said("arguments").cloned().unwrap_or_else(|| Value::Array(Vec::new()));
         let arguments: Vec<Argument> = serde_json::from_value(arguments)
             .map_err(|error| senseless(format!("`arguments` makes no sense: {error}")))?;
-        let aliases = aliases.iter().filter(|alias| is_word(alias) && !is_own(alias));
+        let can_be_asked = |alias: &&&str| cli_command::check(alias, &[]).is_ok() && !is_own(alias);
+        let aliases = aliases.iter().filter(can_be_asked);
         let grammar = grammar(name, &about, &arguments)
             .map_err(senseless)?
             .visible_aliases(aliases.map(|alias| (*alias).to_owned()));
