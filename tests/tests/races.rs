@@ -17,8 +17,10 @@ use std::{
     os::unix::fs::{PermissionsExt, chown},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
-    thread::JoinHandle,
+    sync::{
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc,
+    },
     time::Duration,
 };
 
@@ -30,7 +32,9 @@ fn attempts() -> usize {
 /// A process that swaps good and evil until the test ends.
 struct Swapper {
     process: Child,
-    rounds: Option<JoinHandle<usize>>,
+    /// Hears of every round.
+    rounds: mpsc::Receiver<()>,
+    heard: usize,
 }
 
 impl Swapper {
@@ -41,14 +45,24 @@ impl Swapper {
         let mut said = BufReader::new(swapper.stdout.take().expect("its output")).lines();
         said.next().expect("its first round").expect("its output");
         // Read all along, so that it never waits.
-        let rounds = Some(std::thread::spawn(move || said.count()));
-        Self { process: swapper, rounds }
+        let (made, rounds) = mpsc::channel();
+        std::thread::spawn(move || said.try_for_each(|_| made.send(())));
+        Self { process: swapper, rounds, heard: 0 }
+    }
+
+    /// Waits until it has made a round since it was last asked: on a machine that is busy elsewhere there is
+    /// no race without it.
+    fn await_round(&mut self) {
+        let round = self.rounds.recv_timeout(Duration::from_secs(60));
+        round.expect("the swapper goes on");
+        self.heard += 1 + self.rounds.try_iter().count();
     }
 
     /// Ends it, and says how many rounds it made.
     fn stop(mut self) -> usize {
         let _ = self.process.kill();
-        self.rounds.take().map_or(0, |rounds| rounds.join().expect("its output"))
+        let _ = self.process.wait();
+        self.heard + self.rounds.iter().count()
     }
 }
 
@@ -107,10 +121,13 @@ async fn nothing_evil_is_loaded_while_files_are_swapped() {
     let root = Root { path: root, origin: Origin::User, required: true };
     let options = Options::new(ground.path("state"), vec![root.clone()]);
     let engine = Engine::new(options).expect("an engine");
-    let swapper = Swapper::start(&folder);
+    let mut swapper = Swapper::start(&folder);
     let (mut loaded, mut refused) = (0usize, 0usize);
     let total = attempts();
     for attempt in 0..total {
+        if attempt % 20 == 0 {
+            swapper.await_round();
+        }
         let found = discover(std::slice::from_ref(&root));
         let Some(candidate) = found.candidates.first() else {
             refused += 1;
