@@ -254,9 +254,9 @@ impl Gateway {
         self.0.hooks.gateway_stopping(&self.0.host).await;
     }
 
-    /// Waits for scheduled tasks and for answers in chats under way, disconnects the accounts, stops the background services and
-    /// then every plugin, the last loaded first. All of it together may take so long, and a moment for
-    /// each goodbye.
+    /// Waits for scheduled tasks and for answers in chats under way, disconnects the accounts, stops the
+    /// background services and then every plugin, the last loaded first. All of it together may take so
+    /// long, and a moment for each goodbye.
     pub async fn stop(&self, drain: Duration) -> Vec<(String, Retirement)> {
         let asked = Instant::now();
         let left = || drain.saturating_sub(asked.elapsed());

@@ -8,7 +8,6 @@ mod service;
 mod speaker;
 
 use crate::{
-    config,
     desk::Desk,
     providers::{Failures, Nobody},
 };
@@ -96,15 +95,14 @@ impl Speech {
         method: &str,
         named: Option<&str>,
     ) -> Result<Vec<Candidate>, Failure> {
-        let wanted = match named {
-            None => self.desk.config().speech.clone(),
+        let all = match named {
+            None => self.everybody(engine),
             Some(named) => {
                 // Says that there is no such provider.
                 engine.target(CONTRACT, Some(named), method)?;
-                config::Speech { providers: vec![named.to_owned()], only: true, timeout_ms: 0 }
+                candidate::in_order(&engine.snapshot(), &[named.to_owned()], true)
             }
         };
-        let all = candidate::in_order(&engine.snapshot(), &wanted);
         if all.is_empty() {
             // There is none at all, or none that the operator wants.
             engine.target(CONTRACT, None, method)?;
@@ -126,10 +124,16 @@ impl Speech {
         }
     }
 
+    /// Whom the operator lets be asked, in order.
+    fn everybody(&self, engine: &Engine) -> Vec<Candidate> {
+        let config = self.desk.config();
+        candidate::in_order(&engine.snapshot(), &config.speech.providers, config.speech.only)
+    }
+
     /// Every provider's voices. A provider that does not answer is left out, with a warning.
     async fn voices(&self, options: CallOptions) -> Result<Vec<Voice>, Failure> {
         let engine = self.desk.engine()?;
-        let mut providers = candidate::in_order(&engine.snapshot(), &self.desk.config().speech);
+        let mut providers = self.everybody(&engine);
         providers.retain(|one| one.answers(method::VOICES));
         let lists = providers.iter().map(|one| self.voices_of(&engine, &one.id, options.clone()));
         let mut voices = Vec::new();

@@ -33,9 +33,12 @@ pub(crate) fn lend_with(
 }
 
 fn halves(end: StreamEnd, place: Option<Arc<Place>>, relay: &Relay, borrower: &Arc<str>) -> Duplex {
-    let (borrower, place_too) = (borrower.clone(), place.clone());
-    let sender =
-        LentSender { sender: end.sender, borrower, relay: relay.clone(), _place: place_too };
+    let sender = LentSender {
+        sender: end.sender,
+        borrower: borrower.clone(),
+        relay: relay.clone(),
+        _place: place.clone(),
+    };
     let receiver = LentReceiver { receiver: end.receiver, relay: relay.clone(), _place: place };
     Duplex {
         sender: StreamSender_TO::from_value(sender, TD_Opaque),

@@ -1,6 +1,6 @@
 //! One who can speak, by what its manifest says.
 
-use crate::{config, providers};
+use crate::providers;
 use loader_contract::speech::{CONTRACT, Provider};
 use loader_core::{Capability, Snapshot};
 
@@ -15,9 +15,9 @@ pub(super) struct Candidate {
     methods: Vec<String>,
 }
 
-/// Who can be asked, in order.
-pub(super) fn in_order(snapshot: &Snapshot, wanted: &config::Speech) -> Vec<Candidate> {
-    let order = providers::in_order(snapshot, CONTRACT, &wanted.providers, wanted.only);
+/// Who can be asked, in the order of [`providers::in_order`].
+pub(super) fn in_order(snapshot: &Snapshot, named: &[String], only: bool) -> Vec<Candidate> {
+    let order = providers::in_order(snapshot, CONTRACT, named, only);
     order.iter().map(|one| Candidate::of(one)).collect()
 }
 

@@ -1,6 +1,6 @@
 //! `speech/1` as the host serves it.
 
-use super::{Speech, candidate};
+use super::Speech;
 use futures_util::future::BoxFuture;
 use loader_abi::operation;
 use loader_contract::speech::{CONTRACT, Provider, ProviderList, Synthesize, VoiceList, method};
@@ -22,8 +22,7 @@ impl Service for Speech {
                 Reply::json(&VoiceList { voices: speech.voices(request.options).await? })
             }),
             method::PROVIDERS => Answer::Ready((|| {
-                let snapshot = speech.desk.engine()?.snapshot();
-                let order = candidate::in_order(&snapshot, &speech.desk.config().speech);
+                let order = speech.everybody(&*speech.desk.engine()?);
                 let providers = order.into_iter().map(Provider::from).collect();
                 Reply::json(&ProviderList { providers })
             })()),

@@ -1,6 +1,7 @@
 //! The name of a new plugin: an id in its manifest, a package to cargo and a crate to Rust at once; of a
 //! command, also what is written after `loader`.
 
+use loader_contract::cli_command;
 use loader_core::manifest::MAX_ID_BYTES;
 
 use crate::args::{Kind, is_own};
@@ -97,8 +98,8 @@ impl Name {
         if kind == Kind::Command && is_own(text) {
             return Err("it is a command of the loader's own".to_owned());
         }
-        if kind == Kind::Command && text != words(text) {
-            return Err("a command is lower-case words joined by hyphens".to_owned());
+        if kind == Kind::Command {
+            cli_command::check(text, &[])?;
         }
         Ok(Self(text.to_owned()))
     }
