@@ -311,7 +311,7 @@ contract_types! {
     }
 
     /// A conversation: the request of `session_started` and `session_ended`.
-    #[derive(Default)]
+    #[derive(Default, Eq, Hash)]
     pub struct Session {
         /// The channel's id.
         #[serde(default)]
