@@ -1,9 +1,11 @@
 //! A plugin's life: load, serve, retire, leave.
 
 use integration_tests::{Home, configure, expect_no_error, expect_unloaded, get, mapped_images};
+use loader_abi::class;
 use loader_core::{
-    CallOptions, CallPolicy, Engine, OpenStream, PluginOptions, Status,
+    BreakerPolicy, CallOptions, CallPolicy, Engine, OpenStream, PluginOptions, Status,
     message::{Failure, Message, Metadata},
+    stream::End,
 };
 use std::time::Duration;
 
@@ -58,5 +60,33 @@ async fn a_stream_between_plugins_takes_a_place_until_it_is_let_go() {
     };
     tokio::time::timeout(Duration::from_secs(20), free).await.expect("both places are free");
     open(&engine, "echo").await.expect("a place is free");
+    expect_unloaded(&engine.stop(Duration::from_secs(5)).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_whose_streams_open_well_and_then_break_is_not_called_for_a_while() {
+    let home = Home::new();
+    home.add("courier");
+    let engine = Engine::new(home.options()).expect("an engine");
+    expect_no_error(&engine.load_all().await);
+    let most = BreakerPolicy::default().failures;
+    let broken = async || {
+        let stream = open(&engine, "echo").await.expect("it opens well");
+        stream.accuse(Failure::new(class::INTERNAL, "LDR-TEST", "it makes no sense"));
+    };
+    for _ in 1..most {
+        broken().await;
+    }
+    // One with which nothing is wrong.
+    let stream = open(&engine, "echo").await.expect("it is called still");
+    stream.end.sender.end(End::Done);
+    assert!(stream.receive().await.is_none());
+    drop(stream);
+    for _ in 0..most {
+        broken().await;
+    }
+    let refusal = open(&engine, "echo").await.err().expect("that were too many in a row");
+    assert_eq!(refusal.code, "LDR-CALL-BREAKER");
+    assert!(engine.stats()[0].breaker_open);
     expect_unloaded(&engine.stop(Duration::from_secs(5)).await);
 }

@@ -79,6 +79,14 @@ impl Breaker {
         self.retry_at.store(0, Ordering::Release);
     }
 
+    /// Takes note that a stream was opened, which may fail yet: calls go through again, and the next
+    /// failure stops them at once.
+    pub(crate) fn let_through(&self) {
+        if self.retry_at.load(Ordering::Acquire) != 0 {
+            self.retry_at.store(0, Ordering::Release);
+        }
+    }
+
     /// Takes note of how a call ended: the class of its failure, or none.
     pub(crate) fn record(&self, failure: Option<u32>) {
         match failure {
@@ -164,6 +172,18 @@ mod tests {
         breaker.record(None);
         assert!(!breaker.is_open());
         assert!(breaker.admit().is_ok() && breaker.admit().is_ok());
+    }
+
+    #[test]
+    fn a_stream_that_opens_lets_others_through_and_forgives_nothing() {
+        let breaker = breaker(Duration::from_secs(60));
+        for _ in 0..3 {
+            breaker.record(Some(class::PANIC));
+        }
+        breaker.let_through();
+        assert!(breaker.admit().is_ok() && breaker.admit().is_ok());
+        breaker.record(Some(class::DEADLINE));
+        assert!(breaker.is_open());
     }
 
     #[test]

@@ -6,7 +6,10 @@ use crate::{
     reload::canary::Behind,
     stream::StreamEnd,
 };
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use tokio::task::coop::consume_budget;
 
 /// A stream to a plugin, or to a service of the host's.
@@ -27,6 +30,8 @@ pub(crate) struct Answering {
     pub(super) generation: u64,
     /// Who stands behind the generation, if it is watched.
     pub(super) watched: Option<Arc<Behind>>,
+    /// Whether something was wrong with it.
+    pub(super) failed: AtomicBool,
 }
 
 impl OpenStream {
@@ -36,7 +41,13 @@ impl OpenStream {
         consume_budget().await;
         match self.end.receiver.receive().await {
             Ok(message) => Some(Ok(message)),
-            Err(end) => end.into_failure().map(Err),
+            Err(end) => {
+                let failure = end.into_failure()?;
+                if let Some(answering) = &self.answering {
+                    answering.fail(&failure);
+                }
+                Some(Err(failure))
+            }
         }
     }
 
@@ -44,13 +55,28 @@ impl OpenStream {
     /// and its operation, and counts against it.
     pub fn accuse(&self, failure: Failure) -> Failure {
         let Some(answering) = &self.answering else { return failure };
-        let served = answering.place.owner();
         if let Some(watched) = &answering.watched
             && failure.is_own_fault()
         {
             watched.note_failure();
         }
-        served.stream_failed(answering.generation, failure.class);
-        failure.of_plugin(&served.id, &answering.operation)
+        answering.fail(&failure);
+        failure.of_plugin(&answering.place.owner().id, &answering.operation)
+    }
+}
+
+impl Answering {
+    fn fail(&self, failure: &Failure) {
+        self.failed.store(true, Ordering::Relaxed);
+        self.place.owner().stream_failed(self.generation, failure.class);
+    }
+}
+
+impl Drop for Answering {
+    /// Whoever lets a stream go and has not complained was served.
+    fn drop(&mut self) {
+        if !*self.failed.get_mut() {
+            self.place.owner().stream_passed(self.generation);
+        }
     }
 }

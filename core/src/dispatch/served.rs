@@ -166,16 +166,24 @@ impl Served {
         self.ended(generation, failure);
     }
 
-    /// Takes note of how the opening of a stream to a generation ended.
+    /// Takes note of how the opening of a stream to a generation ended. One that opened may fail yet.
     pub(super) fn stream_opened(&self, generation: u64, failure: Option<u32>) {
         self.metrics.stream_opened(failure);
-        self.ended(generation, failure);
+        match failure {
+            Some(_) => self.ended(generation, failure),
+            None => self.breaker.let_through(),
+        }
     }
 
     /// Takes note that a stream to a generation, once opened, failed.
     pub(super) fn stream_failed(&self, generation: u64, failure: u32) {
         self.metrics.failed(Some(failure));
         self.ended(generation, Some(failure));
+    }
+
+    /// Takes note that a stream to a generation was let go, and nothing was wrong with it.
+    pub(super) fn stream_passed(&self, generation: u64) {
+        self.ended(generation, None);
     }
 
     /// How one that serves no more fails says nothing about its successor.

@@ -17,7 +17,7 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::Poll,
     time::{Duration, Instant},
@@ -253,7 +253,8 @@ impl Target {
         served.stream_opened(number, failure);
         let (head, end) = result.map_err(|failure| self.name(failure))?;
         let operation = self.operation.clone();
-        let answering = Answering { place, operation, generation: number, watched };
+        let failed = AtomicBool::new(false);
+        let answering = Answering { place, operation, generation: number, watched, failed };
         Ok(OpenStream { head, end, answering: Some(answering) })
     }
 
