@@ -113,7 +113,7 @@ impl Observer {
         let (plugin, target) = (&*self.plugin, emission.target.as_str());
         let message = emission.name.as_str();
         let fields = text(emission.fields.as_slice());
-        let fields = &*fields;
+        let fields = (!fields.is_empty()).then_some(&*fields);
         // A macro per level: the level of an event is part of its static description.
         match emission.level {
             level::ERROR => {

@@ -182,7 +182,7 @@ async fn a_model_has_both_tools_called_in_a_streamed_turn() {
     for (message, call) in messages[2..].iter().zip(calls) {
         assert_eq!((&message["role"], &message["tool_call_id"]), (&json!("tool"), &call["id"]));
     }
-    assert_eq!(answers(&asked[1]), ["42", "1 matches among 1 files\nnotes.md:2: the needle"]);
+    assert_eq!(answers(&asked[1]), ["42", "1 match among 1 file\nnotes.md:2: the needle"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -58,7 +58,7 @@ async fn both_tools_answer_over_http_and_another_plugin() {
     let home = Home::new();
     let gateway = gateway(&home, "").await;
     let search = json!({ "text": "needle" });
-    let found = "1 matches among 1 files\nnotes.md:2: the needle";
+    let found = "1 match among 1 file\nnotes.md:2: the needle";
     for (tool, arguments, content) in
         [("calculate", json!({ "expression": "0.1 + 0.2" }), "0.3"), ("file_search", search, found)]
     {

@@ -70,8 +70,9 @@ impl<P: Plugin> Registration<P> {
     }
 
     pub(crate) fn find(&self, contract: &str, id: Option<&str>) -> Option<&Capability<P>> {
+        // The id first: most that do not match differ there.
         self.capabilities.iter().find(|capability| {
-            capability.contract == contract && id.is_none_or(|id| id == capability.id)
+            id.is_none_or(|id| id == capability.id) && capability.contract == contract
         })
     }
 

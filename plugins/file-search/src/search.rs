@@ -131,8 +131,10 @@ pub(crate) struct Match {
 
 impl fmt::Display for Found {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (matches, files) = (self.matches.len(), self.files);
-        let mut text = format!("{matches} matches among {files} files");
+        let count =
+            |number: u64, one, many| format!("{number} {}", if number == 1 { one } else { many });
+        let matches = count(self.matches.len() as u64, "match", "matches");
+        let mut text = format!("{matches} among {}", count(self.files, "file", "files"));
         if let Some(limit) = self.ended_early {
             text.push_str(&format!("; the search ended early: {limit}"));
         }
