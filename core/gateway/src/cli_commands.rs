@@ -8,7 +8,6 @@ use futures_util::future::BoxFuture;
 use loader_abi::class;
 use loader_contract::cli_command::{CONTRACT, RunCommand, method};
 use loader_core::{
-    OpenStream,
     message::{Failure, Message, Metadata, from_json},
     service::{Answer, Service, ServiceRequest},
     stream::{End, StreamEnd},
@@ -43,9 +42,9 @@ impl CliCommands {
         let body = serde_json::to_vec(&command).map_err(|error| {
             Failure::new(class::INTERNAL, "LDR-CALL-INTERNAL", error.to_string())
         })?;
-        let OpenStream { head, end: plugin, .. } =
-            &target.open(request.options, Metadata::new(), body).await?;
-        caller.sender.send(head.clone()).await?;
+        let stream = target.open(request.options, Metadata::new(), body).await?;
+        let plugin = &stream.end;
+        caller.sender.send(stream.head.clone()).await?;
         // A plugin that does not read its input may write all the same.
         let reading = async {
             for piece in input.as_bytes().chunks(PIECE_BYTES) {
@@ -56,12 +55,10 @@ impl CliCommands {
             plugin.sender.end(End::Done);
         };
         let writing = async {
-            loop {
-                match plugin.receiver.receive().await {
-                    Ok(message) => caller.sender.send(message).await?,
-                    Err(end) => return end.into_failure().map_or(Ok(()), Err),
-                }
+            while let Some(message) = stream.receive().await {
+                caller.sender.send(message?).await?;
             }
+            Ok(())
         };
         tokio::pin!(reading, writing);
         tokio::select! {

@@ -198,7 +198,7 @@ impl Pieces {
                     let media = head.metadata.get(loader_contract::CONTENT_TYPE).map(text);
                     return Some(Ok(Piece::Head { media, body: head.body.clone() }));
                 }
-                Some(match stream.end.receiver.receive().await {
+                Some(match stream.receive().await? {
                     Ok(message) if message.kind == message_kind::EVENT => {
                         Ok(Piece::Event(message.body))
                     }
@@ -206,7 +206,7 @@ impl Pieces {
                         let to = message.metadata.get_text("to").map(str::to_owned);
                         Ok(Piece::Data { bytes: message.body, to })
                     }
-                    Err(end) => Err(Finding::from(end.into_failure()?)),
+                    Err(failure) => Err(Finding::from(failure)),
                 })
             }
         }

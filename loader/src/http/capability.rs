@@ -119,13 +119,12 @@ fn bytes(stream: OpenStream) -> Body {
     Body::from_stream(stream::unfold(Some((stream, span)), async |going| {
         let (stream, span) = going?;
         loop {
-            match stream.end.receiver.receive().await {
+            match stream.receive().await? {
                 Ok(message) if message.kind == message_kind::DATA => {
                     return Some((Ok(Bytes::from(message.body)), Some((stream, span))));
                 }
                 Ok(_) => {}
-                Err(end) => {
-                    let failure = end.into_failure()?;
+                Err(failure) => {
                     tell(&span, &failure);
                     return Some((Err(io::Error::other(failure.to_string())), None));
                 }
@@ -144,18 +143,19 @@ fn events(stream: OpenStream) -> Body {
             return Some((Ok::<_, io::Error>(first), (None, going)));
         }
         let (stream, span) = going?;
-        let failure = match stream.end.receiver.receive().await {
-            Ok(message) if message.kind == message_kind::EVENT => {
+        let failure = match stream.receive().await {
+            Some(Ok(message)) if message.kind == message_kind::EVENT => {
                 match on_one_line(&message.body) {
                     Ok(event) => return Some((Ok(event), (None, Some((stream, span))))),
                     Err(failure) => Some(failure),
                 }
             }
-            Ok(message) => {
+            Some(Ok(message)) => {
                 let data = sent("data", &described(&message));
                 return Some((Ok(data), (None, Some((stream, span)))));
             }
-            Err(end) => end.into_failure(),
+            Some(Err(failure)) => Some(failure),
+            None => None,
         };
         let last = match failure {
             None => sent("end", &json!({})),
